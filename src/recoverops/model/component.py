@@ -1,0 +1,31 @@
+"""How one part of RecoverOps itself is doing: a source, a plugin, a store, a notifier."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from recoverops.model.record import Record
+
+
+class ComponentState(StrEnum):
+    UP = "up"
+    STARTING = "starting"
+    UNREACHABLE = "unreachable"
+    DISABLED = "disabled"
+
+
+class ComponentStatus(Record, frozen=True, kw_only=True):
+    name: str
+    state: ComponentState
+    statement: str
+    since: datetime
+
+
+class StopState(Record, frozen=True, kw_only=True):
+    """The emergency stop as it is read before every effect."""
+
+    stopped: bool
+    reason: str = ""
+    by: str = ""
+    at: datetime | None = None

@@ -1,0 +1,42 @@
+"""Ids: short, unique, sortable by time, and safe in a URL, a shell and a chat message."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime
+from typing import NewType
+
+IncidentId = NewType("IncidentId", str)
+DecisionId = NewType("DecisionId", str)
+RunId = NewType("RunId", str)
+ApprovalId = NewType("ApprovalId", str)
+NotificationId = NewType("NotificationId", str)
+Fingerprint = NewType("Fingerprint", str)
+"""Names one trouble of one resource: the same trouble seen twice has the same fingerprint."""
+
+
+def _new(prefix: str, at: datetime) -> str:
+    return f"{prefix}-{at:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def new_incident_id(at: datetime) -> IncidentId:
+    return IncidentId(_new("inc", at))
+
+
+def new_approval_id(at: datetime) -> ApprovalId:
+    return ApprovalId(_new("apr", at))
+
+
+def new_notification_id(at: datetime) -> NotificationId:
+    return NotificationId(_new("ntf", at))
+
+
+def digest(*parts: str) -> str:
+    """SHA-256 over the parts with their lengths, so that ("ab","c") and ("a","bc") differ. 64 hex digits."""
+    hasher = hashlib.sha256()
+    for part in parts:
+        data = part.encode()
+        hasher.update(len(data).to_bytes(8, "big"))
+        hasher.update(data)
+    return hasher.hexdigest()

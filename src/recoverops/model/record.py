@@ -1,0 +1,56 @@
+"""The base of every record, and its one JSON form.
+
+Stored JSON carries `v`, the version of its shape. A change of shape raises the class's `VERSION` and adds an upcaster
+from the version before; golden files in `tests/golden/` keep old releases readable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
+
+import msgspec
+
+from recoverops.model.errors import PermanentError
+
+Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """Frozen, keyword-only and slotted; times are aware UTC, durations `timedelta`."""
+
+    VERSION: ClassVar[int] = 1
+    UPCASTERS: ClassVar[dict[int, Upcaster]] = {}
+    """from version -> the function that lifts the plain JSON object to the next version"""
+
+
+R = TypeVar("R", bound=Record)
+
+
+def to_json(record: Record) -> str:
+    """The record as a JSON object with its version in `v`."""
+    plain: dict[str, Any] = msgspec.to_builtins(record)
+    plain["v"] = record.VERSION
+    return msgspec.json.encode(plain).decode()
+
+
+def from_json(cls: type[R], text: str | bytes) -> R:
+    """The record that `to_json` wrote, in this or any earlier release.
+
+    Raises `PermanentError` when the text was written by a newer release or is not this record at all.
+    """
+    plain = msgspec.json.decode(text)
+    version = plain.pop("v", None) if isinstance(plain, dict) else None
+    if not isinstance(version, int):
+        raise PermanentError(f"stored {cls.__name__} has no version: {text[:80]!r}; restore it from a backup")
+    if version > cls.VERSION:
+        raise PermanentError(
+            f"stored {cls.__name__} has version {version}, this release reads up to {cls.VERSION}; upgrade RecoverOps"
+        )
+    while version < cls.VERSION:
+        plain = cls.UPCASTERS[version](plain)
+        version += 1
+    try:
+        return msgspec.convert(plain, cls)
+    except msgspec.ValidationError as error:
+        raise PermanentError(f"stored {cls.__name__} does not fit its shape: {error}") from error

@@ -1,0 +1,71 @@
+"""A run of a runbook, and the intents and outcomes of its actions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from recoverops.model.ids import DecisionId, IncidentId, RunId
+from recoverops.model.plan import Plan
+from recoverops.model.record import Record
+from recoverops.model.verdict import Verdict
+
+
+class RunState(StrEnum):
+    RUNNING = "running"
+    VERIFYING = "verifying"
+    SUCCEEDED = "succeeded"
+    """acted, and verified that it helped"""
+    FAILED = "failed"
+    """the action failed, or it did not help"""
+    UNKNOWN = "unknown"
+    """nobody can tell whether it acted or helped; a person has to look"""
+
+
+class OutcomeStatus(StrEnum):
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    FOUND_DONE = "found_done"
+    """after a crash the probe found that the effect had already happened; it was not repeated"""
+    EXPIRED = "expired"
+    """its not-after time had passed, so it was not started"""
+    GATED = "gated"
+    """a gate shut between the decision and the effect"""
+    UNKNOWN = "unknown"
+
+
+class Outcome(Record, frozen=True, kw_only=True):
+    status: OutcomeStatus
+    statement: str
+    at: datetime
+
+
+class ActionRecord(Record, frozen=True, kw_only=True):
+    """One effect: the intent is stored before it, the outcome after it."""
+
+    key: str
+    """Idempotency key, unique: `<run id>:<step>`. It travels in the outgoing call where the other side has room."""
+    run_id: RunId
+    step: int
+    plan: Plan
+    intent_at: datetime
+    not_after: datetime
+    outcome: Outcome | None = None
+
+
+class Run(Record, frozen=True, kw_only=True):
+    id: RunId
+    incident_id: IncidentId
+    decision_id: DecisionId
+    runbook: str
+    runbook_digest: str
+    plan: Plan
+    state: RunState
+    requested_by: str
+    """`rule:<name>` or the person who approved"""
+    started_at: datetime
+    not_after: datetime
+    """No effect of this run may start later than this."""
+    acted_at: datetime | None = None
+    ended_at: datetime | None = None
+    verdict: Verdict | None = None

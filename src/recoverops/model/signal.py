@@ -1,0 +1,74 @@
+"""What comes in: samples that RecoverOps measured itself, and alerts that others sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+
+from recoverops.model.ids import digest
+from recoverops.model.record import Record
+from recoverops.model.resource import Resource
+
+
+class Sample(Record, frozen=True, kw_only=True):
+    """One measured value of one series."""
+
+    resource: Resource
+    metric: str
+    """e.g. `service.running` (1 or 0), `http.probe.success` (1 or 0), `http.probe.duration` (seconds)"""
+    value: float
+    at: datetime
+    source: str
+    detail: str = ""
+    """What stands behind the number, for evidence: "EXITED, exit status 137"."""
+
+    @property
+    def series(self) -> str:
+        return series_name(self.resource, self.metric)
+
+
+def series_name(resource: Resource, metric: str) -> str:
+    return f"{resource}/{metric}"
+
+
+class AlertStatus(StrEnum):
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+class Alert(Record, frozen=True, kw_only=True):
+    """One alert as its sender described it. Its text never aims an action: the inventory does."""
+
+    source: str
+    fingerprint: str
+    """The sender's own id of the alert, the same from every member of an HA pair."""
+    status: AlertStatus
+    starts_at: datetime
+    ends_at: datetime | None = None
+    labels: Mapping[str, str] = {}
+    annotations: Mapping[str, str] = {}
+
+    @property
+    def name(self) -> str:
+        return self.labels.get("alertname", "unnamed")
+
+    @property
+    def dedup_key(self) -> str:
+        """Equal for every delivery of the same fact, so an HA pair or a retry is stored once."""
+        return digest(self.source, self.fingerprint, self.starts_at.isoformat(), self.status)
+
+
+class StoredAlert(Record, frozen=True, kw_only=True):
+    """An alert after its durable write."""
+
+    seq: int
+    received_at: datetime
+    alert: Alert
+
+
+class Admission(Record, frozen=True, kw_only=True):
+    """What became of one delivery: how many alerts were new, and how many were known already."""
+
+    stored: int
+    duplicates: int

@@ -1,0 +1,56 @@
+"""The contracts between the rooms and with vendors. Protocols only; no behaviour."""
+
+from __future__ import annotations
+
+from recoverops.ports.action import Action, Parameter, Permission
+from recoverops.ports.clock import Clock
+from recoverops.ports.notifier import Notifier
+from recoverops.ports.observation import ConditionView, StopSwitch
+from recoverops.ports.plugin import PLUGIN_API, Plugin, PluginContext, PluginParts
+from recoverops.ports.source import PushSource, Source
+from recoverops.ports.store import (
+    ApprovalStore,
+    AuditLog,
+    DecisionStore,
+    IncidentStore,
+    LimitStore,
+    Outbox,
+    RunStore,
+    SignalStore,
+    Store,
+    Tx,
+    Usage,
+    WaitStore,
+)
+from recoverops.ports.workflow import Engine, Respond, WorkflowContext
+
+__all__ = [
+    "PLUGIN_API",
+    "Action",
+    "ApprovalStore",
+    "AuditLog",
+    "Clock",
+    "ConditionView",
+    "DecisionStore",
+    "Engine",
+    "IncidentStore",
+    "LimitStore",
+    "Notifier",
+    "Outbox",
+    "Parameter",
+    "Permission",
+    "Plugin",
+    "PluginContext",
+    "PluginParts",
+    "PushSource",
+    "Respond",
+    "RunStore",
+    "SignalStore",
+    "Source",
+    "StopSwitch",
+    "Store",
+    "Tx",
+    "Usage",
+    "WaitStore",
+    "WorkflowContext",
+]

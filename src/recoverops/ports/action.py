@@ -1,0 +1,69 @@
+"""How RecoverOps changes the world: plan, probe, execute. Vendors implement it, one conformance kit tests them all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Protocol
+
+from recoverops.model import EffectClass, Execution, Plan, ProbeResult, Record, Service
+
+
+class Parameter(Record, frozen=True, kw_only=True):
+    """One argument that a runbook may give."""
+
+    name: str
+    pattern: str
+    """Regular expression that the whole value must match; a leading dash is refused everywhere."""
+    meaning: str
+    required: bool = True
+
+
+class Permission(Record, frozen=True, kw_only=True):
+    """One right that the action needs, for the generated least-privilege policy."""
+
+    system: str
+    """`iam`, `rbac`, `sudoers`, `supervisor`, ..."""
+    right: str
+    why: str
+
+
+class Action(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def summary(self) -> str:
+        """One line for people: what it does."""
+
+    @property
+    def effect(self) -> EffectClass: ...
+
+    @property
+    def timeout(self) -> timedelta: ...
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]: ...
+
+    @property
+    def permissions(self) -> tuple[Permission, ...]: ...
+
+    def plan(self, service: Service, arguments: Mapping[str, str]) -> Plan:
+        """What it would do to this service, on the state probed now. Changes nothing.
+
+        Raises `MisconfiguredError` when the service has no address that this action understands, `UnreachableError`
+        when the state could not be read, `PermanentError` when there is nothing that it could act on.
+        """
+
+    def probe(self, plan: Plan, service: Service) -> ProbeResult:
+        """Whether the effect of this plan has happened since the plan was made. Changes nothing.
+
+        Called after a crash between intent and outcome, and after an unknown outcome. Never raises for an unreachable
+        target: that is the answer UNKNOWN.
+        """
+
+    def execute(self, plan: Plan, service: Service, *, idempotency_key: str) -> Execution:
+        """Do it, once. Returns within `timeout`; reports failure as a value, not as an exception.
+
+        The same key with an effect that has already happened must not repeat it where the target can tell.
+        """

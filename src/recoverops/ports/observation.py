@@ -1,0 +1,29 @@
+"""What is known of the world right now, in memory. Detection's owner writes it; gates and verification read it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from recoverops.model import Condition, Resource, StopState
+
+
+class ConditionView(Protocol):
+    """The newest condition of every series. Thread-safe; a read is a consistent copy."""
+
+    def of(self, series: str) -> Condition | None: ...
+
+    def of_resource(self, resource: Resource) -> tuple[Condition, ...]: ...
+
+    def metrics_of(self, resource: Resource) -> dict[str, float]:
+        """Metric name -> newest value, for rules. A metric that nobody measured is absent."""
+
+
+class StopSwitch(Protocol):
+    """The emergency stop. Lives in a file, so that it works while the database does not."""
+
+    def read(self) -> StopState:
+        """Raises UnreachableError when it cannot be read; the caller treats that as stopped."""
+
+    def engage(self, *, reason: str, by: str) -> StopState: ...
+
+    def clear(self) -> None: ...

@@ -1,0 +1,42 @@
+"""Where signals come from. A vendor implements one of the two."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Protocol
+
+from recoverops.model import Alert, Sample
+
+
+class Source(Protocol):
+    """Asked every `every` by one worker, never twice at once."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def every(self) -> timedelta: ...
+
+    def poll(self) -> tuple[Sample, ...]:
+        """What is so now.
+
+        Raises `UnreachableError` when the thing that *measures* did not answer (the supervisor daemon is gone): then
+        nothing is known. A probe whose target refuses the connection is a sample with value 0, not an error.
+        Bounded in time by the source itself, well below `every` or ten seconds, whichever is longer.
+        """
+
+
+class PushSource(Protocol):
+    """Turns one delivery into records. Pure: the door owns route, limits and authentication."""
+
+    @property
+    def name(self) -> str:
+        """The last part of the intake path: `POST /intake/<name>`."""
+
+    def decode(self, headers: Mapping[str, str], body: bytes) -> tuple[Alert, ...]:
+        """The alerts of the delivery, in its order. `headers` has lower-case names.
+
+        Unknown fields are accepted. Raises `PermanentError` naming the offending value when the body is not this
+        format; the sender gets it as a 400.
+        """

@@ -1,0 +1,244 @@
+"""The truth, as the rooms see it: one object per table family, all inside one transaction.
+
+`storage` implements it on SQLite and PostgreSQL; one conformance kit runs on both. Every method here is valid only
+inside the function that `Store.read` or `Store.write` (or `WorkflowContext.tx`) was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
+
+from recoverops.model import (
+    ActionRecord,
+    Admission,
+    Alert,
+    Approval,
+    ApprovalId,
+    ApprovalState,
+    AuditEntry,
+    AuditReport,
+    Decision,
+    Delivery,
+    Fingerprint,
+    Hypothesis,
+    Incident,
+    IncidentId,
+    IncidentState,
+    Notification,
+    Outcome,
+    Record,
+    Resource,
+    Run,
+    RunId,
+    StoredAlert,
+    TimelineEntry,
+    Wait,
+)
+
+T = TypeVar("T")
+
+
+class SignalStore(Protocol):
+    """Alerts after their durable write, until the pipeline has taken them."""
+
+    def pending(self, *, limit: int) -> tuple[StoredAlert, ...]:
+        """Not yet processed, oldest first."""
+
+    def mark_processed(self, seqs: Sequence[int], *, at: datetime) -> None: ...
+
+    def current(self) -> tuple[StoredAlert, ...]:
+        """The newest processed delivery of each alert, if it says firing: the state to start from."""
+
+
+class IncidentStore(Protocol):
+    def insert(self, incident: Incident) -> None:
+        """Raises ConflictError when an incident with this fingerprint is open already."""
+
+    def save(self, incident: Incident) -> Incident:
+        """Compare-and-set on `revision`; returns the incident with the next revision.
+
+        Raises ConflictError when somebody saved it since, or when the life cycle has no such transition.
+        """
+
+    def get(self, incident_id: IncidentId) -> Incident:
+        """Raises NotFoundError."""
+
+    def open_with(self, fingerprint: Fingerprint) -> Incident | None: ...
+
+    def listed(self, *, states: Sequence[IncidentState] | None = None, limit: int = 100) -> tuple[Incident, ...]:
+        """Newest first."""
+
+    def due(self) -> tuple[Incident, ...]:
+        """Those whose response has a segment to start: not resolved, and `response` is DUE."""
+
+    def set_hypotheses(self, incident_id: IncidentId, hypotheses: Sequence[Hypothesis]) -> None:
+        """Replaces the ranked list."""
+
+    def hypotheses(self, incident_id: IncidentId) -> tuple[Hypothesis, ...]: ...
+
+    def tell(self, entry: TimelineEntry) -> None:
+        """Append one line to the incident's story."""
+
+    def timeline(self, incident_id: IncidentId) -> tuple[TimelineEntry, ...]: ...
+
+
+class DecisionStore(Protocol):
+    def insert(self, decision: Decision) -> None:
+        """Idempotent on the id: a repeated insert of the same decision is ignored."""
+
+    def of_incident(self, incident_id: IncidentId) -> tuple[Decision, ...]:
+        """Oldest first."""
+
+
+class RunStore(Protocol):
+    def insert(self, run: Run) -> None: ...
+
+    def save(self, run: Run) -> None:
+        """Raises ConflictError when the stored run has ended already."""
+
+    def get(self, run_id: RunId) -> Run: ...
+
+    def unfinished_of(self, incident_id: IncidentId) -> Run | None: ...
+
+    def of_incident(self, incident_id: IncidentId) -> tuple[Run, ...]: ...
+
+    def insert_intent(self, action: ActionRecord) -> ActionRecord | None:
+        """None when the intent is new; the stored record when its key exists already."""
+
+    def record_outcome(self, key: str, outcome: Outcome) -> None:
+        """Compare-and-set: raises ConflictError when there is an outcome already."""
+
+    def actions_of(self, run_id: RunId) -> tuple[ActionRecord, ...]: ...
+
+
+class ApprovalStore(Protocol):
+    def insert(self, approval: Approval) -> None: ...
+
+    def get(self, approval_id: ApprovalId) -> Approval: ...
+
+    def pending(self) -> tuple[Approval, ...]: ...
+
+    def newest_of(self, incident_id: IncidentId) -> Approval | None: ...
+
+    def settle(
+        self, approval_id: ApprovalId, state: ApprovalState, *, by: str, at: datetime, note: str = ""
+    ) -> Approval:
+        """Compare-and-set from PENDING; raises ConflictError naming who answered, and how."""
+
+
+class WaitStore(Protocol):
+    def park(self, wait: Wait) -> None:
+        """One wait an incident; replaces an older one."""
+
+    def of_incident(self, incident_id: IncidentId) -> Wait | None: ...
+
+    def due(self, now: datetime) -> tuple[Wait, ...]: ...
+
+    def make_due(self, incident_id: IncidentId, *, at: datetime) -> bool:
+        """Bring the wait forward to `at`; False when nothing waits. The signal of an approval."""
+
+    def take(self, incident_id: IncidentId) -> bool:
+        """Remove the wait; False when somebody took it before. Exactly one caller gets True."""
+
+
+class Usage(Record, frozen=True, kw_only=True):
+    """What the limits have left, read inside the transaction that will reserve."""
+
+    last_on_target: datetime | None
+    in_last_hour: int
+    in_last_day: int
+    oldest_in_hour: datetime | None
+    oldest_in_day: datetime | None
+    locked_by: RunId | None
+    targets_in_flight: tuple[str, ...]
+    """Resources that running runs touch now, as `kind:name`."""
+
+
+class LimitStore(Protocol):
+    """Rates, cooldowns and locks. All counts are rolling windows in UTC and survive restarts."""
+
+    def usage(self, target: Resource, *, now: datetime, ignoring: RunId | None = None) -> Usage:
+        """Also takes the one lock that serialises every decision until this transaction ends.
+
+        `ignoring` leaves out what that run itself reserved.
+        """
+
+    def reserve(self, *, run_id: RunId, target: Resource, touches: Sequence[Resource], at: datetime) -> None:
+        """Counts one action and locks what it touches. Raises ConflictError when a lock is held."""
+
+    def release(self, run_id: RunId) -> None:
+        """Gives the locks back. The action stays counted."""
+
+
+class Outbox(Protocol):
+    """Notifications, written in the transaction that they tell of and delivered after it."""
+
+    def post(self, notification: Notification, *, channels: Sequence[str]) -> None: ...
+
+    def due(self, now: datetime, *, limit: int) -> tuple[Delivery, ...]: ...
+
+    def save(self, delivery: Delivery) -> None: ...
+
+    def of_incident(self, incident_id: IncidentId) -> tuple[Delivery, ...]: ...
+
+
+class AuditLog(Protocol):
+    """A hash chain whose rows can be neither changed nor deleted.
+
+    No audit write means no action: they share a transaction.
+    """
+
+    def append(
+        self, *, at: datetime, actor: str, event: str, subject: str, detail: Mapping[str, str]
+    ) -> AuditEntry: ...
+
+    def head(self) -> AuditEntry | None: ...
+
+    def entries(self, *, after: int = 0, limit: int = 1000) -> tuple[AuditEntry, ...]: ...
+
+    def verify(self) -> AuditReport:
+        """Walks the whole chain."""
+
+
+class Tx(Protocol):
+    """Everything that one transaction can read and change."""
+
+    @property
+    def signals(self) -> SignalStore: ...
+    @property
+    def incidents(self) -> IncidentStore: ...
+    @property
+    def decisions(self) -> DecisionStore: ...
+    @property
+    def runs(self) -> RunStore: ...
+    @property
+    def approvals(self) -> ApprovalStore: ...
+    @property
+    def waits(self) -> WaitStore: ...
+    @property
+    def limits(self) -> LimitStore: ...
+    @property
+    def outbox(self) -> Outbox: ...
+    @property
+    def audit(self) -> AuditLog: ...
+
+
+class Store(Protocol):
+    def read(self, fn: Callable[[Tx], T]) -> T:
+        """Run `fn` on a consistent snapshot."""
+
+    def write(self, fn: Callable[[Tx], T]) -> T:
+        """Run `fn` in one transaction and return after its durable commit; roll back when it raises."""
+
+    def admit(self, alerts: Sequence[Alert], *, size: int) -> Future[Admission]:
+        """Queue a delivery of `size` bytes for the group commit; the future is done after the durable write.
+
+        Raises OverloadedError at once when the bounded queue is full. The future fails with OverloadedError when the
+        disk is full or the database is down: nothing was stored, the sender may repeat it.
+        """
+
+    def ping(self, *, timeout: timedelta) -> None:
+        """Raises UnreachableError when the store cannot be written to now."""

@@ -1,0 +1,34 @@
+"""Takes secrets out of text before it is stored, logged, sent or shown.
+
+Called on every output of an action and every error of an outgoing call. It errs on the side of hiding too much; it is
+a second net, the first being that secrets are never put into records at all.
+"""
+
+from __future__ import annotations
+
+import re
+
+HIDDEN = "[redacted]"
+
+_PATTERNS: tuple[re.Pattern[str], ...] = (
+    # key=value and key: value, where the key names a secret
+    re.compile(
+        r"(?i)(\b[\w.-]*(?:password|passwd|secret|token|api[_-]?key|access[_-]?key|authorization|credential)[\w.-]*"
+        r"[\"']?\s*[=:]\s*[\"']?)(?:(?:bearer|basic)\s+)?[^\s\"',;&}]+"
+    ),
+    re.compile(r"(?i)(\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}"),
+    # user:password@ in a URL
+    re.compile(r"(://[^\s:/@]+:)[^\s@/]+(?=@)"),
+    # Slack incoming webhooks are secrets as a whole
+    re.compile(r"(https://hooks\.slack\.com/services/)\S+"),
+    # AWS access key ids and PEM private keys
+    re.compile(r"()\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
+    re.compile(r"()-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL),
+)
+
+
+def redact(text: str) -> str:
+    """The text with everything that looks like a secret replaced by `[redacted]`."""
+    for pattern in _PATTERNS:
+        text = pattern.sub(rf"\g<1>{HIDDEN}", text)
+    return text
