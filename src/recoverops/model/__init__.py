@@ -16,6 +16,7 @@ from recoverops.model.decision import (
     Reason,
     RuleVerdict,
 )
+from recoverops.model.duration import Duration, format_duration, parse_duration
 from recoverops.model.errors import (
     ConflictError,
     ForbiddenError,
@@ -52,11 +53,11 @@ from recoverops.model.incident import (
 )
 from recoverops.model.notification import Delivery, DeliveryState, Notification
 from recoverops.model.plan import EffectClass, Execution, ExecutionStatus, Plan, ProbeAnswer, ProbeResult
-from recoverops.model.record import Record, from_json, to_json
+from recoverops.model.record import Record, from_json, to_json, to_plain
 from recoverops.model.resource import Resource, ResourceKind, Service
 from recoverops.model.run import ActionRecord, Outcome, OutcomeStatus, Run, RunState
 from recoverops.model.severity import Severity, worst
-from recoverops.model.signal import Admission, Alert, AlertStatus, Sample, StoredAlert, series_name
+from recoverops.model.signal import Admission, Alert, AlertStatus, Sample, StoredAlert, is_alert_series, series_name
 from recoverops.model.verdict import Verdict, VerdictStatus
 
 __all__ = [
@@ -82,6 +83,7 @@ __all__ = [
     "DecisionMode",
     "Delivery",
     "DeliveryState",
+    "Duration",
     "EffectClass",
     "Evidence",
     "Execution",
@@ -134,11 +136,15 @@ __all__ = [
     "WaitKind",
     "chain_hash",
     "digest",
+    "format_duration",
     "from_json",
+    "is_alert_series",
     "new_approval_id",
     "new_incident_id",
     "new_notification_id",
+    "parse_duration",
     "series_name",
     "to_json",
+    "to_plain",
     "worst",
 ]

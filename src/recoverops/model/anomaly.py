@@ -12,6 +12,8 @@ from recoverops.model.severity import Severity
 
 class ConditionStatus(StrEnum):
     NORMAL = "normal"
+    PENDING = "pending"
+    """beyond its threshold, but not for long enough yet"""
     ABNORMAL = "abnormal"
     NOT_ENOUGH_DATA = "not_enough_data"
 

@@ -40,6 +40,10 @@ class WaitKind(StrEnum):
     APPROVAL = "approval"
     GATE = "gate"
     """a gate that time can open"""
+    VERIFICATION = "verification"
+    """a verification longer than a thread should be held for"""
+    RETRY = "retry"
+    """a response that failed inside RecoverOps"""
 
 
 class Wait(Record, frozen=True, kw_only=True):

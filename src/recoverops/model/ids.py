@@ -40,3 +40,8 @@ def digest(*parts: str) -> str:
         hasher.update(len(data).to_bytes(8, "big"))
         hasher.update(data)
     return hasher.hexdigest()
+
+
+def new_key() -> str:
+    """A fresh secret for an API key: 48 hex digits from the system's random source."""
+    return secrets.token_hex(24)

@@ -27,9 +27,15 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 R = TypeVar("R", bound=Record)
 
 
-def to_json(record: Record) -> str:
-    """The record as a JSON object with its version in `v`."""
+def to_plain(record: Record) -> dict[str, Any]:
+    """The record as plain JSON values, for people and doors."""
     plain: dict[str, Any] = msgspec.to_builtins(record)
+    return plain
+
+
+def to_json(record: Record) -> str:
+    """The record as a JSON object with its version in `v`, for storing."""
+    plain = to_plain(record)
     plain["v"] = record.VERSION
     return msgspec.json.encode(plain).decode()
 

@@ -18,6 +18,8 @@ class RunState(StrEnum):
     """acted, and verified that it helped"""
     FAILED = "failed"
     """the action failed, or it did not help"""
+    ABANDONED = "abandoned"
+    """a gate shut before its effect; nothing was done, and it counts in no limit"""
     UNKNOWN = "unknown"
     """nobody can tell whether it acted or helped; a person has to look"""
 

@@ -32,6 +32,11 @@ def series_name(resource: Resource, metric: str) -> str:
     return f"{resource}/{metric}"
 
 
+def is_alert_series(series: str) -> bool:
+    """Whether the series is an alert of somebody else's, not a measurement of ours."""
+    return "/alert:" in series
+
+
 class AlertStatus(StrEnum):
     FIRING = "firing"
     RESOLVED = "resolved"

@@ -22,6 +22,7 @@ from recoverops.ports.store import (
     Usage,
     WaitStore,
 )
+from recoverops.ports.telemetry import Telemetry
 from recoverops.ports.workflow import Engine, Respond, WorkflowContext
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "Source",
     "StopSwitch",
     "Store",
+    "Telemetry",
     "Tx",
     "Usage",
     "WaitStore",

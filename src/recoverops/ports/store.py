@@ -172,6 +172,9 @@ class LimitStore(Protocol):
     def release(self, run_id: RunId) -> None:
         """Gives the locks back. The action stays counted."""
 
+    def cancel(self, run_id: RunId) -> None:
+        """The action never started: gives the locks back and takes it out of every count."""
+
 
 class Outbox(Protocol):
     """Notifications, written in the transaction that they tell of and delivered after it."""

@@ -1,0 +1,58 @@
+# One command each for set-up, daily work and checks. Every target sets up what it needs first.
+# The work is in scripts/; here stands only what depends on what.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+BIN := .venv/bin
+STAMP := .venv/.installed
+# Left empty, scripts/find-python.sh takes the first Python of 3.11 or newer.
+PYTHON ?=
+export PYTHON
+
+# A .venv that was made in another folder points back to it: the stamp holds the folder, and a different one is stale.
+ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
+STALE := stale
+endif
+
+.PHONY: help setup setup-all lock up demo check test test-all bench clean test-programs stale
+
+help: ## print these lines
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+
+setup: $(STAMP) ## make .venv and install everything that development and the lab need
+setup-all: setup test-programs ## setup, and the Debian packages that the tests start as real peers
+
+$(STAMP): pyproject.toml requirements.lock scripts/setup.sh scripts/find-python.sh $(STALE)
+	@sh scripts/setup.sh
+
+lock: setup ## write requirements.lock anew from pyproject.toml
+	@sh scripts/lock.sh
+
+up: setup ## run RecoverOps with recoverops.yaml, or with its defaults
+	@$(BIN)/recoverops up
+
+demo: setup ## break a small real application and watch it being repaired
+	@$(BIN)/recoverops demo
+
+check: setup ## format, lint, types, import contracts, documentation
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/docs
+
+test: setup test-programs ## every test that is not slow
+	$(BIN)/pytest -m "not slow"
+
+test-all: setup test-programs ## every test
+	$(BIN)/pytest
+
+bench: setup ## measure, and print a table
+	@$(BIN)/python -m benchmarks.run
+
+test-programs:
+	@sh scripts/debian-packages.sh 'postgresql:/usr/lib/postgresql/*/bin/initdb'
+
+clean: ## remove .venv, caches and built files; never a data directory
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

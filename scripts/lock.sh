@@ -1,0 +1,20 @@
+#!/bin/sh
+# Writes requirements.lock anew: every extra, every platform, Python 3.11 and newer, with hashes. Called by `make lock`.
+# uv is fetched into .venv/tools, so that it is no dependency of anything else.
+set -eu
+cd "$(dirname "$0")/.."
+
+if [ ! -x .venv/tools/bin/uv ]; then
+    echo "recoverops: fetching uv into .venv/tools"
+    .venv/bin/python -m pip install -q --disable-pip-version-check --target .venv/tools uv
+fi
+echo "recoverops: resolving pyproject.toml"
+.venv/tools/bin/uv pip compile pyproject.toml scripts/build-requirements.in -q --all-extras --universal --python-version 3.11 \
+    --generate-hashes --no-annotate --no-header --upgrade -o requirements.lock.new
+if grep -q '://' requirements.lock.new; then
+    rm requirements.lock.new
+    echo "recoverops: the new lock names an address, which would tie it to one machine; requirements.lock is unchanged" >&2
+    exit 1
+fi
+mv requirements.lock.new requirements.lock
+echo "recoverops: requirements.lock has $(grep -c '^[a-zA-Z0-9]' requirements.lock) packages; now run: make setup"

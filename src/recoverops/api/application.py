@@ -1,0 +1,42 @@
+"""Puts the routes together. Called once by `app`."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from recoverops.api import approvals, emergency, incidents, vitals
+from recoverops.api.doors import Doors
+from recoverops.api.intake import Intake
+from recoverops.api.problems import problem, problem_of
+from recoverops.model import RecoverOpsError
+
+
+def make_application(doors: Doors) -> FastAPI:
+    application = FastAPI(
+        title="RecoverOps",
+        version=doors.version,
+        summary="Closes the loop on incidents.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+    )
+    for room in (vitals, incidents, approvals, emergency):
+        application.include_router(room.router(doors))
+    application.mount("/intake", Intake(doors))
+    application.add_exception_handler(RecoverOpsError, _known)
+    application.add_exception_handler(RequestValidationError, _invalid)
+    return application
+
+
+async def _known(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RecoverOpsError)
+    return problem_of(error)
+
+
+async def _invalid(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+    return problem(422, "Invalid request", told)

@@ -1,0 +1,36 @@
+"""What the HTTP routes need, handed in by `app`. Routes parse, authorise, call one operation, render."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from recoverops.api.keyring import Keyring, Principal, Right
+from recoverops.api.settings import ApiSettings
+from recoverops.api.telemetry import Metrics
+from recoverops.model import ComponentStatus
+from recoverops.ports import Clock, PushSource, StopSwitch, Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doors:
+    settings: ApiSettings
+    keyring: Keyring
+    store: Store
+    clock: Clock
+    stop: StopSwitch
+    push_sources: Mapping[str, PushSource]
+    metrics: Metrics
+    components: Callable[[], tuple[ComponentStatus, ...]]
+    is_ready: Callable[[], bool]
+    nudge: Callable[[], None]
+    """Something was answered: let the waiting response go on now."""
+    admitted: Callable[[], None]
+    """Alerts were stored: let the pipeline take them now."""
+    stop_channels: tuple[str, ...]
+    max_body_bytes: int
+    version: str
+
+    def authorise(self, authorization: str | None, right: Right) -> Principal:
+        """Raises UnauthenticatedError or ForbiddenError."""
+        return self.keyring.recognise(authorization or "").demand(right)

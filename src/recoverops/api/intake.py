@@ -1,0 +1,67 @@
+"""`POST /intake/{source}`: the hot path, a bare ASGI application. 2xx only after the durable write."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from recoverops.api.doors import Doors
+from recoverops.api.keyring import Right
+from recoverops.api.problems import problem, problem_of
+from recoverops.model import RecoverOpsError
+from recoverops.operations import admit
+
+
+class Intake:
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        name = scope["path"].rsplit("/", 1)[-1]
+        try:
+            response = await self._take(request, name)
+        except RecoverOpsError as error:
+            response = problem_of(error)
+        except ClientDisconnect:
+            return
+        if response.status_code >= 400:
+            source = name if name in self._doors.push_sources else "unknown"
+            self._doors.metrics.count(
+                "recoverops_intake_rejected_total", source=source, status=str(response.status_code)
+            )
+        await response(scope, receive, send)
+
+    async def _take(self, request: Request, name: str) -> Response:
+        if request.method != "POST":
+            return problem(405, "Not allowed", f"deliver with POST, not {request.method}", {"Allow": "POST"})
+        self._doors.authorise(request.headers.get("authorization"), Right.DELIVER)
+        body = await self._body(request)
+        if body is None:
+            return problem(
+                413, "Too large", f"a delivery may have {self._doors.max_body_bytes} bytes (intake.max_body_bytes)"
+            )
+        stored = admit(self._doors.store, self._doors.push_sources, name, dict(request.headers), body)
+        admission = await asyncio.wrap_future(stored)
+        self._doors.metrics.add("recoverops_alerts_stored_total", admission.stored, source=name)
+        self._doors.metrics.add("recoverops_alerts_duplicate_total", admission.duplicates, source=name)
+        if admission.stored:
+            self._doors.admitted()
+        return JSONResponse({"stored": admission.stored, "duplicates": admission.duplicates})
+
+    async def _body(self, request: Request) -> bytes | None:
+        """None when it is longer than allowed; nothing beyond the limit is kept in memory."""
+        limit = self._doors.max_body_bytes
+        declared = request.headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > limit:
+            return None
+        chunks, size = [], 0
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                return None
+            chunks.append(chunk)
+        return b"".join(chunks)

@@ -1,0 +1,74 @@
+"""What /metrics shows: counters and timings that rooms report, and gauges that are read when somebody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    "remediation_actions_total": ("Effects that were started, by what came of it.", ("action", "outcome")),
+    "remediation_success_total": ("Runs after which recovery was verified.", ("action",)),
+    "remediation_failure_total": ("Runs that failed, or did not help.", ("reason",)),
+    "recoverops_alerts_stored_total": ("Alerts stored durably and acknowledged.", ("source",)),
+    "recoverops_alerts_duplicate_total": ("Deliveries of alerts that were known already.", ("source",)),
+    "recoverops_intake_rejected_total": ("Deliveries that were not accepted.", ("source", "status")),
+    "recoverops_incidents_opened_total": ("Incidents opened.", ("symptom",)),
+    "recoverops_incidents_resolved_total": ("Incidents resolved, by how.", ("reason",)),
+    "recoverops_escalations_total": ("Incidents handed to a person, by why.", ("reason",)),
+    "recoverops_decisions_total": ("Decisions, by mode and reason.", ("mode", "reason")),
+    "recoverops_deliveries_total": ("Notification attempts, by what came of it.", ("channel", "state")),
+    "recoverops_response_errors_total": ("Responses that failed inside RecoverOps and were started afresh.", ()),
+    "recoverops_source_errors_total": ("Polls that did not answer.", ("source",)),
+    "recoverops_worker_errors_total": ("Errors that a worker survived.", ("worker",)),
+}
+GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    "recoverops_loop_lag_seconds": ("How late the event loop runs; the largest of the last 10 s.", ()),
+    "recoverops_source_up": ("1 while the source answers.", ("source",)),
+    "recoverops_emergency_stop": ("1 while the emergency stop is engaged, or cannot be read.", ()),
+    "recoverops_ready": ("1 while the engine is ready.", ()),
+}
+
+Reading = tuple[str, dict[str, str], float]
+
+
+class Metrics:
+    """`ports.Telemetry` on a registry of its own."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._counters = {
+            name: Counter(name.removesuffix("_total"), text, labels, registry=self._registry)
+            for name, (text, labels) in COUNTERS.items()
+        }
+        self._gauges = {
+            name: Gauge(name, text, labels, registry=self._registry) for name, (text, labels) in GAUGES.items()
+        }
+        self._polls = Histogram(
+            "recoverops_poll_seconds", "How long a poll of a source took.", ("source",), registry=self._registry
+        )
+        self._readings: list[Callable[[], Iterable[Reading]]] = []
+
+    def count(self, metric: str, **labels: str) -> None:
+        counter = self._counters[metric]
+        (counter.labels(**labels) if labels else counter).inc()
+
+    def add(self, metric: str, amount: int, **labels: str) -> None:
+        counter = self._counters[metric]
+        (counter.labels(**labels) if labels else counter).inc(amount)
+
+    def observe(self, metric: str, value: float, **labels: str) -> None:
+        """`metric` is recoverops_poll_seconds, so far the only timing."""
+        self._polls.labels(**labels).observe(value)
+
+    def read_from(self, reading: Callable[[], Iterable[Reading]]) -> None:
+        """Gauges that are asked for at each scrape."""
+        self._readings.append(reading)
+
+    def page(self) -> bytes:
+        for reading in self._readings:
+            for name, labels, value in reading():
+                gauge = self._gauges[name]
+                (gauge.labels(**labels) if labels else gauge).set(value)
+        return generate_latest(self._registry)

@@ -1,0 +1,58 @@
+"""`/health`, `/ready`, `/status`, `/metrics`: how RecoverOps itself is doing."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header
+from starlette.responses import JSONResponse, Response
+
+from recoverops.api.doors import Doors
+from recoverops.api.keyring import Right
+from recoverops.api.rendering import RecordResponse
+from recoverops.model import UnreachableError, to_plain
+
+
+def router(doors: Doors) -> APIRouter:
+    routes = APIRouter(tags=["vitals"])
+
+    @routes.get("/health", summary="200 while the process answers at all")
+    async def health() -> JSONResponse:
+        return JSONResponse({"status": "alive", "version": doors.version})
+
+    @routes.get("/ready", summary="200 while it can store, decide and act; 503 with the reasons otherwise")
+    def ready() -> JSONResponse:
+        is_ready = doors.is_ready()
+        return JSONResponse(
+            {"ready": is_ready, "components": [_brief(one.name, one.state) for one in doors.components()]},
+            status_code=200 if is_ready else 503,
+        )
+
+    @routes.get("/status", summary="Every part of RecoverOps and how it is doing")
+    def status(authorization: Annotated[str | None, Header()] = None) -> RecordResponse:
+        doors.authorise(authorization, Right.READ)
+        try:
+            stop = to_plain(doors.stop.read())
+        except UnreachableError as error:
+            stop = {"stopped": True, "reason": str(error)}
+        return RecordResponse(
+            {
+                "version": doors.version,
+                "ready": doors.is_ready(),
+                "emergency_stop": stop,
+                "components": [to_plain(one) for one in doors.components()],
+            }
+        )
+
+    @routes.get("/metrics", summary="Prometheus metrics")
+    def metrics(authorization: Annotated[str | None, Header()] = None) -> Response:
+        if doors.settings.metrics_need_key:
+            doors.authorise(authorization, Right.READ)
+        return Response(doors.metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return routes
+
+
+def _brief(name: str, state: str) -> dict[str, str]:
+    """Without the sentence: /ready is open to everybody who reaches the port."""
+    return {"name": name, "state": state}

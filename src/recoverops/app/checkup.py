@@ -1,0 +1,58 @@
+"""`recoverops check`: is this configuration right, and is what it names there? Starts nothing, changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from recoverops.app.crosscheck import check_names
+from recoverops.app.plugins import Loaded, load_plugins
+from recoverops.app.settings import Settings
+from recoverops.clock import SystemClock
+from recoverops.config import resolve_secret
+from recoverops.model import MisconfiguredError, Record, RecoverOpsError
+from recoverops.redact import redact
+
+
+class Finding(Record, frozen=True, kw_only=True):
+    what: str
+    is_fine: bool
+    statement: str
+
+
+def check_up(settings: Settings) -> tuple[Finding, ...]:
+    """Raises MisconfiguredError for what is wrong in the files; what is not reachable is a finding."""
+    loaded = load_plugins(settings, SystemClock())
+    check_names(settings, loaded)
+    return (
+        Finding(
+            what="configuration",
+            is_fine=True,
+            statement=f"{len(settings.inventory.services)} services, {len(settings.rules.rules)} rules, "
+            f"{len(settings.runbooks)} runbooks, mode {settings.decision.mode}",
+        ),
+        *(Finding(what="warning", is_fine=True, statement=warning) for warning in settings.warnings),
+        *(_keys(settings)),
+        *(
+            Finding(what=one.name, is_fine=one not in loaded.disabled, statement=one.statement)
+            for one in loaded.statuses
+        ),
+        *_sources(loaded),
+    )
+
+
+def _keys(settings: Settings) -> Iterable[Finding]:
+    for one in settings.api.keys:
+        try:
+            resolve_secret(one.key, settings.environment)
+        except MisconfiguredError as error:
+            yield Finding(what=f"key {one.name}", is_fine=False, statement=str(error))
+
+
+def _sources(loaded: Loaded) -> Iterable[Finding]:
+    for name, source in loaded.sources.items():
+        try:
+            samples = source.poll()
+        except RecoverOpsError as error:
+            yield Finding(what=f"source {name}", is_fine=False, statement=redact(str(error)))
+            continue
+        yield Finding(what=f"source {name}", is_fine=True, statement=f"answers, {len(samples)} samples")

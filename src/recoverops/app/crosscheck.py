@@ -1,0 +1,69 @@
+"""Names in the configuration that only the loaded plugins can confirm: actions of runbooks, notifiers of channels.
+
+A name that nobody offers is a mistake, unless a plugin is disabled that might have offered it; then the engine starts,
+shows the disabled plugin, and what needs it is refused with that reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from recoverops.app.plugins import Loaded
+from recoverops.app.settings import Settings
+from recoverops.model import MisconfiguredError
+
+
+def check_names(settings: Settings, loaded: Loaded) -> None:
+    """Raises MisconfiguredError."""
+    problems = [*_runbooks(settings, loaded), *_arguments(settings, loaded), *_channels(settings, loaded)]
+    if problems:
+        raise MisconfiguredError(*problems)
+
+
+def _runbooks(settings: Settings, loaded: Loaded) -> Iterable[str]:
+    used = {rule.runbook for rule in settings.rules.rules}
+    for name, book in settings.runbooks.items():
+        if book.action in loaded.actions or loaded.disabled or _is_shipped_and_idle(settings, name, used):
+            continue
+        yield (
+            f'{settings.runbook_actions[name]}: runbook "{name}" needs the action "{book.action}", which no plugin '
+            f"offers{_nearest(book.action, loaded.actions)}; add the plugin to plugins: with the settings it needs"
+        )
+
+
+def _is_shipped_and_idle(settings: Settings, name: str, used: set[str]) -> bool:
+    """Without services there is nothing that the shipped runbook could be run on."""
+    return name not in used or not settings.inventory.services
+
+
+def _arguments(settings: Settings, loaded: Loaded) -> Iterable[str]:
+    for name, book in settings.runbooks.items():
+        action = loaded.actions.get(book.action)
+        if action is None:
+            continue
+        known = {parameter.name: parameter for parameter in action.parameters}
+        place = settings.runbook_actions[name]
+        for given in book.arguments:
+            if given not in known:
+                told = ", ".join(sorted(known)) or "none"
+                yield f'{place}: action "{book.action}" has no argument "{given}"; it knows: {told}'
+        for parameter in action.parameters:
+            if parameter.required and parameter.name not in book.arguments:
+                yield f'{place}: action "{book.action}" needs the argument "{parameter.name}": {parameter.meaning}'
+
+
+def _channels(settings: Settings, loaded: Loaded) -> Iterable[str]:
+    for position, channel in enumerate(settings.notifications.channels):
+        if channel.via in loaded.notifiers or loaded.disabled:
+            continue
+        place = settings.configuration.place(f"notifications.channels[{position}].via")
+        yield (
+            f'{place}: no plugin offers the notifier "{channel.via}"{_nearest(channel.via, loaded.notifiers)}; '
+            f"known are: {', '.join(sorted(loaded.notifiers)) or 'none'}"
+        )
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    found = get_close_matches(name, list(known), n=1)
+    return f' (did you mean "{found[0]}"?)' if found else ""

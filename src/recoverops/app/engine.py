@@ -1,0 +1,201 @@
+"""The running engine: picks the implementations, joins them, starts and stops them in the right order.
+
+`up` makes one. Everything it opens is closed by `close`, in the reverse order, even when starting failed half-way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from functools import partial
+
+import sqlalchemy as sa
+
+from recoverops.api import Metrics
+from recoverops.app.crosscheck import check_names
+from recoverops.app.plugins import Loaded, load_plugins
+from recoverops.app.release import release
+from recoverops.app.settings import Settings
+from recoverops.app.workers import CourierWorker, PipelineWorker, SourceWorker, SweepWorker, Worker
+from recoverops.clock import SystemClock
+from recoverops.model import ComponentState, ComponentStatus, SegmentKey, UnreachableError
+from recoverops.pipeline import Conditions, Courier, Observer, Parts, Sweep, on_failure, respond
+from recoverops.ports import Clock, WorkflowContext
+from recoverops.storage import STOP_FILE, AuditAnchor, DirectoryLock, SqlStore, StopFile, open_store
+from recoverops.workflows import DbosEngine
+
+ANCHOR_FILE = "audit.head"
+ANCHOR_EVERY = timedelta(seconds=10)
+JOIN_TIMEOUT = timedelta(seconds=5)
+DRAIN_TIMEOUT = timedelta(seconds=10)
+
+
+class RecoverOps:
+    """The engine of one data directory. `start` returns when it may be asked for work."""
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock: Clock = clock or SystemClock()
+        self.metrics = Metrics()
+        self.loaded = Loaded()
+        self.stop = StopFile(settings.data_dir / STOP_FILE, clock=self.clock)
+        self._closing = ExitStack()
+        self._sources: list[SourceWorker] = []
+        self._store: SqlStore | None = None
+        self._pipeline: PipelineWorker | None = None
+        self._sweep = SweepWorker(self.clock, self.metrics)
+        self._courier: CourierWorker | None = None
+        self._anchored_at: datetime | None = None
+        self._is_started = False
+
+    @property
+    def store(self) -> SqlStore:
+        assert self._store is not None, "the engine has not been started"
+        return self._store
+
+    def start(self) -> None:
+        """Raises ConflictError when another process has the data directory, MisconfiguredError and UnreachableError."""
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+        self._is_started = True
+
+    def close(self) -> None:
+        self._is_started = False
+        self._closing.close()
+
+    def _start(self) -> None:
+        self._closing.enter_context(DirectoryLock(self.settings.data_dir, self.clock))
+        self.loaded = load_plugins(self.settings, self.clock)
+        check_names(self.settings, self.loaded)
+        self._store = open_store(self.settings.storage, data_dir=self.settings.data_dir, clock=self.clock)
+        self._closing.callback(self._store.close, timeout=DRAIN_TIMEOUT)
+        self._closing.callback(self._anchor)
+        parts = self._parts(self._store)
+        engine = self._engine(parts, self._store)
+        observer = Observer(parts, engine.start)
+        observer.remember_alerts(self._store.read(lambda tx: tx.signals.current()))
+        self._courier = CourierWorker(Courier(parts, self.loaded.notifiers), self.clock, self.metrics)
+        self._pipeline = PipelineWorker(observer, self._store, self.clock, self.metrics)
+        self._sweep.sweep = Sweep(parts, engine)
+        self._sweep.after_tick = self._anchor_sometimes
+        self._sources = [
+            SourceWorker(source, self._pipeline.take, self.clock, self.metrics)
+            for source in self.loaded.sources.values()
+        ]
+        engine.launch()
+        self._closing.callback(engine.stop, timeout=DRAIN_TIMEOUT)
+        self._run_workers([self._courier, self._sweep, self._pipeline, *self._sources])
+        self._audit_start()
+
+    def _run_workers(self, workers: Iterable[Worker]) -> None:
+        for worker in workers:
+            worker.start()
+            self._closing.callback(worker.join, JOIN_TIMEOUT)
+            self._closing.callback(worker.ask_to_stop)
+
+    def _parts(self, store: SqlStore) -> Parts:
+        settings = self.settings
+        return Parts(
+            store=store,
+            clock=self.clock,
+            stop=self.stop,
+            conditions=Conditions(),
+            inventory=settings.inventory,
+            actions=self.loaded.actions,
+            rules=settings.rules,
+            runbooks=settings.runbooks,
+            telemetry=self.metrics,
+            decision=settings.decision,
+            detection=settings.detection,
+            incidents=settings.incidents,
+            intake=settings.intake,
+            notifications=settings.notifications,
+            nudge=self.nudge,
+        )
+
+    def _engine(self, parts: Parts, store: SqlStore) -> DbosEngine:
+        def run(ctx: WorkflowContext, key: SegmentKey) -> None:
+            respond(parts, ctx, key)
+
+        return DbosEngine(
+            respond=run,
+            dbos_url=self._dbos_url(),
+            store_url=store.write_engine.url.render_as_string(hide_password=False),
+            store_engine=store.write_engine,
+            tx_of=store.tx_of,
+            clock=self.clock,
+            application_version=release(),
+            on_failure=partial(on_failure, parts),
+        )
+
+    def _dbos_url(self) -> str:
+        url = self.settings.storage.url.get_secret_value()
+        if not url:
+            return f"sqlite:///{self.settings.data_dir / 'dbos.sqlite'}"
+        return sa.make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+    def nudge(self, at: datetime | None = None) -> None:
+        """Something became due, or was posted."""
+        self._sweep.nudge(at)
+        if self._courier is not None:
+            self._courier.wake()
+
+    def alerts_stored(self) -> None:
+        if self._pipeline is not None:
+            self._pipeline.alerts_stored()
+
+    def is_ready(self) -> bool:
+        """Whether it can store, decide and act now."""
+        return self._is_started and self._store_status().state is ComponentState.UP
+
+    def components(self) -> tuple[ComponentStatus, ...]:
+        sources = [worker.status for worker in self._sources]
+        return (self._store_status(), *self.loaded.statuses, *sources)
+
+    def _store_status(self) -> ComponentStatus:
+        now = self.clock.now()
+        try:
+            self.store.ping(timeout=timedelta(seconds=2))
+        except UnreachableError as error:
+            return ComponentStatus(name="store", state=ComponentState.UNREACHABLE, statement=str(error), since=now)
+        return ComponentStatus(name="store", state=ComponentState.UP, statement="writes durably", since=now)
+
+    def readings(self) -> Iterable[tuple[str, dict[str, str], float]]:
+        """Gauges for /metrics."""
+        yield "recoverops_ready", {}, float(self._is_started)
+        yield "recoverops_emergency_stop", {}, float(self._is_stopped())
+        for name, worker in zip(self.loaded.sources, self._sources, strict=True):
+            yield "recoverops_source_up", {"source": name}, float(worker.status.state is ComponentState.UP)
+
+    def _is_stopped(self) -> bool:
+        try:
+            return self.stop.read().stopped
+        except UnreachableError:
+            return True
+
+    def _audit_start(self) -> None:
+        disabled = "; ".join(f"{one.name}: {one.statement}" for one in self.loaded.disabled)
+        self.store.write(
+            lambda tx: tx.audit.append(
+                at=self.clock.now(),
+                actor="recoverops",
+                event="engine.started",
+                subject="recoverops",
+                detail={"release": release(), "rules": self.settings.rules.digest, "disabled": disabled},
+            )
+        )
+
+    def _anchor_sometimes(self) -> None:
+        now = self.clock.now()
+        if self._anchored_at is None or now - self._anchored_at >= ANCHOR_EVERY:
+            self._anchored_at = now
+            self._anchor()
+
+    def _anchor(self) -> None:
+        head = self.store.read(lambda tx: tx.audit.head())
+        if head is not None:
+            AuditAnchor(self.settings.data_dir / ANCHOR_FILE).write(head)

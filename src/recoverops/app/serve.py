@@ -1,0 +1,148 @@
+"""Runs the HTTP door and the engine in one process until a signal ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import uvicorn
+
+from recoverops.api import Doors, Keyring, Principal, Role, make_application
+from recoverops.app.engine import RecoverOps
+from recoverops.app.release import release
+from recoverops.config import resolve_secret
+from recoverops.model import MisconfiguredError
+from recoverops.model.ids import new_key
+
+ADMIN_KEY_FILE = "admin.key"
+LAG_EVERY_S, LAG_KEPT = 0.1, 100
+
+
+def serve(engine: RecoverOps, *, on_ready: Callable[[str], None]) -> None:
+    """Starts everything, calls `on_ready` with the address, and returns after SIGTERM or SIGINT.
+
+    Raises what `RecoverOps.start` raises, and MisconfiguredError when the port is taken.
+    """
+    engine.start()
+    try:
+        asyncio.run(_serve(engine, on_ready))
+    finally:
+        engine.close()
+
+
+async def _serve(engine: RecoverOps, on_ready: Callable[[str], None]) -> None:
+    lag = LoopLag()
+    engine.metrics.read_from(engine.readings)
+    engine.metrics.read_from(lambda: [("recoverops_loop_lag_seconds", {}, lag.largest)])
+    settings = engine.settings.api
+    server = _Server(
+        uvicorn.Config(
+            make_application(doors_of(engine)),
+            host=settings.host,
+            port=settings.port,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=5,
+        ),
+        on_ready,
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.ask_to_exit)
+    measuring = asyncio.create_task(lag.measure())
+    try:
+        await server.serve()
+    except SystemExit as error:  # uvicorn's way to say that it could not listen
+        raise MisconfiguredError(
+            f"api.port: {settings.host}:{settings.port} cannot be listened on; is it in use? Choose another api.port"
+        ) from error
+    finally:
+        measuring.cancel()
+
+
+class _Server(uvicorn.Server):
+    """Without uvicorn's own signal handlers: they end the process by the signal instead of returning."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[str], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready(f"http://{self.config.host}:{self.config.port}")
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def ask_to_exit(self) -> None:
+        self.should_exit = True
+
+
+class LoopLag:
+    """How late the loop runs what it should run now; the largest of the last ten seconds."""
+
+    def __init__(self) -> None:
+        self._late = [0.0] * LAG_KEPT
+        self._next = 0
+
+    @property
+    def largest(self) -> float:
+        return max(self._late)
+
+    async def measure(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            planned = loop.time() + LAG_EVERY_S
+            await asyncio.sleep(LAG_EVERY_S)
+            self._late[self._next % LAG_KEPT] = max(0.0, loop.time() - planned)
+            self._next += 1
+
+
+def doors_of(engine: RecoverOps) -> Doors:
+    return Doors(
+        settings=engine.settings.api,
+        keyring=_keyring(engine),
+        store=engine.store,
+        clock=engine.clock,
+        stop=engine.stop,
+        push_sources=engine.loaded.push_sources,
+        metrics=engine.metrics,
+        components=engine.components,
+        is_ready=engine.is_ready,
+        nudge=engine.nudge,
+        admitted=engine.alerts_stored,
+        stop_channels=tuple(dict.fromkeys(one.via for one in engine.settings.notifications.channels)),
+        max_body_bytes=engine.settings.intake.max_body_bytes,
+        version=release(),
+    )
+
+
+def _keyring(engine: RecoverOps) -> Keyring:
+    keyring = Keyring()
+    keyring.add(admin_key(engine.settings.data_dir), Principal(name="admin", role=Role.ADMIN))
+    for one in engine.settings.api.keys:
+        key = resolve_secret(one.key, engine.settings.environment)
+        keyring.add(key, Principal(name=one.name, role=one.role))
+    return keyring
+
+
+def admin_key(data_dir: Path) -> str:
+    """The key in <data_dir>/admin.key; made on the first start, readable by its owner only."""
+    path = data_dir / ADMIN_KEY_FILE
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        key = new_key()
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(key + "\n")
+        return key

@@ -1,0 +1,210 @@
+"""The threads of the engine: one a source, one for the pipeline, one for the sweep, one for deliveries.
+
+Each is a loop with a bounded wait that survives every error: it is logged, counted, and the loop goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from recoverops.model import ComponentState, ComponentStatus, RetryableError, Sample
+from recoverops.pipeline import Courier, Observer, Sweep
+from recoverops.ports import Clock, Source, Store, Telemetry
+from recoverops.redact import redact
+
+_LOG = logging.getLogger("recoverops.workers")
+_LONGEST_WAIT_S = 1.0
+_BATCH = 500
+_QUEUED_POLLS = 1000
+
+
+class Worker:
+    """A named thread around `round`, which returns how many seconds may pass until the next one."""
+
+    def __init__(self, name: str, clock: Clock, telemetry: Telemetry) -> None:
+        self.name = name
+        self._clock = clock
+        self._telemetry = telemetry
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"recoverops-{name}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def ask_to_stop(self) -> None:
+        self._stopping.set()
+        self.wake()
+
+    def join(self, timeout: timedelta) -> None:
+        if self._thread.is_alive():
+            self._thread.join(timeout.total_seconds())
+
+    def wake(self) -> None:
+        """Cut the current wait short."""
+
+    def round(self) -> None:
+        raise AssertionError("every worker has its own round")
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self.round()
+            except Exception as error:  # noqa: BLE001 - a worker's supervisor: recorded, and the loop goes on
+                known = isinstance(error, RetryableError)
+                _LOG.log(
+                    logging.WARNING if known else logging.ERROR,
+                    "worker_error",
+                    extra={"worker": self.name, "error": redact(f"{type(error).__name__}: {error}")},
+                    exc_info=None if known else error,
+                )
+                self._telemetry.count("recoverops_worker_errors_total", worker=self.name)
+                self._stopping.wait(_LONGEST_WAIT_S)
+
+
+class PipelineWorker(Worker):
+    """Takes samples from the sources and alerts from the store, one after the other."""
+
+    def __init__(self, observer: Observer, store: Store, clock: Clock, telemetry: Telemetry) -> None:
+        super().__init__("pipeline", clock, telemetry)
+        self._observer = observer
+        self._store = store
+        self._queue: queue.Queue[tuple[Sample, ...]] = queue.Queue(maxsize=_QUEUED_POLLS)
+        self._alerts = threading.Event()
+        self._alerts.set()  # what was stored before a crash is taken first
+
+    def take(self, samples: tuple[Sample, ...]) -> None:
+        """From a source. While the queue is full the poll is dropped: the next one says the same, only newer."""
+        try:
+            self._queue.put_nowait(samples)
+        except queue.Full:
+            self._telemetry.count("recoverops_worker_errors_total", worker=self.name)
+
+    def alerts_stored(self) -> None:
+        self._alerts.set()
+        self.wake()
+
+    def wake(self) -> None:
+        try:
+            self._queue.put_nowait(())
+        except queue.Full:
+            return  # then it is awake
+
+    def round(self) -> None:
+        self._observer.save()
+        if self._alerts.is_set():
+            self._take_alerts()
+        try:
+            samples = self._queue.get(timeout=_LONGEST_WAIT_S)
+        except queue.Empty:
+            return
+        if samples:
+            self._observer.take_samples(samples)
+        if self._alerts.is_set():
+            self._take_alerts()
+
+    def _take_alerts(self) -> None:
+        self._alerts.clear()
+        try:
+            while stored := self._store.read(lambda tx: tx.signals.pending(limit=_BATCH)):
+                self._observer.take_alerts(stored)
+        except BaseException:
+            self._alerts.set()
+            raise
+
+
+class SourceWorker(Worker):
+    """Polls one source, and knows since when it has not answered."""
+
+    def __init__(
+        self, source: Source, deliver: Callable[[tuple[Sample, ...]], None], clock: Clock, telemetry: Telemetry
+    ) -> None:
+        super().__init__(f"source-{source.name}", clock, telemetry)
+        self._source = source
+        self._deliver = deliver
+        self._status = ComponentStatus(
+            name=f"source {source.name}", state=ComponentState.STARTING, statement="not asked yet", since=clock.now()
+        )
+
+    @property
+    def status(self) -> ComponentStatus:
+        return self._status
+
+    def round(self) -> None:
+        began = self._clock.monotonic()
+        try:
+            samples = self._source.poll()
+        except Exception as error:  # noqa: BLE001 - a plugin call: its failure is recorded as data
+            self._set(ComponentState.UNREACHABLE, redact(f"{error}" or type(error).__name__))
+            self._telemetry.count("recoverops_source_errors_total", source=self._source.name)
+        else:
+            self._set(ComponentState.UP, "answers")
+            self._deliver(samples)
+        took = self._clock.monotonic() - began
+        self._telemetry.observe("recoverops_poll_seconds", took, source=self._source.name)
+        self._stopping.wait(max(0.01, self._source.every.total_seconds() - took))
+
+    def _set(self, state: ComponentState, statement: str) -> None:
+        if self._status.state is not state:
+            level = logging.WARNING if state is ComponentState.UNREACHABLE else logging.INFO
+            _LOG.log(
+                level, "source_changed", extra={"source": self._source.name, "state": state, "statement": statement}
+            )
+            self._status = ComponentStatus(
+                name=self._status.name, state=state, statement=statement, since=self._clock.now()
+            )
+
+
+class SweepWorker(Worker):
+    """Ticks about once a second, or at the earliest moment that somebody asked for."""
+
+    def __init__(self, clock: Clock, telemetry: Telemetry) -> None:
+        super().__init__("sweep", clock, telemetry)
+        self.sweep: Sweep | None = None
+        self.after_tick: Callable[[], None] = lambda: None
+        self._changed = threading.Condition()
+        self._due: list[datetime] = []
+
+    def nudge(self, at: datetime | None) -> None:
+        """Tick at that time; now when it is None."""
+        with self._changed:
+            self._due.append(at or self._clock.now())
+            self._changed.notify()
+
+    def wake(self) -> None:
+        self.nudge(None)
+
+    def round(self) -> None:
+        if self.sweep is not None:
+            self.sweep.tick()
+            self.after_tick()
+        with self._changed:
+            wait_s = self._wait_s()
+            if wait_s > 0:
+                self._changed.wait(wait_s)
+            now = self._clock.now()
+            self._due = [due for due in self._due if due > now]
+
+    def _wait_s(self) -> float:
+        now = self._clock.now()
+        return min([_LONGEST_WAIT_S, *((due - now).total_seconds() for due in self._due)])
+
+
+class CourierWorker(Worker):
+    """Delivers notifications as they are posted."""
+
+    def __init__(self, courier: Courier, clock: Clock, telemetry: Telemetry) -> None:
+        super().__init__("courier", clock, telemetry)
+        self._courier = courier
+        self._posted = threading.Event()
+
+    def wake(self) -> None:
+        self._posted.set()
+
+    def round(self) -> None:
+        self._posted.clear()
+        if self._courier.deliver_due() == 0:
+            self._posted.wait(_LONGEST_WAIT_S)

@@ -1,0 +1,280 @@
+"""The commands. Each parses, calls one operation, and prints."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+from recoverops.cli import show
+from recoverops.cli.exits import Exit, told_errors
+from recoverops.cli.options import ConfigOption, JsonOption, local_actor, print_json, settings_of
+from recoverops.model import IncidentState, to_plain
+
+application = typer.Typer(
+    name="recoverops",
+    help="Closes the loop on incidents: observe, detect, decide under gates, act, verify, and prove it.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+
+def _example(*lines: str) -> str:
+    return "Example: " + "; ".join(lines)
+
+
+@application.command(epilog=_example("recoverops up --config recoverops.yaml"))
+def up(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Run the engine until SIGTERM or Ctrl-C."""
+    from recoverops.app import RecoverOps, release, serve
+
+    with told_errors():
+        _log_to_stderr()
+        engine = RecoverOps(settings_of(config))
+
+        def announce(address: str) -> None:
+            for one in engine.loaded.disabled:
+                print(f"{one.name}: {one.statement}", file=sys.stderr)
+            if as_json:
+                print_json({"ready": True, "address": address, "data_dir": str(engine.settings.data_dir)})
+            else:
+                mode = engine.settings.decision.mode
+                print(f"RecoverOps {release()} is ready on {address}, mode {mode}, data in {engine.settings.data_dir}")
+            sys.stdout.flush()
+
+        serve(engine, on_ready=announce)
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(_FieldFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.getLogger("recoverops").addHandler(handler)
+    logging.getLogger("recoverops").setLevel(logging.INFO)
+
+
+_PLAIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+
+class _FieldFormatter(logging.Formatter):
+    """Constant event name, then its fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        from recoverops.redact import redact
+
+        fields = " ".join(f"{key}={value!s}" for key, value in record.__dict__.items() if key not in _PLAIN)
+        return redact(f"{super().format(record)} {fields}".rstrip())
+
+
+@application.command(epilog=_example("recoverops check --config recoverops.yaml"))
+def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Say whether the configuration is right and what it names can be reached. Changes nothing."""
+    from recoverops.app import check_up
+
+    with told_errors():
+        findings = check_up(settings_of(config))
+    if as_json:
+        print_json({"fine": all(one.is_fine for one in findings), "findings": [to_plain(one) for one in findings]})
+    else:
+        for one in findings:
+            print(f"{'ok ' if one.is_fine else 'NOT'}  {one.what}: {one.statement}")
+    raise typer.Exit(Exit.OK if all(one.is_fine for one in findings) else Exit.FAILED)
+
+
+@application.command(epilog=_example("recoverops incidents --state open --state waiting"))
+def incidents(
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    state: Annotated[list[IncidentState] | None, typer.Option(help="Only these states; may be repeated.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many, newest first.")] = 50,
+) -> None:
+    """List incidents, newest first."""
+    from recoverops.app import opened_store
+    from recoverops.operations import list_incidents
+
+    with told_errors(), opened_store(settings_of(config)) as store:
+        found = list_incidents(store, states=tuple(state) if state else None, limit=limit)
+    if as_json:
+        print_json({"incidents": [to_plain(one) for one in found]})
+    else:
+        show.console().print(show.incidents_table(found))
+
+
+@application.command(epilog=_example("recoverops why inc-20261120-101530-a3f9c1", "recoverops why a3f9c1"))
+def why(
+    incident: Annotated[str, typer.Argument(help="The incident's id, or an unambiguous end of it.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell everything about one incident: evidence, every gate's verdict, what was done - and why not."""
+    from recoverops.app import opened_store
+    from recoverops.operations import tell_incident
+
+    with told_errors(), opened_store(settings_of(config)) as store:
+        told = tell_incident(store, incident)
+    if as_json:
+        print_json(told.plain())
+    else:
+        show.console().print(show.story(told))
+
+
+@application.command(epilog=_example("recoverops approvals"))
+def approvals(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """List the plans that wait for a person."""
+    from recoverops.app import opened_store
+    from recoverops.operations import list_approvals
+
+    with told_errors(), opened_store(settings_of(config)) as store:
+        found = list_approvals(store)
+    if as_json:
+        print_json({"approvals": [to_plain(one) for one in found]})
+        return
+    for one in found:
+        print(f"{one.id}  {one.plan.summary}  ({one.incident_id}, until {one.expires_at:%Y-%m-%d %H:%M:%S} UTC)")
+    if not found:
+        print("nothing waits for an answer")
+
+
+ApprovalArgument = Annotated[str, typer.Argument(help="The approval's id, as `recoverops approvals` shows it.")]
+NoteOption = Annotated[str, typer.Option(help="Why; stands in the timeline and the audit log.")]
+
+
+@application.command(epilog=_example("recoverops approve apr-20261120-101530-77aa01 --note 'seen it, go on'"))
+def approve(
+    approval: ApprovalArgument, config: ConfigOption = None, note: NoteOption = "", as_json: JsonOption = False
+) -> None:
+    """Say yes to exactly this plan. Works while no engine runs: the answer waits."""
+    _answer(approval, config, note, as_json, is_yes=True)
+
+
+@application.command(epilog=_example("recoverops deny apr-20261120-101530-77aa01 --note 'planned maintenance'"))
+def deny(
+    approval: ApprovalArgument, config: ConfigOption = None, note: NoteOption = "", as_json: JsonOption = False
+) -> None:
+    """Say no; the incident goes to a person."""
+    _answer(approval, config, note, as_json, is_yes=False)
+
+
+def _answer(approval: str, config: ConfigOption, note: str, as_json: bool, *, is_yes: bool) -> None:
+    from recoverops.app import opened_store
+    from recoverops.clock import SystemClock
+    from recoverops.operations import answer
+
+    with told_errors(), opened_store(settings_of(config)) as store:
+        settled = answer(store, SystemClock(), approval, approve=is_yes, by=local_actor(), note=note)
+    if as_json:
+        print_json(to_plain(settled))
+    else:
+        print(f"{settled.id} {settled.state}: {settled.plan.summary}")
+
+
+@application.command(epilog=_example("recoverops stop --reason 'database migration'"))
+def stop(
+    config: ConfigOption = None,
+    reason: Annotated[str, typer.Option(help="Why; everybody will see it.")] = "no reason given",
+    as_json: JsonOption = False,
+) -> None:
+    """Emergency stop: nothing acts until `recoverops resume`. Needs neither a running engine nor the database."""
+    from contextlib import ExitStack
+
+    from recoverops.app import opened_store, stop_switch
+    from recoverops.clock import SystemClock
+    from recoverops.operations import engage_stop
+
+    with told_errors(), ExitStack() as opened:
+        settings = settings_of(config)
+        channels = tuple(dict.fromkeys(one.via for one in settings.notifications.channels))
+        stopped = engage_stop(
+            stop_switch(settings),
+            lambda: opened.enter_context(opened_store(settings)),
+            SystemClock(),
+            reason=reason,
+            by=local_actor(),
+            channels=channels,
+        )
+    if as_json:
+        print_json({**to_plain(stopped.state), "audited": stopped.audited, "why_not_audited": stopped.why_not})
+        return
+    print(f"stopped by {stopped.state.by}: {stopped.state.reason}. Nothing acts until `recoverops resume`.")
+    if not stopped.audited:
+        print(f"warning: the audit log could not be written ({stopped.why_not})", file=sys.stderr)
+
+
+@application.command(epilog=_example("recoverops resume"))
+def resume(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Clear the emergency stop. Needs the database: what may act again is written down first."""
+    from recoverops.app import opened_store, stop_switch
+    from recoverops.clock import SystemClock
+    from recoverops.operations import clear_stop
+
+    with told_errors():
+        settings = settings_of(config)
+        channels = tuple(dict.fromkeys(one.via for one in settings.notifications.channels))
+        with opened_store(settings) as store:
+            cleared = clear_stop(stop_switch(settings), store, SystemClock(), by=local_actor(), channels=channels)
+    if as_json:
+        print_json({"cleared": to_plain(cleared)})
+    else:
+        print("resumed" if cleared.stopped else "there was no emergency stop")
+
+
+@application.command(epilog=_example("recoverops plugins"))
+def plugins(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show what is installed, what is loaded, and what is disabled and why."""
+    from recoverops.app import installed_plugins
+    from recoverops.clock import SystemClock
+
+    with told_errors():
+        found = installed_plugins(settings_of(config), SystemClock())
+    if as_json:
+        print_json({"plugins": [to_plain(one) for one in found]})
+        return
+    for one in found:
+        print(f"{one.name}  {one.package} {one.version}  {one.state}: {one.statement}\n    sha256 {one.sha256}")
+
+
+audit_commands = typer.Typer(help="The audit log.", no_args_is_help=True)
+application.add_typer(audit_commands, name="audit")
+
+
+@audit_commands.command(epilog=_example("recoverops audit verify"))
+def verify(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Walk the hash chain and compare it with the head that is kept outside the database."""
+    from recoverops.app import opened_store, verify_audit
+
+    with told_errors():
+        settings = settings_of(config)
+        with opened_store(settings) as store:
+            report = verify_audit(settings, store)
+    if as_json:
+        print_json(to_plain(report))
+    else:
+        print(report.statement or f"{report.entries} entries, the chain is whole, head {report.head[:16]}")
+    raise typer.Exit(Exit.OK if report.broken_at is None else Exit.FAILED)
+
+
+@application.command(epilog=_example("recoverops demo", "recoverops demo --json"))
+def demo(
+    as_json: JsonOption = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the service, its traffic and RecoverOps running.")
+    ] = False,
+) -> None:
+    """Kill a real service and watch it being healed. Needs nothing, leaves nothing behind."""
+    from recoverops.lab import main_demo
+
+    raise typer.Exit(main_demo(as_json=as_json, keep=keep))
+
+
+@application.command(epilog=_example("recoverops version"))
+def version(as_json: JsonOption = False) -> None:
+    """Say which release this is."""
+    from recoverops.app import release
+
+    if as_json:
+        print_json({"version": release()})
+    else:
+        print(release())

@@ -1,0 +1,20 @@
+"""File and environment -> checked sections, rules and runbooks. Knows no room: `app` brings the classes."""
+
+from __future__ import annotations
+
+from recoverops.config.configuration import Configuration, Section
+from recoverops.config.documents import Located, load_documents
+from recoverops.config.environment import process_environment
+from recoverops.config.place import Place, problem
+from recoverops.config.secret import resolve_secret
+
+__all__ = [
+    "Configuration",
+    "Located",
+    "Place",
+    "Section",
+    "load_documents",
+    "problem",
+    "process_environment",
+    "resolve_secret",
+]

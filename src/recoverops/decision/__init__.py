@@ -1,0 +1,24 @@
+"""Rules and safety gates: what may be done, and why not. Pure."""
+
+from __future__ import annotations
+
+from recoverops.decision.condition import ConditionFacts, RuleCondition
+from recoverops.decision.decide import Conclusion, decide
+from recoverops.decision.facts import Facts
+from recoverops.decision.gates import GATES
+from recoverops.decision.rules import Choice, RuleBook
+from recoverops.decision.settings import DecisionSettings, Rule, RuleFile
+
+__all__ = [
+    "GATES",
+    "Choice",
+    "Conclusion",
+    "ConditionFacts",
+    "DecisionSettings",
+    "Facts",
+    "Rule",
+    "RuleBook",
+    "RuleCondition",
+    "RuleFile",
+    "decide",
+]

@@ -1,0 +1,131 @@
+"""Conditions of rules, in CEL (cel-expr-python behind three methods: compile, evaluate, source).
+
+A metric that nobody measured makes the condition *unknown*, never true - not through `!`, `||`, a ternary or `has()`
+either. To be able to promise that, the metrics a condition may use have to be written out: `metrics["cpu"]` or
+`metrics.cpu`; every other use of `metrics` is refused when the rule is loaded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from cel_expr_python import cel
+
+from recoverops.model import MisconfiguredError
+
+_NAMED_METRIC = re.compile(r"""\bmetrics\s*(?:\[\s*(?:"([^"\\]+)"|'([^'\\]+)')\s*\]|\.\s*([A-Za-z_]\w*))""")
+_STRING = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'')
+
+VARIABLES = ("kind", "severity", "confidence", "resource", "symptom", "age_seconds", "metrics")
+
+
+class Truth(StrEnum):
+    TRUE = "true"
+    FALSE = "false"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    truth: Truth
+    statement: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConditionFacts:
+    """What a condition may ask about."""
+
+    kind: str
+    severity: str
+    confidence: float
+    resource: Mapping[str, str]
+    symptom: str
+    age_seconds: float
+    metrics: Mapping[str, float]
+
+    def plain(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in VARIABLES}
+
+
+_environment: Any = None
+
+
+def _cel() -> Any:
+    """Built on first use: it costs tens of milliseconds."""
+    global _environment  # noqa: PLW0603 - one immutable environment a process
+    if _environment is None:
+        text, number = cel.Type.STRING, cel.Type.DOUBLE
+        _environment = cel.NewEnv(
+            variables={
+                "kind": text,
+                "severity": text,
+                "confidence": number,
+                "resource": cel.Type.Map(text, text),
+                "symptom": text,
+                "age_seconds": number,
+                "metrics": cel.Type.Map(text, number),
+            }
+        )
+    return _environment
+
+
+class RuleCondition:
+    """One compiled condition."""
+
+    def __init__(self, source: str, metrics: frozenset[str], compiled: Any) -> None:
+        self.source = source
+        self.metrics = metrics
+        """The metrics that it needs."""
+        self._compiled = compiled
+
+    @classmethod
+    def compile(cls, source: str) -> RuleCondition:
+        """Raises MisconfiguredError with CEL's own words when it does not parse, or is not a yes-or-no question."""
+        metrics = _named_metrics(source)
+        try:
+            compiled = _cel().compile(source)
+        except RuntimeError as error:
+            raise MisconfiguredError(f"condition `{source}` is not valid CEL: {_first_lines(error)}") from error
+        if compiled.return_type() != cel.Type.BOOL:
+            raise MisconfiguredError(
+                f"condition `{source}` answers with {compiled.return_type().name()}, expected true or false; "
+                f'compare it with something, e.g. kind == "service_down"'
+            )
+        return cls(source, metrics, compiled)
+
+    def evaluate(self, facts: ConditionFacts) -> Answer:
+        """Never raises for data: what cannot be judged is unknown, with the reason."""
+        missing = sorted(self.metrics - set(facts.metrics))
+        if missing:
+            return Answer(truth=Truth.UNKNOWN, statement=f"nobody measured {', '.join(missing)}")
+        try:
+            value = self._compiled.eval(data=facts.plain())
+        except RuntimeError as error:
+            return Answer(truth=Truth.UNKNOWN, statement=_first_lines(error))
+        if value.type() != cel.Type.BOOL:
+            return Answer(truth=Truth.UNKNOWN, statement=str(value.value()))
+        truth = Truth.TRUE if value.value() is True else Truth.FALSE
+        return Answer(truth=truth, statement=f"`{self.source}` is {truth}")
+
+
+def _named_metrics(source: str) -> frozenset[str]:
+    names = {next(name for name in found.groups() if name) for found in _NAMED_METRIC.finditer(source)}
+    rest = _STRING.sub('""', _NAMED_METRIC.sub("0.0", source))
+    if re.search(r"\bmetrics\b", rest):
+        raise MisconfiguredError(
+            f'condition `{source}` uses metrics without a name; write metrics["name"], so that a missing one is seen'
+        )
+    if re.search(r"\bhas\s*\(\s*0\.0", rest):
+        raise MisconfiguredError(
+            f"condition `{source}` asks has(metrics...); leave it out: a missing metric makes the condition unknown"
+        )
+    return frozenset(names)
+
+
+def _first_lines(error: RuntimeError) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0].removeprefix("INVALID_ARGUMENT: ERROR: <input>:").removesuffix(" [INVALID_ARGUMENT]")

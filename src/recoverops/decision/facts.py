@@ -1,0 +1,34 @@
+"""Everything a gate may look at, gathered before the first one is asked.
+
+The limits in `usage` are read inside the transaction that will reserve, so two decisions never share the last slot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from recoverops.decision.settings import DecisionSettings, Rule
+from recoverops.model import Approval, Condition, Incident, Plan, StopState
+from recoverops.ports import Usage
+from recoverops.topology import Inventory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    now: datetime
+    settings: DecisionSettings
+    rule: Rule
+    plan: Plan
+    incident: Incident
+    inventory: Inventory
+    conditions: tuple[Condition, ...]
+    """Of the incident's resource."""
+    group_conditions: Mapping[str, tuple[Condition, ...]]
+    """Of every member of the target's group, by service name, the target included."""
+    usage: Usage
+    stop: StopState | None
+    """None: the emergency stop could not be read."""
+    approval: Approval | None
+    """The newest approval of this incident, if there is one."""

@@ -1,0 +1,72 @@
+"""Who has to agree: autonomy and approval."""
+
+from __future__ import annotations
+
+from recoverops.decision.facts import Facts
+from recoverops.decision.gates.answers import passed, refused
+from recoverops.model import (
+    Approval,
+    ApprovalState,
+    EffectClass,
+    GateAnswer,
+    GateName,
+    GateVerdict,
+    Mode,
+    Reason,
+    Severity,
+)
+
+_CARE = {Mode.OBSERVE: 0, Mode.ASK: 1, Mode.ACT: 2}
+
+
+def effective_mode(facts: Facts) -> Mode:
+    """The more careful of the general mode and the rule's own."""
+    return min(facts.settings.mode, facts.rule.mode, key=_CARE.__getitem__)
+
+
+def autonomy(facts: Facts) -> GateVerdict:
+    gate, mode = GateName.AUTONOMY, effective_mode(facts)
+    told = f"decision.mode is {facts.settings.mode}, the rule's mode is {facts.rule.mode}"
+    if mode is Mode.OBSERVE:
+        return GateVerdict(gate=gate, answer=GateAnswer.OBSERVE, reason=Reason.OBSERVE_ONLY, statement=told)
+    return passed(gate, told)
+
+
+def approval(facts: Facts) -> GateVerdict:
+    gate, why = GateName.APPROVAL, _why_ask(facts)
+    if why is None:
+        return passed(gate, "no approval is needed: the rule may act, the effect is restorative or reversible")
+    if facts.approval is None or facts.approval.state is ApprovalState.WITHDRAWN:
+        return _ask(Reason.APPROVAL_NEEDED, why)
+    return _answered(facts, facts.approval, why)
+
+
+def _answered(facts: Facts, given: Approval, why: str) -> GateVerdict:
+    gate = GateName.APPROVAL
+    if given.state is ApprovalState.DENIED:
+        note = f": {given.note}" if given.note else ""
+        return refused(gate, Reason.DENIED, f"{given.decided_by} denied it{note}")
+    if given.state is ApprovalState.EXPIRED or facts.now >= given.expires_at:
+        late = "the approval was not used" if given.state is ApprovalState.APPROVED else "nobody approved it"
+        return refused(gate, Reason.APPROVAL_EXPIRED, f"{late} before {given.expires_at:%H:%M:%S} UTC")
+    if given.plan_hash != facts.plan.hash:
+        return _ask(Reason.PLAN_CHANGED, "the plan is not the one that was asked about")
+    if given.state is ApprovalState.PENDING:
+        return _ask(Reason.APPROVAL_NEEDED, why)
+    return passed(gate, f"approved by {given.decided_by}", Reason.APPROVED)
+
+
+def _ask(reason: Reason, statement: str) -> GateVerdict:
+    return GateVerdict(gate=GateName.APPROVAL, answer=GateAnswer.ASK, reason=reason, statement=statement)
+
+
+def _why_ask(facts: Facts) -> str | None:
+    if facts.plan.effect is EffectClass.IRREVERSIBLE:
+        return f"{facts.plan.action} cannot be undone, so a person approves it, always"
+    if facts.settings.require_approval:
+        return "decision.require_approval (or REQUIRE_APPROVAL) is set"
+    if effective_mode(facts) is not Mode.ACT:
+        return f"decision.mode is {facts.settings.mode} and the rule's mode is {facts.rule.mode}"
+    if facts.settings.ask_when_critical and facts.incident.severity is Severity.CRITICAL:
+        return "the incident is critical (decision.ask_when_critical)"
+    return None

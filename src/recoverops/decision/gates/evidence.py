@@ -1,0 +1,47 @@
+"""Whether the trouble is real, recent and still there: freshness and hold."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from recoverops.decision.facts import Facts
+from recoverops.decision.gates.answers import passed, waits
+from recoverops.model import ConditionStatus, GateName, GateVerdict, Reason
+
+RETRY = timedelta(seconds=2)
+"""How soon to look again when evidence is stale or the trouble seems gone: about two probes."""
+
+_BAD = frozenset({ConditionStatus.ABNORMAL, ConditionStatus.PENDING})
+
+
+def evidence_fresh(facts: Facts) -> GateVerdict:
+    gate = GateName.EVIDENCE_FRESH
+    at_fault = [one for one in facts.conditions if one.series in facts.incident.series]
+    if any(one.sticky and one.status in _BAD for one in at_fault):
+        return passed(gate, "an alert is firing; its sender reports the end of it")
+    ages = [facts.now - one.last_at for one in at_fault if not one.sticky]
+    if not ages or min(ages) > facts.settings.evidence_max_age:
+        told = f"the newest is {min(ages).total_seconds():.0f} s old" if ages else "there is none since the start"
+        return waits(
+            gate,
+            Reason.EVIDENCE_STALE,
+            f"no evidence newer than {facts.settings.evidence_max_age.total_seconds():.0f} s: {told}",
+            retry_at=facts.now + RETRY,
+        )
+    return passed(gate, f"the newest evidence is {min(ages).total_seconds():.1f} s old")
+
+
+def hold(facts: Facts) -> GateVerdict:
+    gate = GateName.HOLD
+    firing = [one for one in facts.conditions if one.series in facts.incident.series and one.status in _BAD]
+    if not firing:
+        return waits(gate, Reason.NOT_FIRING, "no series at fault is abnormal now", retry_at=facts.now + RETRY)
+    until = facts.incident.opened_at + facts.rule.hold
+    if facts.now < until:
+        return waits(
+            gate,
+            Reason.HOLDING,
+            f"the rule waits {facts.rule.hold.total_seconds():g} s and acts only if it is still firing",
+            retry_at=until,
+        )
+    return passed(gate, f"still firing after the hold of {facts.rule.hold.total_seconds():g} s: {firing[0].statement}")

@@ -1,0 +1,1 @@
+"""Detectors of numeric series, one per file."""

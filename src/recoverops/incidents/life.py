@@ -1,0 +1,83 @@
+"""How an incident begins, grows and ends by itself. Pure.
+
+Called by the pipeline. What the response does to an incident is decided in `pipeline.respond`, not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import msgspec
+
+from recoverops.model import (
+    Anomaly,
+    Condition,
+    ConditionStatus,
+    Fingerprint,
+    Incident,
+    IncidentId,
+    IncidentState,
+    Resource,
+    digest,
+    worst,
+)
+
+
+def fingerprint(resource: Resource, symptom: str) -> Fingerprint:
+    """One trouble of one resource: a failing probe and a dead process of one service are the same incident."""
+    return Fingerprint(digest("incident", str(resource), symptom)[:32])
+
+
+def opened(anomaly: Anomaly, *, incident_id: IncidentId, now: datetime) -> Incident:
+    return Incident(
+        id=incident_id,
+        fingerprint=fingerprint(anomaly.resource, anomaly.symptom),
+        resource=anomaly.resource,
+        symptom=anomaly.symptom,
+        severity=anomaly.severity,
+        state=IncidentState.OPEN,
+        title=f"{anomaly.symptom} of {anomaly.resource}: {anomaly.statement}",
+        opened_at=now,
+        updated_at=now,
+        series=(anomaly.series,),
+        reason="opened",
+    )
+
+
+def joined(incident: Incident, anomaly: Anomaly, *, now: datetime) -> Incident:
+    """The incident with one more series at fault; unchanged when the series was known."""
+    if anomaly.series in incident.series:
+        return incident
+    return msgspec.structs.replace(
+        incident,
+        series=(*incident.series, anomaly.series),
+        severity=worst(incident.severity, anomaly.severity),
+        updated_at=now,
+    )
+
+
+def is_firing(incident: Incident, conditions: Iterable[Condition]) -> bool:
+    """Whether any series at fault is abnormal (or on its way back there) now."""
+    bad = {ConditionStatus.ABNORMAL, ConditionStatus.PENDING}
+    return any(one.series in incident.series and one.status in bad for one in conditions)
+
+
+def is_clear(
+    incident: Incident, conditions: Iterable[Condition], *, now: datetime, settled: timedelta, max_age: timedelta
+) -> bool:
+    """Whether every series at fault has been seen normal for `settled`, on evidence no older than `max_age`.
+
+    A series that nobody reports any more is unknown, so the incident stays open.
+    """
+    by_series = {one.series: one for one in conditions}
+    return bool(incident.series) and all(
+        _is_settled(by_series.get(series), now=now, settled=settled, max_age=max_age) for series in incident.series
+    )
+
+
+def _is_settled(condition: Condition | None, *, now: datetime, settled: timedelta, max_age: timedelta) -> bool:
+    if condition is None or condition.status is not ConditionStatus.NORMAL:
+        return False
+    is_fresh = condition.sticky or now - condition.last_at <= max_age
+    return is_fresh and now - condition.since >= settled

@@ -1,0 +1,33 @@
+"""The fault lab: a small real application, real faults, measured recoveries. Entered by `recoverops demo`.
+
+The names below are imported on first use: the lab's own processes (`shop`, `traffic`) live in this package too, and
+must start in a blink and without any of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from recoverops.lab.command import main_demo
+    from recoverops.lab.demo import Timing, run_demo
+    from recoverops.lab.figures import DemoResult
+    from recoverops.lab.recovery import judge_recovery
+
+_HOME = {
+    "DemoResult": "figures",
+    "Timing": "demo",
+    "judge_recovery": "recovery",
+    "main_demo": "command",
+    "run_demo": "demo",
+}
+
+__all__ = ["DemoResult", "Timing", "judge_recovery", "main_demo", "run_demo"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

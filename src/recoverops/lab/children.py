@@ -1,0 +1,50 @@
+"""Child processes that are always ended: asked first, killed when they do not listen, and waited for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+GRACE_S = 10.0
+"""RecoverOps gives running responses a few seconds to reach their next checkpoint."""
+
+_FROM_OUTSIDE = ("RECOVEROPS_", "MAX_ACTIONS_PER_HOUR", "COOLDOWN_MINUTES", "REQUIRE_APPROVAL")
+
+
+@contextmanager
+def running(command: Sequence[str], *, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The process, ended when the block is left. Everything that it prints goes to `log`."""
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=own_environment(os.environ)
+        )
+    try:
+        yield process
+    finally:
+        end(process)
+
+
+def end(process: subprocess.Popen[bytes], *, grace_s: float = GRACE_S) -> None:
+    """Returns when it is gone, at the latest a moment after `grace_s`."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(grace_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(grace_s)
+
+
+def own_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Without the variables that configure RecoverOps: the demo's own follows the demo's files and nothing else."""
+    return {name: value for name, value in environment.items() if not name.startswith(_FROM_OUTSIDE)}
+
+
+def last_lines(file: Path, *, count: int = 8) -> str:
+    """The end of a log, for a message; empty when there is none."""
+    if not file.exists():
+        return ""
+    return "\n".join(file.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])

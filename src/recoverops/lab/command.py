@@ -1,0 +1,66 @@
+"""`recoverops demo`: choose how it is shown, end in order on Ctrl-C, and turn the result into an exit code."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from rich.console import Console
+
+from recoverops.lab.demo import run_demo
+from recoverops.lab.figures import DemoResult, to_plain
+from recoverops.lab.lines import Lines
+from recoverops.lab.picture import Picture
+
+HEALED, NOT_HEALED = 0, 1
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class InterruptedBySignal(BaseException):
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum
+
+
+def main_demo(*, as_json: bool, keep: bool) -> int:
+    """0: healed and verified. 1: not. 128 + n: ended by signal n. Nothing of it runs on, unless `keep`."""
+    try:
+        with _interruptible():
+            result = _shown(as_json=as_json, keep=keep)
+    except InterruptedBySignal as interrupted:
+        print("interrupted; everything that the demo started has been ended", file=sys.stderr)  # noqa: T201
+        return 128 + interrupted.signum
+    if as_json:
+        print(json.dumps(to_plain(result)), flush=True)  # noqa: T201
+    return HEALED if result.is_healed else NOT_HEALED
+
+
+def _shown(*, as_json: bool, keep: bool) -> DemoResult:
+    if as_json:
+        return run_demo(keep=keep, report=Lines(sys.stderr))
+    console = Console()
+    if not console.is_terminal:
+        return run_demo(keep=keep, report=Lines(sys.stdout))
+    with Picture(console) as picture:
+        return run_demo(keep=keep, report=picture)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """The first signal that asks to end interrupts; the ones after it do not disturb the clearing up."""
+
+    def interrupt(signum: int, _frame: FrameType | None) -> None:
+        for one in _SIGNALS:
+            signal.signal(one, signal.SIG_IGN)
+        raise InterruptedBySignal(signum)
+
+    before = {one: signal.signal(one, interrupt) for one in _SIGNALS}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)

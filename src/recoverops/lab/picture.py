@@ -1,0 +1,148 @@
+"""The demo as a live picture in a terminal: the customers' requests, the loop's stations, the story, the figures."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from recoverops.lab.events import DemoEvent, Phase, PhaseBegan, PolicyShown, RequestsEnded, StationsReached, Told
+from recoverops.lab.figures import DemoResult, Station
+from recoverops.lab.lines import how_to_end, since, summary_rows, totals
+from recoverops.lab.policy import Deviation
+from recoverops.lab.traffic import Request
+
+CELL = timedelta(milliseconds=500)
+CELLS = 80
+"""40 seconds."""
+STORY_LINES = 12
+REFRESHES_PER_S = 8
+
+
+class Cell(StrEnum):
+    """What became of the requests of one cell's time. The shapes differ, not the colours alone."""
+
+    NONE = "·"
+    SERVED = "█"
+    FAILED = "×"
+
+
+STYLES = {Cell.NONE: "dim", Cell.SERVED: "green", Cell.FAILED: "bold red"}
+
+
+class Picture:
+    """Redraws itself at each event, between `with` and its end; the last picture stays on the screen."""
+
+    def __init__(self, console: Console) -> None:
+        self._live = Live(console=console, refresh_per_second=REFRESHES_PER_S, transient=False)
+        self._deviations: Sequence[Deviation] = ()
+        self._headline = ""
+        self._requests: deque[Request] = deque(maxlen=4000)
+        self._now: datetime | None = None
+        self._fault_at: datetime | None = None
+        self._stations: Mapping[Station, float] = {}
+        self._story: deque[Text] = deque(maxlen=STORY_LINES)
+        self._result: DemoResult | None = None
+
+    def __enter__(self) -> Picture:
+        self._live.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.__exit__(None, None, None)
+
+    def __call__(self, event: DemoEvent) -> None:
+        self._take(event)
+        self._live.update(self.draw())
+
+    def draw(self) -> RenderableType:
+        """The whole picture as it is now."""
+        parts: list[RenderableType] = [_policy(self._deviations), Text(self._headline, style="bold"), Text()]
+        if self._now is not None:
+            parts += [strip(self._requests, now=self._now, fault_at=self._fault_at), Text()]
+        parts += [loop(self._stations), Text(), *self._story]
+        if self._result is not None:
+            parts += [Text(), _summary(self._result)]
+        return Group(*parts)
+
+    def _take(self, event: DemoEvent) -> None:
+        if isinstance(event, PolicyShown):
+            self._deviations = event.deviations
+        elif isinstance(event, PhaseBegan):
+            self._headline = event.text
+            if event.phase is Phase.FAULT:
+                self._fault_at = event.at
+                self._story.append(Text(f"{since(0.0)} {event.text}", style="red"))
+        elif isinstance(event, RequestsEnded):
+            self._requests.extend(event.requests)
+            self._now = event.now
+        elif isinstance(event, StationsReached):
+            self._stations = event.since_fault_s
+        elif isinstance(event, Told):
+            self._story.append(Text(f"{since(event.since_fault_s)} {event.who}: {event.text}"))
+        else:
+            self._result = event.result
+
+
+def cells(requests: Iterable[Request], *, now: datetime) -> tuple[Cell, ...]:
+    """The last `CELLS` cells, the newest at the end. One failed request makes a cell failed."""
+    drawn = [Cell.NONE] * CELLS
+    for one in requests:
+        place = _place(one.sent_at, now)
+        if place is None or drawn[place] is Cell.FAILED:
+            continue
+        drawn[place] = Cell.SERVED if one.ok else Cell.FAILED
+    return tuple(drawn)
+
+
+def strip(requests: Iterable[Request], *, now: datetime, fault_at: datetime | None) -> RenderableType:
+    row = Text("requests  ")
+    for cell in cells(requests, now=now):
+        row.append(cell, style=STYLES[cell])
+    place = None if fault_at is None else _place(fault_at, now)
+    mark = Text(" " * (10 + place) + "▲ fault", style="red") if place is not None else Text()
+    return Group(row, mark)
+
+
+def _place(at: datetime, now: datetime) -> int | None:
+    """The cell of that time; None when it lies outside the strip."""
+    place = CELLS - 1 - (now - at) // CELL
+    return place if 0 <= place < CELLS else None
+
+
+def loop(reached: Mapping[Station, float]) -> RenderableType:
+    """The stations in a row; those that were reached are lit, with the seconds since the fault below them."""
+    table = Table.grid(padding=(0, 2))
+    names, times = [], []
+    for station in Station:
+        seconds = reached.get(station)
+        lit = seconds is not None
+        names.append(Text(f"{'●' if lit else '○'} {station}", style="bold green" if lit else "dim"))
+        times.append(Text("" if seconds is None else f"  {seconds:+.2f} s", style="green"))
+    table.add_row(*names)
+    table.add_row(*times)
+    return table
+
+
+def _policy(deviations: Iterable[Deviation]) -> RenderableType:
+    table = Table(title="lab policy: what differs from the defaults", title_justify="left", box=None)
+    for heading in ("setting", "default", "here", "why"):
+        table.add_column(heading)
+    for one in deviations:
+        table.add_row(one.setting, one.default, one.here, one.why, style="dim")
+    return table
+
+
+def _summary(result: DemoResult) -> RenderableType:
+    table = Table(show_header=False, title="measured", title_justify="left")
+    for scenario in result.scenarios:
+        for name, value in (*summary_rows(scenario), *totals(result)):
+            table.add_row(name, value)
+    verdict = Text("HEALED", style="bold green") if result.is_healed else Text(f"NOT HEALED: {result.statement}", "red")
+    return Group(table, verdict, *(Text(line) for line in how_to_end(result)))

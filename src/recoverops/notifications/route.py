@@ -1,0 +1,39 @@
+"""Which channels a notification takes, and when a failed delivery is tried again. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from recoverops.model import Delivery, DeliveryState, Notification
+from recoverops.notifications.settings import NotificationSettings
+
+_LONGEST_WAIT = timedelta(seconds=60)
+
+
+def channels_for(notification: Notification, settings: NotificationSettings) -> tuple[str, ...]:
+    """Names of notifiers, each once."""
+    wanted = [
+        channel.via
+        for channel in settings.channels
+        if notification.severity.rank >= channel.min_severity.rank
+        and any(fnmatchcase(notification.event, pattern) for pattern in channel.events)
+    ]
+    return tuple(dict.fromkeys(wanted))
+
+
+def sent(delivery: Delivery) -> Delivery:
+    return msgspec.structs.replace(delivery, state=DeliveryState.SENT, attempts=delivery.attempts + 1, last_error="")
+
+
+def not_sent(
+    delivery: Delivery, error: str, *, now: datetime, delay: timedelta, may_retry: bool, settings: NotificationSettings
+) -> Delivery:
+    """The delivery after a failed attempt; `delay` is what the other side asked for at least."""
+    attempts = delivery.attempts + 1
+    if not may_retry or attempts >= settings.max_attempts:
+        return msgspec.structs.replace(delivery, state=DeliveryState.FAILED, attempts=attempts, last_error=error)
+    wait = max(delay, min(_LONGEST_WAIT, timedelta(seconds=2 ** (attempts - 1))))
+    return msgspec.structs.replace(delivery, attempts=attempts, next_at=now + wait, last_error=error)

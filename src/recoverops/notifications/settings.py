@@ -1,0 +1,53 @@
+"""The notifications' part of the configuration."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from recoverops.model import Severity
+
+EVENTS = (
+    "incident.opened",
+    "approval.requested",
+    "run.started",
+    "incident.resolved",
+    "incident.escalated",
+    "decision.observed",
+    "stop.engaged",
+    "stop.cleared",
+)
+
+
+class ChannelSettings(BaseModel):
+    """One way to people."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    via: str = Field(min_length=1, description="The notifier, by name: console, webhook, slack, or a plugin's.")
+    events: tuple[str, ...] = Field(
+        default=("*",),
+        strict=False,
+        description="Which events, as patterns: `*`, `incident.*`, `approval.requested`. Default all.",
+    )
+    min_severity: Severity = Field(
+        default=Severity.LOW, strict=False, description="Nothing milder is sent. Default low: everything but normal."
+    )
+
+
+class NotificationSettings(BaseModel):
+    """Who is told what."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    channels: tuple[ChannelSettings, ...] = Field(
+        default=(ChannelSettings(via="console"),),
+        strict=False,
+        description="The ways to people. Default: the console of `recoverops up`.",
+    )
+    max_attempts: int = Field(
+        default=8,
+        ge=1,
+        le=50,
+        description="Attempts before a delivery is given up, with waits of 1, 2, 4, ... up to 60 s between them. "
+        "Default 8: about two minutes.",
+    )

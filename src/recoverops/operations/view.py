@@ -1,0 +1,82 @@
+"""What people see of an incident: everything that was observed, decided, done and told, in one record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from recoverops.model import (
+    ActionRecord,
+    Approval,
+    Decision,
+    Delivery,
+    Hypothesis,
+    Incident,
+    IncidentId,
+    IncidentState,
+    NotFoundError,
+    Record,
+    Run,
+    TimelineEntry,
+    Wait,
+    to_plain,
+)
+from recoverops.ports import Store, Tx
+
+
+class RunStory(Record, frozen=True, kw_only=True):
+    run: Run
+    actions: tuple[ActionRecord, ...]
+
+
+class IncidentStory(Record, frozen=True, kw_only=True):
+    incident: Incident
+    hypotheses: tuple[Hypothesis, ...]
+    decisions: tuple[Decision, ...]
+    runs: tuple[RunStory, ...]
+    approval: Approval | None
+    wait: Wait | None
+    timeline: tuple[TimelineEntry, ...]
+    deliveries: tuple[Delivery, ...]
+
+    def plain(self) -> dict[str, Any]:
+        """As the doors show it: each run carries its actions."""
+        told = to_plain(self)
+        told["runs"] = [
+            {**to_plain(one.run), "actions": [to_plain(action) for action in one.actions]} for one in self.runs
+        ]
+        return told
+
+
+def list_incidents(
+    store: Store, *, states: tuple[IncidentState, ...] | None = None, limit: int = 100
+) -> tuple[Incident, ...]:
+    """Newest first."""
+    return store.read(lambda tx: tx.incidents.listed(states=states, limit=limit))
+
+
+def tell_incident(store: Store, incident_id: str) -> IncidentStory:
+    """Raises NotFoundError. An unambiguous end of an id is enough: `a3f9c1` for inc-20261120-101530-a3f9c1."""
+    return store.read(lambda tx: _story(tx, _find(tx, incident_id)))
+
+
+def _find(tx: Tx, text: str) -> Incident:
+    try:
+        return tx.incidents.get(IncidentId(text))
+    except NotFoundError:
+        found = [one for one in tx.incidents.listed(limit=1000) if one.id.endswith(text)] if len(text) >= 4 else []
+        if len(found) == 1:
+            return found[0]
+        raise
+
+
+def _story(tx: Tx, incident: Incident) -> IncidentStory:
+    return IncidentStory(
+        incident=incident,
+        hypotheses=tx.incidents.hypotheses(incident.id),
+        decisions=tx.decisions.of_incident(incident.id),
+        runs=tuple(RunStory(run=run, actions=tx.runs.actions_of(run.id)) for run in tx.runs.of_incident(incident.id)),
+        approval=tx.approvals.newest_of(incident.id),
+        wait=tx.waits.of_incident(incident.id),
+        timeline=tx.incidents.timeline(incident.id),
+        deliveries=tx.outbox.of_incident(incident.id),
+    )

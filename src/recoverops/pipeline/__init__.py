@@ -1,0 +1,24 @@
+"""The engine: observe, then respond. Joins the stages; the only room besides the use cases that knows them all."""
+
+from __future__ import annotations
+
+from recoverops.pipeline.assess import Assessment, assess
+from recoverops.pipeline.conditions import Conditions
+from recoverops.pipeline.deliver import Courier
+from recoverops.pipeline.observe import Observer
+from recoverops.pipeline.parts import ENGINE, Parts
+from recoverops.pipeline.respond import on_failure, respond
+from recoverops.pipeline.sweep import Sweep
+
+__all__ = [
+    "ENGINE",
+    "Assessment",
+    "Conditions",
+    "Courier",
+    "Observer",
+    "Parts",
+    "Sweep",
+    "assess",
+    "on_failure",
+    "respond",
+]

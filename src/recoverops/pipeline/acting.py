@@ -1,0 +1,201 @@
+"""The effect: one durable step. Intent before it, outcome after it, probe instead of a blind repetition.
+
+The gates are asked once more in the very transaction that stores the intent. `act` answers whether there is something
+to verify.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from recoverops.model import (
+    ActionRecord,
+    DecisionMode,
+    ExecutionStatus,
+    IncidentState,
+    Outcome,
+    OutcomeStatus,
+    Plan,
+    ProbeAnswer,
+    ProbeResult,
+    Record,
+    Run,
+    RunId,
+    RunState,
+    SegmentKey,
+    Service,
+    WaitKind,
+)
+from recoverops.pipeline.deciding import LOOK_AGAIN
+from recoverops.pipeline.ending import escalate, park
+from recoverops.pipeline.parts import ENGINE, Parts
+from recoverops.pipeline.permit import ask_gates
+from recoverops.pipeline.story import tell
+from recoverops.ports import Tx, WorkflowContext
+from recoverops.redact import redact
+from recoverops.remediation import HAS_ACTED, NextMove, after_execution, after_probe, expired, first_move
+
+STEP = 1
+"""A runbook has one action; its intent's key is `<run id>:1`."""
+
+
+class Permit(Record, frozen=True, kw_only=True):
+    """What the intent transaction found."""
+
+    run: Run
+    intent: ActionRecord
+    is_new: bool
+    refusal: Outcome | None = None
+
+
+def act(parts: Parts, ctx: WorkflowContext, key: SegmentKey, run_id: RunId) -> bool:
+    outcome: Outcome = ctx.step("effect", lambda: _effect(parts, run_id), returns=Outcome)
+    return bool(ctx.tx("after-effect", lambda tx: _after(parts, tx, key, run_id, outcome), returns=bool))
+
+
+def _effect(parts: Parts, run_id: RunId) -> Outcome:
+    permit = parts.store.write(lambda tx: _take_permit(parts, tx, run_id))
+    if permit.refusal is not None:
+        return permit.refusal
+    move = first_move(None if permit.is_new else permit.intent)
+    if move is NextMove.RETURN:
+        assert permit.intent.outcome is not None
+        return permit.intent.outcome
+    if move is NextMove.PROBE:
+        found = _after_interruption(parts, permit)
+        if found is not None:
+            return _keep(parts, permit.intent, found)
+    return _keep(parts, permit.intent, _execute(parts, permit.intent))
+
+
+def _take_permit(parts: Parts, tx: Tx, run_id: RunId) -> Permit:
+    """Stores the intent if every gate is open now; finds the one that an earlier try left."""
+    now, run = parts.clock.now(), tx.runs.get(run_id)
+    intent = ActionRecord(
+        key=f"{run.id}:{STEP}", run_id=run.id, step=STEP, plan=run.plan, intent_at=now, not_after=run.not_after
+    )
+    known = next((one for one in tx.runs.actions_of(run.id) if one.key == intent.key), None)
+    if known is not None:
+        return Permit(run=run, intent=known, is_new=False)
+    refusal = _refusal(parts, tx, run, now=now)
+    if refusal is not None:
+        return Permit(run=run, intent=intent, is_new=True, refusal=refusal)
+    tx.runs.insert_intent(intent)
+    tx.audit.append(
+        at=now,
+        actor=run.requested_by,
+        event="action.intent",
+        subject=intent.key,
+        detail={
+            "incident": run.incident_id,
+            "action": run.plan.action,
+            "target": str(run.plan.target),
+            "plan": run.plan.hash,
+        },
+    )
+    return Permit(run=run, intent=intent, is_new=True)
+
+
+def _refusal(parts: Parts, tx: Tx, run: Run, *, now: datetime) -> Outcome | None:
+    if now > run.not_after:
+        return expired(not_after=run.not_after, now=now)
+    decision = next(one for one in tx.decisions.of_incident(run.incident_id) if one.id == run.decision_id)
+    rule = parts.rules.rule(decision.rule or "")
+    if rule is None or parts.runbooks[run.runbook].digest != run.runbook_digest:
+        return Outcome(
+            status=OutcomeStatus.GATED, statement="the rule or the runbook changed since the decision", at=now
+        )
+    incident = tx.incidents.get(run.incident_id)
+    conclusion = ask_gates(parts, tx, incident, rule, run.plan, now=now, ignoring=run.id)
+    if conclusion.mode is DecisionMode.ACT:
+        return None
+    return Outcome(status=OutcomeStatus.GATED, statement=f"{conclusion.reason}: {conclusion.statement}", at=now)
+
+
+def _after_interruption(parts: Parts, permit: Permit) -> Outcome | None:
+    """An intent without an outcome: find out what happened. None: it did not happen and may still be done."""
+    probe = _probe(parts, permit.intent.plan)
+    after = after_probe(probe, not_after=permit.intent.not_after, now=parts.clock.now())
+    if after.move is NextMove.RETURN:
+        return after.outcome
+    return parts.store.read(lambda tx: _refusal(parts, tx, permit.run, now=parts.clock.now()))
+
+
+def _service(parts: Parts, plan: Plan) -> Service | None:
+    return parts.inventory.find(plan.target)
+
+
+def _probe(parts: Parts, plan: Plan) -> ProbeResult:
+    service, action = _service(parts, plan), parts.actions.get(plan.action)
+    if service is None or action is None:
+        return ProbeResult(
+            answer=ProbeAnswer.UNKNOWN,
+            statement=f"{plan.target} or the action {plan.action} is not configured any more",
+        )
+    return action.probe(plan, service)
+
+
+def _execute(parts: Parts, intent: ActionRecord) -> Outcome:
+    plan = intent.plan
+    service, action = _service(parts, plan), parts.actions.get(plan.action)
+    if service is None or action is None:
+        return Outcome(
+            status=OutcomeStatus.FAILED,
+            statement=f"not started: {plan.target} or the action {plan.action} is not configured any more",
+            at=parts.clock.now(),
+        )
+    execution = action.execute(plan, service, idempotency_key=intent.key)
+    probe = action.probe(plan, service) if execution.status is ExecutionStatus.UNKNOWN else None
+    outcome = after_execution(execution, probe, now=parts.clock.now())
+    return msgspec.structs.replace(outcome, statement=redact(outcome.statement))
+
+
+def _keep(parts: Parts, intent: ActionRecord, outcome: Outcome) -> Outcome:
+    def write(tx: Tx) -> None:
+        tx.runs.record_outcome(intent.key, outcome)
+        tx.audit.append(
+            at=outcome.at,
+            actor=ENGINE,
+            event="action.outcome",
+            subject=intent.key,
+            detail={"status": outcome.status, "statement": outcome.statement},
+        )
+
+    parts.store.write(write)
+    return outcome
+
+
+def _after(parts: Parts, tx: Tx, key: SegmentKey, run_id: RunId, outcome: Outcome) -> bool:
+    """Moves run and incident on. True: verify now."""
+    run, incident, now = tx.runs.get(run_id), tx.incidents.get(key.incident_id), parts.clock.now()
+    tell(
+        tx,
+        incident,
+        "acted" if outcome.status in HAS_ACTED else f"action_{outcome.status}",
+        f"{run.plan.action} on {run.plan.target}: {outcome.statement}",
+        at=outcome.at,
+        actor=run.requested_by,
+        detail={"run": run.id, "status": outcome.status},
+    )
+    parts.telemetry.count("remediation_actions_total", action=run.plan.action, outcome=outcome.status)
+    if outcome.status in HAS_ACTED:
+        tx.runs.save(msgspec.structs.replace(run, state=RunState.VERIFYING, acted_at=outcome.at))
+        tx.incidents.save(
+            msgspec.structs.replace(incident, state=IncidentState.VERIFYING, reason=outcome.status, updated_at=now)
+        )
+        return True
+    if outcome.status in {OutcomeStatus.GATED, OutcomeStatus.EXPIRED}:
+        tx.limits.cancel(run.id)
+        tx.runs.save(msgspec.structs.replace(run, state=RunState.ABANDONED, ended_at=now))
+        due_at = now + LOOK_AGAIN
+        park(tx, incident, WaitKind.GATE, state=IncidentState.WAITING, reason=outcome.status, due_at=due_at, now=now)
+        parts.nudge(due_at)
+        return False
+    parts.telemetry.count("remediation_failure_total", reason=f"action_{outcome.status}")
+    state = RunState.FAILED if outcome.status is OutcomeStatus.FAILED else RunState.UNKNOWN
+    tx.limits.release(run.id)
+    tx.runs.save(msgspec.structs.replace(run, state=state, ended_at=now))
+    escalate(parts, tx, incident, reason=f"action_{outcome.status}", statement=outcome.statement, now=now)
+    return False

@@ -1,0 +1,151 @@
+"""What is wrong, which rule applies, and what it would do: everything that a decision needs except permission.
+
+Reads the world (the action's `plan` probes its target), changes nothing. Its result is remembered by the workflow, so
+that a segment which resumes after a crash decides on what was seen before it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from recoverops.decision import Choice, ConditionFacts
+from recoverops.diagnosis import diagnose
+from recoverops.model import (
+    ConflictError,
+    Hypothesis,
+    Incident,
+    IncidentKind,
+    MisconfiguredError,
+    PermanentError,
+    Plan,
+    Reason,
+    Record,
+    RetryableError,
+    RuleVerdict,
+    Service,
+)
+from recoverops.pipeline.parts import Parts
+from recoverops.redact import redact
+
+
+class Assessment(Record, frozen=True, kw_only=True):
+    hypotheses: tuple[Hypothesis, ...]
+    rules: tuple[RuleVerdict, ...]
+    reason: Reason
+    """OK when there is a plan; else why there is none."""
+    statement: str
+    may_come: bool = False
+    """Whether waiting may change that: evidence or a metric is missing, a target did not answer."""
+    rule: str | None = None
+    runbook: str | None = None
+    plan: Plan | None = None
+
+    @property
+    def kind(self) -> IncidentKind:
+        return self.hypotheses[0].cause if self.hypotheses else IncidentKind.UNKNOWN
+
+
+def assess(parts: Parts, incident: Incident, *, now: datetime) -> Assessment:
+    conditions = parts.conditions.of_resource(incident.resource)
+    hypotheses = diagnose(incident, conditions, now=now, max_age=parts.decision.evidence_max_age)
+    if not any(one.series in incident.series for one in conditions):
+        return Assessment(
+            hypotheses=hypotheses,
+            rules=(),
+            reason=Reason.EVIDENCE_STALE,
+            statement="nothing has been heard of the series at fault since the start",
+            may_come=True,
+        )
+    choice = parts.rules.choose(_condition_facts(parts, incident, hypotheses, now))
+    if choice.rule is None:
+        return _no_rule(choice, hypotheses)
+    return _plan(parts, incident, hypotheses, choice)
+
+
+def _condition_facts(
+    parts: Parts, incident: Incident, hypotheses: tuple[Hypothesis, ...], now: datetime
+) -> ConditionFacts:
+    best = hypotheses[0] if hypotheses else None
+    service = parts.inventory.find(incident.resource)
+    return ConditionFacts(
+        kind=best.cause if best else IncidentKind.UNKNOWN,
+        severity=incident.severity,
+        confidence=best.confidence if best else 0.0,
+        resource={
+            "kind": incident.resource.kind,
+            "name": incident.resource.name,
+            "group": service.group if service else "",
+        },
+        symptom=incident.symptom,
+        age_seconds=(now - incident.opened_at).total_seconds(),
+        metrics=parts.conditions.metrics_of(incident.resource),
+    )
+
+
+def _no_rule(choice: Choice, hypotheses: tuple[Hypothesis, ...]) -> Assessment:
+    if choice.is_unknown:
+        unknown = next(verdict for verdict in choice.verdicts if verdict.answer == "unknown")
+        reason, statement = Reason.RULE_UNKNOWN, f'rule "{unknown.rule}" cannot be judged: {unknown.statement}'
+    elif not hypotheses:
+        reason, statement = Reason.NO_HYPOTHESIS, "no cause is known for this symptom, and no rule asks for the symptom"
+    else:
+        reason, statement = Reason.NO_RULE_MATCHED, f"none of {len(choice.verdicts)} rules matched"
+    return Assessment(
+        hypotheses=hypotheses,
+        rules=choice.verdicts,
+        reason=reason,
+        statement=statement,
+        may_come=reason is Reason.RULE_UNKNOWN,
+    )
+
+
+def _plan(parts: Parts, incident: Incident, hypotheses: tuple[Hypothesis, ...], choice: Choice) -> Assessment:
+    assert choice.rule is not None
+    runbook = parts.runbooks[choice.rule.runbook]
+    found = Assessment(
+        hypotheses=hypotheses,
+        rules=choice.verdicts,
+        reason=Reason.OK,
+        statement="",
+        rule=choice.rule.name,
+        runbook=runbook.name,
+    )
+    service = parts.inventory.find(incident.resource)
+    if service is None:
+        return _failed(found, Reason.TARGET_UNKNOWN, f"{incident.resource} is not in the inventory (services:)")
+    try:
+        plan = make_plan(parts, runbook.name, service)
+    except RetryableError as error:
+        return _failed(found, Reason.PLAN_FAILED, redact(str(error)), may_come=True)
+    except (PermanentError, MisconfiguredError, ConflictError) as error:
+        return _failed(found, Reason.PLAN_FAILED, redact(str(error)))
+    return Assessment(
+        hypotheses=hypotheses,
+        rules=choice.verdicts,
+        reason=Reason.OK,
+        statement=plan.summary,
+        rule=choice.rule.name,
+        runbook=runbook.name,
+        plan=plan,
+    )
+
+
+def make_plan(parts: Parts, runbook_name: str, service: Service) -> Plan:
+    """The plan of the runbook's action, aimed at this service of the inventory. Raises what the action raises."""
+    runbook = parts.runbooks[runbook_name]
+    action = parts.actions.get(runbook.action)
+    if action is None:
+        raise PermanentError(f'no plugin offers the action "{runbook.action}" now; see `recoverops plugins`')
+    return action.plan(service, runbook.arguments)
+
+
+def _failed(found: Assessment, reason: Reason, statement: str, *, may_come: bool = False) -> Assessment:
+    return Assessment(
+        hypotheses=found.hypotheses,
+        rules=found.rules,
+        reason=reason,
+        statement=statement,
+        may_come=may_come,
+        rule=found.rule,
+        runbook=found.runbook,
+    )

@@ -1,0 +1,41 @@
+"""The newest condition of every series, in memory. The pipeline writes it; gates, verification and rules read it.
+
+After a restart it is empty until the sources have been asked and the firing alerts are loaded; until then nothing is
+known, and nothing acts on nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from recoverops.model import Condition, Resource, Sample
+
+
+class Conditions:
+    """Thread-safe `ports.ConditionView`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_resource: dict[str, dict[str, Condition]] = {}
+        self._newest: dict[str, dict[str, Sample]] = {}
+
+    def put(self, condition: Condition) -> None:
+        with self._lock:
+            self._by_resource.setdefault(str(condition.resource), {})[condition.series] = condition
+
+    def put_sample(self, sample: Sample) -> None:
+        with self._lock:
+            self._newest.setdefault(str(sample.resource), {})[sample.metric] = sample
+
+    def of(self, resource: Resource, series: str) -> Condition | None:
+        with self._lock:
+            return self._by_resource.get(str(resource), {}).get(series)
+
+    def of_resource(self, resource: Resource) -> tuple[Condition, ...]:
+        with self._lock:
+            return tuple(self._by_resource.get(str(resource), {}).values())
+
+    def metrics_of(self, resource: Resource) -> dict[str, float]:
+        """Metric name -> newest value. A metric that nobody measured is absent."""
+        with self._lock:
+            return {metric: sample.value for metric, sample in self._newest.get(str(resource), {}).items()}

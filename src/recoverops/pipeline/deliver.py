@@ -1,0 +1,62 @@
+"""Delivers what stands in the outbox. Each attempt is recorded; a channel that is down delays only itself."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from recoverops.model import Delivery, RecoverOpsError, RetryableError
+from recoverops.notifications import not_sent, sent
+from recoverops.pipeline.parts import Parts
+from recoverops.ports import Notifier
+from recoverops.redact import redact
+
+_LOG = logging.getLogger("recoverops.delivery")
+_BATCH = 50
+
+
+class Courier:
+    def __init__(self, parts: Parts, notifiers: Mapping[str, Notifier]) -> None:
+        self._parts = parts
+        self._notifiers = notifiers
+
+    def deliver_due(self) -> int:
+        """One round; how many attempts it made."""
+        now = self._parts.clock.now()
+        due = self._parts.store.read(lambda tx: tx.outbox.due(now, limit=_BATCH))
+        for delivery in due:
+            after = self._attempt(delivery)
+            self._parts.store.write(_saving(after))
+            self._parts.telemetry.count("recoverops_deliveries_total", channel=after.channel, state=after.state)
+        return len(due)
+
+    def _attempt(self, delivery: Delivery) -> Delivery:
+        notifier = self._notifiers.get(delivery.channel)
+        if notifier is None:
+            return self._failed(delivery, f'no notifier "{delivery.channel}" is loaded', may_retry=False)
+        key = f"{delivery.notification.id}:{delivery.channel}"
+        try:
+            notifier.send(delivery.notification, idempotency_key=key)
+        except RetryableError as error:
+            return self._failed(delivery, redact(str(error)), may_retry=True, delay=error.delay)
+        except RecoverOpsError as error:
+            return self._failed(delivery, redact(str(error)), may_retry=False)
+        except Exception as error:  # noqa: BLE001 - a plugin call: its failure is recorded as data
+            return self._failed(delivery, redact(f"{type(error).__name__}: {error}"), may_retry=True)
+        return sent(delivery)
+
+    def _failed(self, delivery: Delivery, error: str, *, may_retry: bool, delay: timedelta = timedelta(0)) -> Delivery:
+        _LOG.warning("delivery_failed", extra={"channel": delivery.channel, "error": error})
+        return not_sent(
+            delivery,
+            error,
+            now=self._parts.clock.now(),
+            delay=delay,
+            may_retry=may_retry,
+            settings=self._parts.notifications,
+        )
+
+
+def _saving(delivery: Delivery) -> Callable[..., None]:
+    return lambda tx: tx.outbox.save(delivery)

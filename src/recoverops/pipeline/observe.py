@@ -1,0 +1,118 @@
+"""The first half of the loop: samples and alerts become conditions, anomalies and incidents.
+
+One worker calls it, so everything about one incident happens in order. Called with samples by the source workers'
+queue and with alerts after their durable write; never called by a response.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+
+from recoverops import detection, incidents
+from recoverops.model import (
+    Anomaly,
+    ConflictError,
+    Incident,
+    Sample,
+    SegmentKey,
+    StoredAlert,
+    new_incident_id,
+    series_name,
+)
+from recoverops.notifications import compose
+from recoverops.pipeline.parts import ENGINE, Parts
+from recoverops.pipeline.story import tell
+from recoverops.ports import Tx
+from recoverops.sources import resolve
+
+_TRIES = 5
+
+
+class Observer:
+    def __init__(self, parts: Parts, start: Callable[[SegmentKey], None]) -> None:
+        self._parts = parts
+        self._start = start
+        self._unsaved: deque[tuple[Sequence[Anomaly], Sequence[int]]] = deque()
+        self._thresholds = {threshold.metric: threshold for threshold in parts.detection.thresholds}
+
+    def take_samples(self, samples: Iterable[Sample]) -> None:
+        """Judges each sample against its threshold; opens or extends incidents."""
+        for sample in samples:
+            self._parts.conditions.put_sample(sample)
+            threshold = self._thresholds.get(sample.metric)
+            if threshold is None:
+                continue
+            known = self._parts.conditions.of(sample.resource, sample.series)
+            condition, anomaly = detection.threshold.step(threshold, known, sample)
+            if condition is not None:
+                self._parts.conditions.put(condition)
+            if anomaly is not None:
+                self._unsaved.append(((anomaly,), ()))
+        self.save()
+
+    def take_alerts(self, stored: Sequence[StoredAlert]) -> None:
+        """Judges alerts after their durable write; they count as processed in the transaction that used them."""
+        anomalies = tuple(anomaly for one in stored if (anomaly := self._judge(one)) is not None)
+        self._unsaved.append((anomalies, tuple(one.seq for one in stored)))
+        self.save()
+
+    def remember_alerts(self, stored: Iterable[StoredAlert]) -> None:
+        """After a restart: what was firing before still is, until its sender says otherwise. Opens nothing."""
+        for one in stored:
+            self._judge(one)
+
+    def _judge(self, stored: StoredAlert) -> Anomaly | None:
+        alert = stored.alert
+        about = resolve(alert, self._parts.inventory, self._parts.intake)
+        known = self._parts.conditions.of(
+            about.resource, series_name(about.resource, f"alert:{alert.name}:{alert.fingerprint}")
+        )
+        condition, anomaly = detection.alerts.step(
+            known, alert, resource=about.resource, symptom=about.symptom, severity=about.severity
+        )
+        if condition is not None:
+            self._parts.conditions.put(condition)
+        return anomaly
+
+    def save(self) -> None:
+        """Writes what was found, oldest first. While the store is down it is kept here and tried again."""
+        while self._unsaved:
+            anomalies, processed = self._unsaved[0]
+            opened = self._write_once(anomalies, processed) if anomalies or processed else ()
+            self._unsaved.popleft()
+            for incident in opened:
+                self._parts.telemetry.count("recoverops_incidents_opened_total", symptom=incident.symptom)
+                self._start(SegmentKey(incident_id=incident.id, episode=incident.episode, segment=incident.segment))
+            if opened:
+                self._parts.nudge(None)
+
+    def _write_once(self, anomalies: Sequence[Anomaly], processed: Sequence[int]) -> tuple[Incident, ...]:
+        for _ in range(_TRIES - 1):
+            try:
+                return self._parts.store.write(lambda tx: self._write(tx, anomalies, processed))
+            except ConflictError:
+                continue  # a response saved the incident in between; read it again
+        return self._parts.store.write(lambda tx: self._write(tx, anomalies, processed))
+
+    def _write(self, tx: Tx, anomalies: Sequence[Anomaly], processed: Sequence[int]) -> tuple[Incident, ...]:
+        now = self._parts.clock.now()
+        if processed:
+            tx.signals.mark_processed(processed, at=now)
+        opened = (self._open_or_join(tx, anomaly) for anomaly in anomalies)
+        return tuple(incident for incident in opened if incident is not None)
+
+    def _open_or_join(self, tx: Tx, anomaly: Anomaly) -> Incident | None:
+        now = self._parts.clock.now()
+        known = tx.incidents.open_with(incidents.fingerprint(anomaly.resource, anomaly.symptom))
+        if known is None:
+            incident = incidents.opened(anomaly, incident_id=new_incident_id(now), now=now)
+            tx.incidents.insert(incident)
+            tell(tx, incident, "opened", anomaly.statement, at=now, actor=ENGINE, detail={"series": anomaly.series})
+            self._parts.post(tx, compose.incident_opened(incident, at=now))
+            return incident
+        tell(tx, known, "anomaly", anomaly.statement, at=now, actor=ENGINE, detail={"series": anomaly.series})
+        joined = incidents.joined(known, anomaly, now=now)
+        if joined is not known:
+            tx.incidents.save(joined)
+        return None

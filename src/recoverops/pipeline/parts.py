@@ -1,0 +1,47 @@
+"""What the engine is made of: handed in by `app`, which picked the implementations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from recoverops.decision import DecisionSettings, RuleBook
+from recoverops.detection import DetectionSettings
+from recoverops.incidents import IncidentSettings
+from recoverops.model import Notification
+from recoverops.notifications import NotificationSettings, channels_for
+from recoverops.pipeline.conditions import Conditions
+from recoverops.ports import Action, Clock, StopSwitch, Store, Telemetry, Tx
+from recoverops.remediation import Runbook
+from recoverops.sources import IntakeSettings
+from recoverops.topology import Inventory
+
+ENGINE = "recoverops"
+"""The actor of everything that no person asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    store: Store
+    clock: Clock
+    stop: StopSwitch
+    conditions: Conditions
+    inventory: Inventory
+    actions: Mapping[str, Action]
+    rules: RuleBook
+    runbooks: Mapping[str, Runbook]
+    telemetry: Telemetry
+    decision: DecisionSettings
+    detection: DetectionSettings
+    incidents: IncidentSettings
+    intake: IntakeSettings
+    notifications: NotificationSettings
+    nudge: Callable[[datetime | None], None]
+    """Wake the sweep at this time, or now: something became due, or was posted."""
+
+    def post(self, tx: Tx, notification: Notification) -> None:
+        """Into the outbox, in the caller's transaction."""
+        channels = channels_for(notification, self.notifications)
+        if channels:
+            tx.outbox.post(notification, channels=channels)

@@ -1,0 +1,87 @@
+"""The response to one incident: decide, act, verify. A plain function over `ports.WorkflowContext`.
+
+Each call is one segment. A segment ends by finishing the response, or by parking it in a `wait` row; the sweep or a
+signal starts the next one. The truth is in the store, so a segment that starts afresh (a new process, a lost workflow
+database) finds out what was done and goes on from there.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from recoverops.model import ConflictError, Record, ResponseStage, RunId, RunState, SegmentKey
+from recoverops.pipeline.acting import act
+from recoverops.pipeline.assess import Assessment, assess
+from recoverops.pipeline.deciding import Decided, decide_in
+from recoverops.pipeline.ending import restart_response
+from recoverops.pipeline.parts import Parts
+from recoverops.pipeline.verifying import verify
+from recoverops.ports import Tx, WorkflowContext
+
+
+class Begin(StrEnum):
+    STALE = "stale"
+    """the incident is over, or another segment has taken this one's place"""
+    DECIDE = "decide"
+    ACT = "act"
+    VERIFY = "verify"
+
+
+class Begun(Record, frozen=True, kw_only=True):
+    what: Begin
+    run_id: RunId | None = None
+
+
+def respond(parts: Parts, ctx: WorkflowContext, key: SegmentKey) -> None:
+    begun: Begun = ctx.tx("begin", lambda tx: _begin(tx, key), returns=Begun)
+    run_id = begun.run_id
+    if begun.what is Begin.STALE:
+        return
+    if begun.what is Begin.DECIDE:
+        run_id = _decide(parts, ctx, key)
+    if run_id is None:
+        return
+    if begun.what is Begin.VERIFY or act(parts, ctx, key, run_id):
+        verify(parts, ctx, key, run_id)
+
+
+def _begin(tx: Tx, key: SegmentKey) -> Begun:
+    incident = tx.incidents.get(key.incident_id)
+    is_current = (incident.episode, incident.segment) == (key.episode, key.segment)
+    if incident.is_over or not is_current or incident.response is not ResponseStage.DUE:
+        return Begun(what=Begin.STALE)
+    run = tx.runs.unfinished_of(incident.id)
+    if run is None:
+        return Begun(what=Begin.DECIDE)
+    return Begun(what=Begin.VERIFY if run.state is RunState.VERIFYING else Begin.ACT, run_id=run.id)
+
+
+def _decide(parts: Parts, ctx: WorkflowContext, key: SegmentKey) -> RunId | None:
+    assessment: Assessment = ctx.step("assess", lambda: _assess(parts, key), returns=Assessment)
+    decided: Decided = ctx.tx("decide", lambda tx: decide_in(parts, tx, key, assessment), returns=Decided)
+    parts.telemetry.count("recoverops_decisions_total", mode=decided.mode, reason=decided.reason)
+    if decided.wake_at is not None:
+        parts.nudge(decided.wake_at)
+    elif decided.run_id is None:
+        parts.nudge(None)
+    return decided.run_id
+
+
+def _assess(parts: Parts, key: SegmentKey) -> Assessment:
+    incident = parts.store.read(lambda tx: tx.incidents.get(key.incident_id))
+    return assess(parts, incident, now=parts.clock.now())
+
+
+def on_failure(parts: Parts, key: SegmentKey, message: str) -> None:
+    """A segment raised. Start the response afresh a little later, a few times; then call a person.
+
+    Called by the workflow engine; raises nothing but what the store raises.
+    """
+    parts.telemetry.count("recoverops_response_errors_total")
+    for _ in range(5):
+        try:
+            wake_at = parts.store.write(lambda tx: restart_response(parts, tx, key, message))
+        except ConflictError:
+            continue
+        parts.nudge(wake_at)
+        return

@@ -1,0 +1,107 @@
+"""Finds what is due and lets it go on: parked responses, responses that nobody runs, incidents whose trouble is over.
+
+One worker calls `tick` about once a second, or earlier when nudged. Everything it does is compare-and-set or
+idempotent, so a tick that is interrupted is simply repeated.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from recoverops import incidents
+from recoverops.model import ConflictError, Incident, IncidentState, ResponseStage, SegmentKey, Wait
+from recoverops.pipeline.ending import resolve, restart_response
+from recoverops.pipeline.parts import Parts
+from recoverops.ports import Engine, Tx
+
+ORPHAN_AFTER = timedelta(seconds=10)
+"""A response that is due, but that nobody has been seen running for so long, is started afresh."""
+
+_CLEARABLE = (IncidentState.OPEN, IncidentState.WAITING, IncidentState.ESCALATED)
+
+
+class Sweep:
+    def __init__(self, parts: Parts, engine: Engine) -> None:
+        self._parts = parts
+        self._engine = engine
+        self._unattended: dict[str, datetime] = {}
+
+    def tick(self) -> None:
+        self._wake_parked()
+        self._start_due()
+        self._close_cleared()
+
+    def _wake_parked(self) -> None:
+        now = self._parts.clock.now()
+        for wait in self._parts.store.read(lambda tx: tx.waits.due(now)):
+            self._wake(wait)
+
+    def _wake(self, wait: Wait) -> None:
+        def write(tx: Tx) -> Incident | None:
+            if not tx.waits.take(wait.incident_id):
+                return None
+            incident = tx.incidents.get(wait.incident_id)
+            if incident.response is not ResponseStage.PARKED:
+                return None
+            return tx.incidents.save(msgspec.structs.replace(incident, response=ResponseStage.DUE))
+
+        try:
+            incident = self._parts.store.write(write)
+        except ConflictError:
+            return  # somebody changed it in between; the next tick looks again
+        if incident is not None:
+            self._engine.start(_key(incident))
+
+    def _start_due(self) -> None:
+        """Normally they run already; after a crash, or when the workflow database was lost, nobody runs them."""
+        now = self._parts.clock.now()
+        due = {_key(one).workflow_id: one for one in self._parts.store.read(lambda tx: tx.incidents.due())}
+        self._unattended = {name: since for name, since in self._unattended.items() if name in due}
+        for name, incident in due.items():
+            key = _key(incident)
+            if self._engine.is_running(key):
+                self._unattended.pop(name, None)
+                continue
+            since = self._unattended.setdefault(name, now)
+            if now - since < ORPHAN_AFTER:
+                self._engine.start(key)
+            else:
+                self._start_afresh(key)
+
+    def _start_afresh(self, key: SegmentKey) -> None:
+        self._unattended.pop(key.workflow_id, None)
+        told = "its workflow ended without an ending; started afresh"
+        try:
+            self._parts.store.write(lambda tx: restart_response(self._parts, tx, key, told))
+        except ConflictError:
+            return
+
+    def _close_cleared(self) -> None:
+        parts, now = self._parts, self._parts.clock.now()
+        for incident in parts.store.read(lambda tx: tx.incidents.listed(states=_CLEARABLE, limit=1000)):
+            if incident.response is ResponseStage.DUE:
+                continue  # a response is working on it
+            if incidents.is_clear(
+                incident,
+                parts.conditions.of_resource(incident.resource),
+                now=now,
+                settled=parts.incidents.clear_after,
+                max_age=parts.decision.evidence_max_age,
+            ):
+                self._close(incident, now)
+
+    def _close(self, incident: Incident, now: datetime) -> None:
+        settled = self._parts.incidents.clear_after.total_seconds()
+        told = f"every series at fault has been normal for {settled:g} s"
+        try:
+            self._parts.store.write(
+                lambda tx: resolve(self._parts, tx, incident, reason="recovered_by_itself", statement=told, now=now)
+            )
+        except ConflictError:
+            return  # a response took it up in between
+
+
+def _key(incident: Incident) -> SegmentKey:
+    return SegmentKey(incident_id=incident.id, episode=incident.episode, segment=incident.segment)

@@ -1,0 +1,111 @@
+"""Watches the resource after the action until it is clear whether it helped, then closes or escalates."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from itertools import count
+
+import msgspec
+
+from recoverops.model import (
+    IncidentState,
+    Record,
+    RunId,
+    RunState,
+    SegmentKey,
+    Verdict,
+    VerdictStatus,
+    WaitKind,
+)
+from recoverops.pipeline.ending import escalate, park, resolve
+from recoverops.pipeline.parts import ENGINE, Parts
+from recoverops.pipeline.story import tell
+from recoverops.ports import Tx, WorkflowContext
+from recoverops.remediation import judge
+
+SHORTEST_LOOK, LONGEST_LOOK = timedelta(milliseconds=200), timedelta(seconds=5)
+THREAD_LIMIT = timedelta(seconds=60)
+"""A verification that takes longer than this goes on in a new segment, so that it holds no thread."""
+
+
+class Look(Record, frozen=True, kw_only=True):
+    """One look at the resource; `verdict` is None while it is too early to say."""
+
+    verdict: Verdict | None
+
+
+def verify(parts: Parts, ctx: WorkflowContext, key: SegmentKey, run_id: RunId) -> None:
+    every = ctx.step("look-every", lambda: _look_every(parts, run_id), returns=timedelta)
+    looks = max(1, int(THREAD_LIMIT / every))
+    for number in count(1):
+        look: Look = ctx.step(f"look-{number}", lambda: _look(parts, key, run_id), returns=Look)
+        if look.verdict is not None:
+            ctx.tx("verdict", partial(_conclude, parts, key, run_id, look.verdict), returns=None)
+            parts.nudge(None)
+            return
+        if number >= looks:
+            ctx.tx("look-later", lambda tx: _park(parts, tx, key, every), returns=None)
+            return
+        ctx.sleep(f"look-wait-{number}", every)
+
+
+def _look_every(parts: Parts, run_id: RunId) -> timedelta:
+    run = parts.store.read(lambda tx: tx.runs.get(run_id))
+    hold = parts.runbooks[run.runbook].verify.hold if run.runbook in parts.runbooks else LONGEST_LOOK
+    return min(max(hold / 8, SHORTEST_LOOK), LONGEST_LOOK)
+
+
+def _look(parts: Parts, key: SegmentKey, run_id: RunId) -> Look:
+    run, incident = parts.store.read(lambda tx: (tx.runs.get(run_id), tx.incidents.get(key.incident_id)))
+    now = parts.clock.now()
+    if run.runbook not in parts.runbooks:
+        told = f'the runbook "{run.runbook}" is not configured any more, so nobody knows what recovery means'
+        return Look(verdict=Verdict(status=VerdictStatus.UNKNOWN, statement=told, at=now))
+    assert run.acted_at is not None, "a run is verified only after it acted"
+    return Look(
+        verdict=judge(
+            incident,
+            parts.conditions.of_resource(incident.resource),
+            acted_at=run.acted_at,
+            now=now,
+            verify=parts.runbooks[run.runbook].verify,
+        )
+    )
+
+
+def _park(parts: Parts, tx: Tx, key: SegmentKey, every: timedelta) -> None:
+    now, incident = parts.clock.now(), tx.incidents.get(key.incident_id)
+    park(
+        tx,
+        incident,
+        WaitKind.VERIFICATION,
+        state=IncidentState.VERIFYING,
+        reason="verifying",
+        due_at=now + every,
+        now=now,
+    )
+
+
+def _conclude(parts: Parts, key: SegmentKey, run_id: RunId, verdict: Verdict, tx: Tx) -> None:
+    now, run, incident = parts.clock.now(), tx.runs.get(run_id), tx.incidents.get(key.incident_id)
+    helped = verdict.status is VerdictStatus.RECOVERED
+    unknown = verdict.status is VerdictStatus.UNKNOWN
+    state = RunState.SUCCEEDED if helped else RunState.UNKNOWN if unknown else RunState.FAILED
+    tx.limits.release(run.id)
+    tx.runs.save(msgspec.structs.replace(run, state=state, verdict=verdict, ended_at=now))
+    tell(
+        tx,
+        incident,
+        "verified",
+        f"{verdict.status}: {verdict.statement}",
+        at=now,
+        actor=ENGINE,
+        detail={"run": run.id, "verdict": verdict.status},
+    )
+    if helped:
+        parts.telemetry.count("remediation_success_total", action=run.plan.action)
+        resolve(parts, tx, incident, reason="verified", statement=verdict.statement, now=now)
+        return
+    parts.telemetry.count("remediation_failure_total", reason=verdict.status)
+    escalate(parts, tx, incident, reason=f"verdict_{verdict.status}", statement=verdict.statement, now=now)

@@ -1,0 +1,153 @@
+"""Whether each service answers over HTTP, and how fast. All services are asked at once.
+
+A refused connection, no answer in time and an unexpected status are facts about the service: 0, with the reason. When
+this host has run out of sockets, nothing is known about the service: no sample.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future, wait
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from recoverops.model import MisconfiguredError, Sample, Service, UnreachableError
+from recoverops.plugins.http.egress import Target, target_of
+from recoverops.plugins.http.outgoing import Outgoing, RequestFailedError
+from recoverops.plugins.http.settings import ProbeSettings
+from recoverops.ports import Clock
+
+ADDRESS = "http"
+"""The key in a service's address that this plugin understands."""
+NAME = "http-probe"
+SUCCESS = "http.probe.success"
+DURATION = "http.probe.duration"
+
+_AT_ONCE = 64
+"""Threads at most; each costs about 50 microseconds a round and a stack that is hardly touched."""
+_GRACE_S = 0.25
+"""How much longer than the timeout a round waits, for answers that come in at the last moment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came of one request: a status with its duration, or why there is none."""
+
+    status: int | None
+    seconds: float
+    reason: str = ""
+    own_trouble: bool = False
+
+
+class HttpProbe:
+    """Implements `ports.Source`. Services without an http address are left out."""
+
+    name = NAME
+
+    def __init__(self, services: Mapping[str, Service], *, settings: ProbeSettings, clock: Clock) -> None:
+        """Raises `MisconfiguredError` naming every address that must not or cannot be asked."""
+        self._services = services
+        self._settings = settings
+        self._clock = clock
+        self._timeout_s = settings.timeout.total_seconds()
+        self._outgoing = Outgoing(timeout_s=self._timeout_s)
+        self._slots = threading.BoundedSemaphore(_AT_ONCE)
+        self._under_way: dict[str, Future[Answer]] = {}
+        _refuse_bad_addresses(services)
+
+    @property
+    def every(self) -> timedelta:
+        return self._settings.every
+
+    def poll(self) -> tuple[Sample, ...]:
+        probed = [service for service in self._services.values() if ADDRESS in service.address]
+        asked = {service.name: self._ask(service) for service in probed}
+        wait([future for future in asked.values() if future is not None], timeout=self._timeout_s + _GRACE_S)
+        answers = {service.name: self._answer(asked[service.name]) for service in probed}
+        now = self._clock.now()
+        samples = tuple(
+            sample
+            for service in probed
+            for sample in samples_of(service, answers[service.name], self._settings, at=now)
+        )
+        if probed and not samples:
+            reasons = sorted({answer.reason for answer in answers.values() if answer is not None})
+            raise UnreachableError(
+                f"no service could be probed from here: {'; '.join(reasons) or 'no thread was free'}"
+            )
+        return samples
+
+    def _ask(self, service: Service) -> Future[Answer] | None:
+        """The request on its way; None when every thread is busy. One that still hangs is not asked a second time."""
+        hanging = self._under_way.get(service.name)
+        if hanging is not None and not hanging.done():
+            return hanging
+        if not self._slots.acquire(blocking=False):
+            return None
+        future: Future[Answer] = Future()
+        try:
+            threading.Thread(target=self._run, args=(service, future), daemon=True).start()
+        except RuntimeError:  # this host has no room for another thread
+            self._slots.release()
+            return None
+        self._under_way[service.name] = future
+        return future
+
+    def _run(self, service: Service, future: Future[Answer]) -> None:
+        try:
+            future.set_result(self._get(target_of(service.address[ADDRESS], where=f'service "{service.name}"')))
+        except MisconfiguredError as error:
+            future.set_result(Answer(status=None, seconds=0.0, reason=str(error)))
+        except Exception as error:  # noqa: BLE001 - this thread's supervisor: a bug in one probe is told, and stays there
+            reason = f"the probe itself failed ({type(error).__name__})"
+            future.set_result(Answer(status=None, seconds=0.0, reason=reason, own_trouble=True))
+        finally:
+            self._slots.release()
+
+    def _get(self, target: Target) -> Answer:
+        started = self._clock.monotonic()
+        try:
+            head = self._outgoing.request("GET", target, headers={"Accept": "*/*"})
+        except RequestFailedError as error:
+            seconds = self._clock.monotonic() - started
+            return Answer(status=None, seconds=seconds, reason=str(error), own_trouble=error.own_trouble)
+        return Answer(status=head.status, seconds=self._clock.monotonic() - started)
+
+    def _answer(self, future: Future[Answer] | None) -> Answer | None:
+        if future is None:
+            return None
+        answer = future.result() if future.done() else None
+        if answer is None or (answer.status is not None and answer.seconds > self._timeout_s):
+            return Answer(status=None, seconds=self._timeout_s, reason=f"no answer within {self._timeout_s:.3g} s")
+        return answer
+
+
+def samples_of(service: Service, answer: Answer | None, settings: ProbeSettings, *, at: datetime) -> tuple[Sample, ...]:
+    """Success, and the duration when there was an answer; nothing when nothing is known. Pure."""
+    if answer is None or answer.own_trouble:
+        return ()
+    if answer.status is None:
+        return (_sample(service, SUCCESS, 0.0, answer.reason, at),)
+    success = 1.0 if settings.expects(answer.status) else 0.0
+    return (
+        _sample(service, SUCCESS, success, f"status {answer.status} after {answer.seconds:.3f} s", at),
+        _sample(service, DURATION, answer.seconds, f"status {answer.status}", at),
+    )
+
+
+def _sample(service: Service, metric: str, value: float, detail: str, at: datetime) -> Sample:
+    return Sample(resource=service.resource, metric=metric, value=value, at=at, source=NAME, detail=detail)
+
+
+def _refuse_bad_addresses(services: Mapping[str, Service]) -> None:
+    problems: list[str] = []
+    for service in services.values():
+        if ADDRESS not in service.address:
+            continue
+        try:
+            target_of(service.address[ADDRESS], where=f'service "{service.name}": its address "{ADDRESS}"')
+        except MisconfiguredError as error:
+            problems += error.problems
+    if problems:
+        raise MisconfiguredError(*problems)

@@ -1,0 +1,85 @@
+"""The linux plugin's part of the configuration."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from recoverops.model import Duration
+
+_LONGEST_SOCKET_PATH = 107
+"""Bytes; the kernel's limit for the address of a unix socket."""
+
+
+class SupervisorSettings(BaseModel):
+    """One supervisord that keeps services of the inventory running."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    url: str = Field(
+        description="Where supervisord listens: `unix:///run/supervisor.sock` for its `[unix_http_server]`, "
+        "`http://127.0.0.1:9001` for its `[inet_http_server]`. No default: whoever can write there can start programs.",
+    )
+    username: str | None = Field(
+        default=None, description="User name, when supervisord asks for one. Default none; needs `password` as well."
+    )
+    password: str | None = Field(
+        default=None,
+        description="Reference to the password, e.g. `env:SUPERVISOR_PASSWORD` or `file:/run/secrets/supervisor`; "
+        "never the password itself. Default none.",
+    )
+    every: Duration = Field(
+        default=timedelta(seconds=1),
+        ge=timedelta(milliseconds=100),
+        le=timedelta(hours=1),
+        description="How often all process states are read, 100ms to 1h. Default 1s: one local call that costs "
+        "supervisord about a millisecond, and a dead process is noticed within a second.",
+    )
+    timeout: Duration = Field(
+        default=timedelta(seconds=5),
+        ge=timedelta(milliseconds=100),
+        le=timedelta(seconds=9),
+        description="How long one reading may take, 100ms to 9s (a poll has to end within ten seconds). Default 5s: "
+        "supervisord has one thread and is busy for moments while it forks.",
+    )
+    restart_timeout: Duration = Field(
+        default=timedelta(seconds=30),
+        ge=timedelta(seconds=1),
+        le=timedelta(minutes=30),
+        description="How long one restart may take, 1s to 30min; has to exceed the program's `stopwaitsecs` plus its "
+        "`startsecs`. Default 30s: supervisor's own defaults are 10s and 1s.",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _known_scheme(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme == "unix" and not parts.netloc and parts.path.startswith("/"):
+            if len(parts.path.encode()) > _LONGEST_SOCKET_PATH:
+                raise ValueError(f'"{url}": the kernel takes at most {_LONGEST_SOCKET_PATH} bytes as a socket path')
+            return url
+        if "@" in parts.netloc:
+            raise ValueError("credentials do not belong into the URL; use `username` and `password`")
+        if parts.scheme == "http" and parts.hostname and parts.path in {"", "/", "/RPC2"}:
+            return url
+        raise ValueError(f'"{url}" is neither like unix:///run/supervisor.sock nor like http://127.0.0.1:9001')
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> SupervisorSettings:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("`username` and `password` go together; one of them is missing")
+        return self
+
+
+class LinuxSettings(BaseModel):
+    """What runs on this host."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    supervisor: SupervisorSettings | None = Field(
+        default=None,
+        description="The supervisord to read from and to restart with. Default none: then there is neither the source "
+        "`supervisor` nor the action `restart-service`.",
+    )

@@ -1,0 +1,22 @@
+"""Notifications in a Slack channel."""
+
+from __future__ import annotations
+
+from recoverops.plugins.slack.settings import SlackSettings
+from recoverops.ports import Plugin, PluginContext, PluginParts
+
+__all__ = ["SlackSettings", "plugin"]
+
+
+def _build(settings: SlackSettings, context: PluginContext) -> PluginParts:
+    from recoverops.plugins.slack.notifier import SlackNotifier
+
+    return PluginParts(notifiers=(SlackNotifier(context.secret(settings.url), timeout=settings.timeout),))
+
+
+plugin = Plugin(
+    name="slack",
+    settings=SlackSettings,
+    build=_build,
+    summary="Posts notifications to Slack through an incoming webhook.",
+)

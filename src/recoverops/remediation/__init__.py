@@ -1,0 +1,19 @@
+"""Runbooks, effects and verification, decided purely; the pipeline does what is decided here."""
+
+from __future__ import annotations
+
+from recoverops.remediation.effect import HAS_ACTED, NextMove, after_execution, after_probe, expired, first_move
+from recoverops.remediation.runbook import Runbook, VerifySettings
+from recoverops.remediation.verification import judge
+
+__all__ = [
+    "HAS_ACTED",
+    "NextMove",
+    "Runbook",
+    "VerifySettings",
+    "after_execution",
+    "after_probe",
+    "expired",
+    "first_move",
+    "judge",
+]

@@ -1,0 +1,91 @@
+"""One effect, effectively once. Pure: what to do with an intent, given what is stored and what the probe says.
+
+Called by the pipeline around every external effect. No external effect can be atomic with our database; what can be
+promised is that it is never started twice where the target can tell whether it happened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from recoverops.model import (
+    ActionRecord,
+    Execution,
+    ExecutionStatus,
+    Outcome,
+    OutcomeStatus,
+    ProbeAnswer,
+    ProbeResult,
+)
+
+
+class NextMove(StrEnum):
+    EXECUTE = "execute"
+    PROBE = "probe"
+    RETURN = "return"
+
+
+def first_move(stored: ActionRecord | None) -> NextMove:
+    """`stored` is what the store had under this key before us; None when the intent is new."""
+    if stored is None:
+        return NextMove.EXECUTE
+    return NextMove.RETURN if stored.outcome is not None else NextMove.PROBE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AfterProbe:
+    move: NextMove
+    outcome: Outcome | None
+
+
+def after_probe(probe: ProbeResult, *, not_after: datetime, now: datetime) -> AfterProbe:
+    """An intent without an outcome was found: somebody died between the two. Never run it blindly."""
+    if probe.answer is ProbeAnswer.DONE:
+        done = Outcome(
+            status=OutcomeStatus.FOUND_DONE, statement=f"found done after an interruption: {probe.statement}", at=now
+        )
+        return AfterProbe(move=NextMove.RETURN, outcome=done)
+    if probe.answer is ProbeAnswer.UNKNOWN:
+        unknown = Outcome(
+            status=OutcomeStatus.UNKNOWN,
+            statement=f"interrupted, and nobody can tell whether it happened: {probe.statement}",
+            at=now,
+        )
+        return AfterProbe(move=NextMove.RETURN, outcome=unknown)
+    if now > not_after:
+        return AfterProbe(move=NextMove.RETURN, outcome=expired(not_after=not_after, now=now))
+    return AfterProbe(move=NextMove.EXECUTE, outcome=None)
+
+
+def expired(*, not_after: datetime, now: datetime) -> Outcome:
+    return Outcome(
+        status=OutcomeStatus.EXPIRED,
+        statement=f"not started: it had to start before {not_after:%H:%M:%S} UTC, it is {now:%H:%M:%S} UTC",
+        at=now,
+    )
+
+
+def after_execution(execution: Execution, probe: ProbeResult | None, *, now: datetime) -> Outcome:
+    """`probe` is asked only when the execution's own report is unknown."""
+    if execution.status is ExecutionStatus.SUCCEEDED:
+        return Outcome(status=OutcomeStatus.SUCCEEDED, statement=execution.statement, at=now)
+    if execution.status is ExecutionStatus.FAILED:
+        return Outcome(status=OutcomeStatus.FAILED, statement=execution.statement, at=now)
+    if probe is not None and probe.answer is ProbeAnswer.DONE:
+        return Outcome(
+            status=OutcomeStatus.SUCCEEDED,
+            statement=f"{execution.statement}; the probe says: {probe.statement}",
+            at=now,
+        )
+    if probe is not None and probe.answer is ProbeAnswer.NOT_DONE:
+        return Outcome(
+            status=OutcomeStatus.FAILED, statement=f"{execution.statement}; the probe says: {probe.statement}", at=now
+        )
+    told = f"; the probe says: {probe.statement}" if probe else ""
+    return Outcome(status=OutcomeStatus.UNKNOWN, statement=f"{execution.statement}{told}", at=now)
+
+
+HAS_ACTED = frozenset({OutcomeStatus.SUCCEEDED, OutcomeStatus.FOUND_DONE})
+"""The outcomes that are worth verifying."""

@@ -1,0 +1,74 @@
+"""Did it help? Pure; called by the pipeline again and again until it answers something other than None.
+
+Recovery needs evidence from after the action plus the lag, from every series asked, normal without a break for the
+hold. Absence of evidence is `unknown`, never `recovered`. Whom to ask: our own measurements of the symptom where there
+are any, else the alerts; an Alertmanager may tell of an end minutes late (its group_interval), so a firing alert does
+not outweigh a measurement made after the action.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from recoverops.model import Condition, ConditionStatus, Incident, Verdict, VerdictStatus, is_alert_series
+from recoverops.remediation.runbook import VerifySettings
+
+
+def judge(
+    incident: Incident,
+    conditions: Iterable[Condition],
+    *,
+    acted_at: datetime,
+    now: datetime,
+    verify: VerifySettings,
+) -> Verdict | None:
+    """None: too early to say. `conditions` are the newest of the incident's resource."""
+    counts_from = acted_at + verify.lag
+    states = _asked(incident, conditions)
+    if states and all(_has_recovered(one, counts_from, now, verify) for one in states.values()):
+        return Verdict(
+            status=VerdictStatus.RECOVERED,
+            statement=f"every series asked has been normal for {verify.hold.total_seconds():g} s after the action",
+            at=now,
+            evidence=tuple(one.statement for one in states.values() if one is not None),
+        )
+    if now < acted_at + verify.timeout:
+        return None
+    return _too_late(states, counts_from, now, verify)
+
+
+def _asked(incident: Incident, conditions: Iterable[Condition]) -> dict[str, Condition | None]:
+    known = {one.series: one for one in conditions if one.symptom == incident.symptom}
+    measured = {name: one for name, one in known.items() if not one.sticky}
+    ours = {name: known.get(name) for name in incident.series if not is_alert_series(name)}
+    if measured or ours:
+        return {**ours, **measured}
+    return {name: known.get(name) for name in incident.series}
+
+
+def _has_recovered(condition: Condition | None, counts_from: datetime, now: datetime, verify: VerifySettings) -> bool:
+    if condition is None or condition.status is not ConditionStatus.NORMAL:
+        return False
+    if condition.sticky:
+        return condition.since >= counts_from and now - condition.since >= verify.hold
+    normal_since = max(condition.since, counts_from)
+    return condition.last_at - normal_since >= verify.hold
+
+
+def _too_late(
+    states: dict[str, Condition | None], counts_from: datetime, now: datetime, verify: VerifySettings
+) -> Verdict:
+    waited = f"within {verify.timeout.total_seconds():g} s"
+    bad = {ConditionStatus.ABNORMAL, ConditionStatus.PENDING}
+    still = [one for one in states.values() if one is not None and one.status in bad]
+    if still:
+        return Verdict(
+            status=VerdictStatus.NO_EFFECT,
+            statement=f"it did not help {waited}: {still[0].statement}",
+            at=now,
+            evidence=tuple(one.statement for one in still),
+        )
+    silent = [name for name, one in states.items() if one is None or one.last_at < counts_from]
+    told = f"nothing was heard of {', '.join(silent)} since the action" if silent else "it did not stay normal"
+    return Verdict(status=VerdictStatus.UNKNOWN, statement=f"nobody can tell {waited}: {told}", at=now)

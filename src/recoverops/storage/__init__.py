@@ -1,0 +1,26 @@
+"""The truth on disk: SQLite or PostgreSQL behind the ports, the emergency stop, the directory lock, the audit anchor.
+
+Only `app` imports this room. Everybody else sees `ports.Store`, `ports.Tx` and `ports.StopSwitch`.
+"""
+
+from __future__ import annotations
+
+from recoverops.storage.anchor import AnchoredHead, AuditAnchor, verify_against
+from recoverops.storage.directory_lock import DirectoryLock
+from recoverops.storage.settings import StorageSettings
+from recoverops.storage.stop_file import STOP_FILE, StopFile
+from recoverops.storage.store import SqlStore, open_store
+from recoverops.storage.transaction import SqlTx
+
+__all__ = [
+    "STOP_FILE",
+    "AnchoredHead",
+    "AuditAnchor",
+    "DirectoryLock",
+    "SqlStore",
+    "SqlTx",
+    "StopFile",
+    "StorageSettings",
+    "open_store",
+    "verify_against",
+]

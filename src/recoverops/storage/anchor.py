@@ -1,0 +1,72 @@
+"""The head of the audit chain, kept outside the database: it tells when entries are missing at the tail.
+
+The chain itself cannot: cut off at the end, it is still whole. Best kept on another disk or shipped elsewhere.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from recoverops.model import AuditEntry, AuditReport, PermanentError, UnreachableError
+from recoverops.ports import AuditLog
+from recoverops.storage.durable_file import write_durably
+
+
+class AnchoredHead(msgspec.Struct, frozen=True, kw_only=True):
+    seq: int
+    hash: str
+    v: int = 1
+
+
+class AuditAnchor:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def write(self, head: AuditEntry) -> None:
+        """Remember this entry as the newest. Raises UnreachableError when the file cannot be written."""
+        try:
+            write_durably(self._path, msgspec.json.encode(AnchoredHead(seq=head.seq, hash=head.hash)))
+        except OSError as error:
+            raise UnreachableError(f"the audit anchor {self._path} cannot be written ({error.strerror})") from error
+
+    def read(self) -> AnchoredHead | None:
+        """None when nothing was ever anchored. Raises PermanentError when the file is not an anchor."""
+        try:
+            data = self._path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise UnreachableError(f"the audit anchor {self._path} cannot be read ({error.strerror})") from error
+        try:
+            return msgspec.json.decode(data, type=AnchoredHead)
+        except msgspec.DecodeError as error:
+            raise PermanentError(
+                f"the audit anchor {self._path} is not one ({error}); compare the chain with another copy of it"
+            ) from error
+
+
+def verify_against(log: AuditLog, anchor: AuditAnchor) -> AuditReport:
+    """The report of the whole chain, which must also still contain the anchored entry."""
+    report = log.verify()
+    anchored = anchor.read()
+    if report.broken_at is not None or anchored is None:
+        return report
+    if report.entries < anchored.seq:
+        return AuditReport(
+            entries=report.entries,
+            head=report.head,
+            broken_at=report.entries + 1,
+            statement=f"the chain ends at entry {report.entries}, but {anchored.seq} was anchored: "
+            "entries were removed at its tail, or an older copy of the database was put back",
+        )
+    entries = log.entries(after=anchored.seq - 1, limit=1)
+    if entries and entries[0].hash == anchored.hash:
+        return report
+    return AuditReport(
+        entries=report.entries,
+        head=report.head,
+        broken_at=anchored.seq,
+        statement=f"entry {anchored.seq} is not the one that was anchored: the chain was written anew",
+    )

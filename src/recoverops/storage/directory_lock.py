@@ -1,0 +1,103 @@
+"""One engine a data directory: two processes on one SQLite file doubled a running step.
+
+The lock is the kernel's (`flock`), so it is gone the moment its process is, however that died. What the file says is
+only for the message to the second one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from recoverops.model import ConflictError, MisconfiguredError
+from recoverops.ports import Clock
+from recoverops.storage.engines import SQLITE_FILE
+
+LOCK_FILE = "engine.lock"
+
+
+class DirectoryLock:
+    """Held between `acquire` and `release`, or inside `with`."""
+
+    def __init__(self, data_dir: Path, clock: Clock) -> None:
+        self._data_dir = data_dir
+        self._clock = clock
+        self._descriptor: int | None = None
+
+    def acquire(self) -> None:
+        """Make the directory private and take it.
+
+        Raises ConflictError naming the process that has it, and MisconfiguredError when it cannot be made private.
+        """
+        if self._descriptor is not None:
+            return
+        make_private_directory(self._data_dir)
+        descriptor = self._open()
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "unknown"
+            os.close(descriptor)
+            raise ConflictError(
+                f"the data directory {self._data_dir} is in use by pid {holder}; "
+                "stop that process, or give this one another data directory"
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()} since {self._clock.now().isoformat(timespec='seconds')}\n".encode(), 0)
+        self._descriptor = descriptor
+
+    def _open(self) -> int:
+        try:
+            return os.open(self._data_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise MisconfiguredError(
+                f"{self._data_dir / LOCK_FILE} cannot be opened ({error.strerror}); "
+                f"the data directory and all in it must belong to the user that runs RecoverOps (uid {os.geteuid()})"
+            ) from error
+
+    def release(self) -> None:
+        if self._descriptor is None:
+            return
+        os.close(self._descriptor)
+        self._descriptor = None
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+def make_private_directory(directory: Path) -> None:
+    """Create the directory with mode 0700, or tighten the one that is there.
+
+    Only a directory that is empty or ours already is tightened: with `data_dir: /tmp` a chmod would harm others.
+    """
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mode = stat.S_IMODE(directory.stat().st_mode)
+        if mode & 0o077 == 0:
+            return
+        if not _may_tighten(directory):
+            raise MisconfiguredError(
+                f"the data directory {directory} has mode {mode:04o} and holds files that are not RecoverOps'; "
+                f"give RecoverOps a directory of its own, or run: chmod 700 {directory}"
+            )
+        directory.chmod(0o700)
+    except OSError as error:
+        raise MisconfiguredError(
+            f"the data directory {directory} cannot be created or made private ({error.strerror}); "
+            f"it must belong to the user that runs RecoverOps (uid {os.geteuid()})"
+        ) from error
+
+
+def _may_tighten(directory: Path) -> bool:
+    names = {entry.name for entry in directory.iterdir()}
+    return not names or bool(names & {LOCK_FILE, SQLITE_FILE})

@@ -1,0 +1,117 @@
+"""Makes the two engines of a store: one to write, one to read snapshots. Called by `open_store` only.
+
+On SQLite the file is in WAL mode with synchronous=FULL: a commit is one flush to disk, and readers never wait for the
+writer. On PostgreSQL writes run at READ COMMITTED (every check is a compare-and-set or stands behind a row lock) and
+reads at REPEATABLE READ, read-only.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.pool import QueuePool
+
+from recoverops.model import MisconfiguredError
+from recoverops.storage.settings import StorageSettings
+from recoverops.storage.writer_pool import WriterPool, begin_to_write
+
+SQLITE_FILE = "recoverops.sqlite"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engines:
+    write: sa.Engine
+    read: sa.Engine
+    sqlite_file: Path | None
+    """None on PostgreSQL."""
+
+    def is_writing(self) -> bool:
+        """True while this thread is inside a transaction of SQLite's writer."""
+        return isinstance(self.write.pool, WriterPool) and self.write.pool.is_writing()
+
+    def dispose(self) -> None:
+        self.read.dispose()
+        self.write.dispose()
+
+
+def make_engines(settings: StorageSettings, *, data_dir: Path) -> Engines:
+    """The engines that the settings ask for; connects to nothing yet.
+
+    Raises MisconfiguredError for an address that is neither empty nor PostgreSQL's.
+    """
+    url = settings.url.get_secret_value().strip()
+    if not url:
+        return _sqlite(data_dir / SQLITE_FILE, settings)
+    return _postgres(_postgres_url(url), settings)
+
+
+def _sqlite(file: Path, settings: StorageSettings) -> Engines:
+    url = sa.URL.create("sqlite", database=str(file))
+    timeout_s = settings.busy_timeout_s
+
+    def tune(connection: Any, _entry: object) -> None:
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout={int(timeout_s * 1000)}")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        # Without it INSERT OR REPLACE would delete rows past the triggers that forbid deleting.
+        connection.execute("PRAGMA recursive_triggers=ON")
+
+    def only_read(connection: Any, _entry: object) -> None:
+        connection.execute("PRAGMA query_only=ON")
+
+    def begin_to_read(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    write = sa.create_engine(url, poolclass=WriterPool, pool_timeout=timeout_s)
+    event.listen(write, "connect", tune)
+    event.listen(write, "begin", begin_to_write)
+    read = sa.create_engine(
+        url, poolclass=QueuePool, pool_size=settings.connections, max_overflow=-1, pool_timeout=timeout_s
+    )
+    event.listen(read, "connect", tune)
+    event.listen(read, "connect", only_read)
+    event.listen(read, "begin", begin_to_read)
+    return Engines(write=write, read=read, sqlite_file=file)
+
+
+def _postgres(url: sa.URL, settings: StorageSettings) -> Engines:
+    pool = {
+        "pool_size": settings.connections,
+        "max_overflow": settings.connections,
+        "pool_timeout": settings.busy_timeout_s,
+        "pool_pre_ping": True,
+        "connect_args": {"connect_timeout": 10, "application_name": "recoverops"},
+    }
+    write = sa.create_engine(url, isolation_level="READ COMMITTED", **pool)
+    read = sa.create_engine(
+        url,
+        isolation_level="REPEATABLE READ",
+        execution_options={"postgresql_readonly": True},
+        **pool,
+    )
+    return Engines(write=write, read=read, sqlite_file=None)
+
+
+def _postgres_url(text: str) -> sa.URL:
+    try:
+        url = sa.make_url(text)
+    except sa.exc.ArgumentError as error:
+        raise MisconfiguredError(
+            "storage.url is not a database address; write postgresql://user:password@host:5432/name, or leave it empty"
+        ) from error
+    if url.drivername not in {"postgresql", "postgres", "postgresql+psycopg"}:
+        raise MisconfiguredError(
+            f'storage.url begins with "{url.drivername}", expected postgresql://; leave it empty for SQLite'
+        )
+    if importlib.util.find_spec("psycopg") is None:
+        raise MisconfiguredError(
+            "storage.url names PostgreSQL, but its driver is not installed; run: pip install 'recoverops[postgres]'"
+        )
+    return url.set(drivername="postgresql+psycopg")

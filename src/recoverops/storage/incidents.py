@@ -1,0 +1,179 @@
+"""Incidents, their ranked hypotheses and their story.
+
+The life cycle stands in the database: a table of legal transitions with triggers, and one open incident per
+fingerprint by a unique index. The statements here ask the same questions first, so that a conflict leaves the
+transaction usable on PostgreSQL too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import sqlalchemy as sa
+
+from recoverops.model import (
+    ConflictError,
+    Fingerprint,
+    Hypothesis,
+    Incident,
+    IncidentId,
+    IncidentState,
+    NotFoundError,
+    TimelineEntry,
+    to_json,
+)
+from recoverops.storage.refusals import refused
+from recoverops.storage.schema import hypothesis, incident, incident_transition, timeline_entry
+from recoverops.storage.statements import first_record, insert_unless_there, records
+
+_INSERT = insert_unless_there(incident)
+
+_LEGAL = sa.exists().where(
+    incident_transition.c.from_state == incident.c.state, incident_transition.c.to_state == sa.bindparam("b_to")
+)
+_SAVE = (
+    sa.update(incident)
+    .where(
+        incident.c.id == sa.bindparam("b_id"),
+        incident.c.revision == sa.bindparam("b_revision"),
+        sa.or_(incident.c.state == sa.bindparam("b_to"), _LEGAL),
+    )
+    .values(
+        fingerprint=sa.bindparam("b_fingerprint"),
+        state=sa.bindparam("b_to"),
+        response=sa.bindparam("b_response"),
+        revision=sa.bindparam("b_next"),
+        record=sa.bindparam("b_record"),
+    )
+)
+
+_RECORD = sa.select(incident.c.record)
+_GET = _RECORD.where(incident.c.id == sa.bindparam("id"))
+_STANDING = sa.select(incident.c.revision, incident.c.state).where(incident.c.id == sa.bindparam("id"))
+_OPEN = _RECORD.where(
+    incident.c.fingerprint == sa.bindparam("fingerprint"), incident.c.state != sa.literal_column("'resolved'")
+)
+_NEWEST = _RECORD.order_by(incident.c.opened_at.desc(), incident.c.id.desc()).limit(sa.bindparam("limit"))
+_NEWEST_IN = _NEWEST.where(incident.c.state.in_(sa.bindparam("states", expanding=True)))
+# Written as literals, because only then a partial index answers them.
+_DUE = _RECORD.where(
+    incident.c.response == sa.literal_column("'due'"), incident.c.state != sa.literal_column("'resolved'")
+).order_by(incident.c.opened_at)
+
+_FORGET_HYPOTHESES = sa.delete(hypothesis).where(hypothesis.c.incident_id == sa.bindparam("b_id"))
+_HYPOTHESES = (
+    sa.select(hypothesis.c.record).where(hypothesis.c.incident_id == sa.bindparam("id")).order_by(hypothesis.c.rank)
+)
+_ADD_HYPOTHESIS = sa.insert(hypothesis)
+_TELL = sa.insert(timeline_entry)
+_TIMELINE = (
+    sa.select(timeline_entry.c.record)
+    .where(timeline_entry.c.incident_id == sa.bindparam("id"))
+    .order_by(timeline_entry.c.seq)
+)
+
+
+class SqlIncidents:
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def insert(self, incident: Incident) -> None:
+        row = {
+            "id": incident.id,
+            "fingerprint": incident.fingerprint,
+            "state": incident.state.value,
+            "response": incident.response.value,
+            "opened_at": incident.opened_at,
+            "revision": incident.revision,
+            "record": to_json(incident),
+        }
+        try:
+            is_new = self._connection.execute(_INSERT[self._connection.dialect.name], row).rowcount == 1
+        except sa.exc.IntegrityError as error:
+            raise self._why_not_inserted(incident) from error
+        if not is_new:
+            raise self._why_not_inserted(incident)
+
+    def _why_not_inserted(self, incident: Incident) -> ConflictError:
+        other = self.open_with(incident.fingerprint)
+        if other is not None and other.id != incident.id:
+            return ConflictError(
+                f"incident {incident.id} cannot be opened: {other.id} with the same fingerprint "
+                f"({incident.fingerprint}) is still {other.state}; add to that one"
+            )
+        return ConflictError(f"incident {incident.id} is stored already; save it instead of inserting it again")
+
+    def save(self, incident: Incident) -> Incident:
+        saved = msgspec.structs.replace(incident, revision=incident.revision + 1)
+        row = {
+            "b_id": incident.id,
+            "b_revision": incident.revision,
+            "b_next": saved.revision,
+            "b_fingerprint": saved.fingerprint,
+            "b_to": saved.state.value,
+            "b_response": saved.response.value,
+            "b_record": to_json(saved),
+        }
+        with refused(f"incident {incident.id} cannot be saved"):
+            if self._connection.execute(_SAVE, row).rowcount == 1:
+                return saved
+        raise self._why_not_saved(incident)
+
+    def _why_not_saved(self, incident: Incident) -> ConflictError | NotFoundError:
+        standing = self._connection.execute(_STANDING, {"id": incident.id}).first()
+        if standing is None:
+            return _unknown(incident.id)
+        revision, state = standing
+        if revision != incident.revision:
+            return ConflictError(
+                f"incident {incident.id} is at revision {revision}, this save began at {incident.revision}; "
+                "read it again and decide anew"
+            )
+        return ConflictError(
+            f"incident {incident.id} is {state}; the life cycle has no step from there to {incident.state}"
+        )
+
+    def get(self, incident_id: IncidentId) -> Incident:
+        found = first_record(self._connection, _GET, Incident, {"id": incident_id})
+        if found is None:
+            raise _unknown(incident_id)
+        return found
+
+    def open_with(self, fingerprint: Fingerprint) -> Incident | None:
+        return first_record(self._connection, _OPEN, Incident, {"fingerprint": fingerprint})
+
+    def listed(self, *, states: Sequence[IncidentState] | None = None, limit: int = 100) -> tuple[Incident, ...]:
+        if states is None:
+            return records(self._connection, _NEWEST, Incident, {"limit": limit})
+        wanted = [state.value for state in states]
+        return records(self._connection, _NEWEST_IN, Incident, {"limit": limit, "states": wanted})
+
+    def due(self) -> tuple[Incident, ...]:
+        return records(self._connection, _DUE, Incident)
+
+    def set_hypotheses(self, incident_id: IncidentId, hypotheses: Sequence[Hypothesis]) -> None:
+        self._connection.execute(_FORGET_HYPOTHESES, {"b_id": incident_id})
+        rows = [
+            {"incident_id": incident_id, "rank": rank, "record": to_json(item)}
+            for rank, item in enumerate(hypotheses, start=1)
+        ]
+        if rows:
+            with refused(f"hypotheses of incident {incident_id} cannot be stored"):
+                self._connection.execute(_ADD_HYPOTHESIS, rows)
+
+    def hypotheses(self, incident_id: IncidentId) -> tuple[Hypothesis, ...]:
+        return records(self._connection, _HYPOTHESES, Hypothesis, {"id": incident_id})
+
+    def tell(self, entry: TimelineEntry) -> None:
+        with refused(f'"{entry.event}" cannot be added to the story of incident {entry.incident_id}'):
+            self._connection.execute(_TELL, {"incident_id": entry.incident_id, "record": to_json(entry)})
+
+    def timeline(self, incident_id: IncidentId) -> tuple[TimelineEntry, ...]:
+        return records(self._connection, _TIMELINE, TimelineEntry, {"id": incident_id})
+
+
+def _unknown(incident_id: IncidentId) -> NotFoundError:
+    return NotFoundError(f"there is no incident {incident_id}; `recoverops incidents` lists those that are stored")

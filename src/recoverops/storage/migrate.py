@@ -1,0 +1,86 @@
+"""Brings the database to this release's schema: lock, copy, upgrade; and refuses one of a newer release.
+
+Called by `open_store` before anything else touches the database. The steps are Alembic versions in `migrations/`,
+run from code in one transaction, so a failed upgrade leaves the old schema as it was.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from recoverops.model import MisconfiguredError
+from recoverops.storage.engines import Engines
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATE_LOCK = "migrate.lock"
+
+_POSTGRES_LOCK = sa.text("SELECT pg_advisory_xact_lock(7251023341)")
+"""Any number that no other program uses for the same purpose in the same database."""
+
+
+def upgrade(engines: Engines, *, data_dir: Path, migrations: Path = MIGRATIONS) -> None:
+    """Create or upgrade the schema. Two processes that do it at once do it one after the other.
+
+    Before an upgrade a SQLite file is copied to `recoverops.sqlite.before-<new revision>`. Raises MisconfiguredError
+    when the schema was written by a newer release.
+    """
+    config = Config()
+    config.set_main_option("path_separator", "os")
+    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
+    script = ScriptDirectory.from_config(config)
+    head = script.get_current_head()
+    assert head is not None
+    with _migrating(data_dir), engines.write.connect() as connection:
+        if engines.sqlite_file is None:
+            connection.execute(_POSTGRES_LOCK)
+        current = MigrationContext.configure(connection).get_current_revision()
+        if current == head:
+            return
+        _refuse_newer(current, head, known={revision.revision for revision in script.walk_revisions()})
+        if current is not None and engines.sqlite_file is not None:
+            _copy(engines.sqlite_file, revision=head)
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.commit()
+
+
+def _refuse_newer(current: str | None, head: str, *, known: set[str]) -> None:
+    if current is None or current in known:
+        return
+    raise MisconfiguredError(
+        f"the database has schema revision {current}, this release knows revisions up to {head}; "
+        "it was written by a newer release: install that one, or put back the copy made before its upgrade"
+    )
+
+
+def _copy(file: Path, *, revision: str) -> None:
+    """A consistent copy beside the file. One that an earlier, failed attempt left is replaced."""
+    copy = file.with_name(f"{file.name}.before-{revision}")
+    partial = copy.with_name(f"{copy.name}.partial")
+    partial.unlink(missing_ok=True)
+    with closing(sqlite3.connect(file)) as source:
+        source.execute("VACUUM INTO ?", (str(partial),))
+    partial.chmod(0o600)
+    partial.replace(copy)
+
+
+@contextmanager
+def _migrating(data_dir: Path) -> Iterator[None]:
+    """The file lock of this data directory; waits for another process's upgrade to end."""
+    descriptor = os.open(data_dir / MIGRATE_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

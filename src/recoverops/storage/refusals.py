@@ -1,0 +1,92 @@
+"""Turns what a database says into the errors of RecoverOps, by what the caller does next.
+
+Inside a transaction only violated constraints are translated (`refused`): the durable-workflow library, whose
+transactions we share, recognises and repeats a busy or serialisation error by its original class. At the border of
+our own transactions (`translated`) everything is.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from recoverops.model import (
+    ConflictError,
+    NotFoundError,
+    OverloadedError,
+    PermanentError,
+    RecoverOpsError,
+    RetryableError,
+    UnreachableError,
+)
+
+_FOREIGN_KEY = ("FOREIGN KEY constraint failed", "violates foreign key constraint")
+_REPEATABLE_STATES = frozenset({"40001", "40P01"})
+"""serialization_failure and deadlock_detected"""
+
+
+def _first_line(error: sa.exc.SQLAlchemyError) -> str:
+    cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+    return str(cause).partition("\n")[0]
+
+
+def _state(error: sa.exc.DBAPIError) -> str:
+    """PostgreSQL's five-character error class; empty on SQLite."""
+    return getattr(error.orig, "sqlstate", None) or ""
+
+
+def is_repeatable(error: sa.exc.DBAPIError) -> bool:
+    """True when PostgreSQL chose this transaction as the loser of a deadlock or of a serialisation conflict."""
+    return _state(error) in _REPEATABLE_STATES
+
+
+@contextmanager
+def refused(what: str) -> Iterator[None]:
+    """Violated constraints become a sentence: `what` was refused, and why."""
+    try:
+        yield
+    except sa.exc.IntegrityError as error:
+        raise _violation(what, error) from error
+
+
+def _violation(what: str, error: sa.exc.IntegrityError) -> RecoverOpsError:
+    reason = _first_line(error)
+    if any(mark in reason for mark in _FOREIGN_KEY):
+        return NotFoundError(f"{what}: it refers to something that is not stored ({reason}); store that first")
+    return ConflictError(f"{what}: the database refused it ({reason}); read it again and decide anew")
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Every database error becomes one of ours; `doing` names the attempt in the message."""
+    try:
+        yield
+    except sa.exc.IntegrityError as error:
+        raise _violation(doing, error) from error
+    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError) as error:
+        raise _trouble(doing, error) from error
+    except sa.exc.TimeoutError as error:
+        raise OverloadedError(f"{doing}: every database connection is in use; try again shortly") from error
+    except sa.exc.DatabaseError as error:
+        if isinstance(error, sa.exc.ProgrammingError | sa.exc.DataError | sa.exc.NotSupportedError):
+            raise
+        raise PermanentError(f"{doing}: the database is damaged ({_first_line(error)}); restore a backup") from error
+
+
+def _trouble(doing: str, error: sa.exc.DBAPIError) -> RecoverOpsError:
+    reason = _first_line(error)
+    if is_repeatable(error):
+        return RetryableError(f"{doing}: another transaction was in the way ({reason})", delay=timedelta(0))
+    if isinstance(error.orig, sqlite3.Error):
+        code = getattr(error.orig, "sqlite_errorname", "")
+        if code == "SQLITE_FULL":
+            return OverloadedError(f"{doing}: the disk is full; free some space")
+        if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) or "database is locked" in reason:
+            return OverloadedError(f"{doing}: another process or a long transaction holds the database ({reason})")
+    if _state(error).startswith("53"):  # insufficient resources: disk, memory, connections
+        return OverloadedError(f"{doing}: the database is out of resources ({reason})")
+    return UnreachableError(f"{doing}: the database does not answer ({reason})")

@@ -1,0 +1,21 @@
+"""The one lock that serialises decisions and audit entries until the transaction ends.
+
+On SQLite the writer holds it already. On PostgreSQL it is the lock of one row, and the row is really changed: an
+advisory lock would let a REPEATABLE READ or SERIALIZABLE transaction (the durable-workflow library's default) go on
+with the snapshot from before its wait, and so spend a limit twice. With the row that transaction is sent back instead.
+Limits and audit share one lock, so that they can never wait for each other crosswise.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from recoverops.storage.schema import turn
+
+_TAKE = sa.update(turn).where(turn.c.name == "serial").values(taken=turn.c.taken + 1)
+
+
+def take_serial_lock(connection: sa.Connection) -> None:
+    """Wait for it, and hold it until this transaction ends. Taking it again is harmless."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(_TAKE)

@@ -1,0 +1,57 @@
+"""Two small makers of statements that SQLAlchemy spells per database, and the reading back of records.
+
+Statements are built once, as module constants of the table files; a query at run time only binds its parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from recoverops.model import Record, from_json
+
+R = TypeVar("R", bound=Record)
+
+ByDialect = Mapping[str, sa.Insert]
+
+
+def insert_unless_there(table: sa.Table, *, returning: sa.Column[str] | None = None) -> ByDialect:
+    """An insert that leaves an existing row alone; its row count, or what it returns, tells which were new."""
+    plain = {
+        "sqlite": sqlite.insert(table).on_conflict_do_nothing(),
+        "postgresql": postgresql.insert(table).on_conflict_do_nothing(),
+    }
+    if returning is None:
+        # After an INSERT SQLAlchemy keeps the row count only when it is asked to.
+        return {name: statement.execution_options(preserve_rowcount=True) for name, statement in plain.items()}
+    return {name: statement.returning(returning) for name, statement in plain.items()}
+
+
+def insert_or_replace(table: sa.Table, *, key: str, columns: tuple[str, ...]) -> ByDialect:
+    """An insert that overwrites `columns` of the row with the same `key`."""
+    small, large = sqlite.insert(table), postgresql.insert(table)
+    return {
+        "sqlite": small.on_conflict_do_update(
+            index_elements=[key], set_={column: small.excluded[column] for column in columns}
+        ),
+        "postgresql": large.on_conflict_do_update(
+            index_elements=[key], set_={column: large.excluded[column] for column in columns}
+        ),
+    }
+
+
+def records(
+    connection: sa.Connection, statement: sa.Select[str], cls: type[R], parameters: Mapping[str, object] | None = None
+) -> tuple[R, ...]:
+    """The records of a statement that selects the column `record` and nothing else."""
+    return tuple(from_json(cls, text) for text in connection.execute(statement, parameters).scalars())
+
+
+def first_record(
+    connection: sa.Connection, statement: sa.Select[str], cls: type[R], parameters: Mapping[str, object]
+) -> R | None:
+    text = connection.execute(statement, parameters).scalars().first()
+    return None if text is None else from_json(cls, text)

@@ -1,0 +1,95 @@
+"""The emergency stop: a file, so that it works while the database does not, and so that `touch` is enough.
+
+Read before every effect. Whatever lies under that name means *stopped*; only its certain absence means *go*.
+"""
+
+from __future__ import annotations
+
+import errno
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from recoverops.model import StopState, UnreachableError
+from recoverops.ports import Clock
+from recoverops.storage.durable_file import flush_directory, write_durably
+
+STOP_FILE = "EMERGENCY_STOP"
+
+
+class _Content(msgspec.Struct):
+    reason: str
+    by: str
+    at: datetime
+
+
+class StopFile:
+    """`path` is the file itself, normally `EMERGENCY_STOP` in the data directory."""
+
+    def __init__(self, path: Path, *, clock: Clock) -> None:
+        self._path = path
+        self._clock = clock
+
+    def read(self) -> StopState:
+        try:
+            data = self._path.read_bytes()
+        except FileNotFoundError:
+            return self._absent()
+        except IsADirectoryError:
+            return _unreadable(self._path, "it is a directory")
+        except OSError as error:
+            raise UnreachableError(
+                f"the emergency stop {self._path} cannot be read ({error.strerror}); "
+                "check that its directory belongs to the user that runs RecoverOps"
+            ) from error
+        try:
+            content = msgspec.json.decode(data, type=_Content)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return _unreadable(self._path, str(error))
+        return StopState(stopped=True, reason=content.reason, by=content.by, at=content.at)
+
+    def _absent(self) -> StopState:
+        if self._path.is_symlink():
+            return _unreadable(self._path, "it is a link to nothing")
+        if not self._path.parent.is_dir():
+            raise UnreachableError(
+                f"the emergency stop cannot be read: its directory {self._path.parent} is gone; is a disk not mounted?"
+            )
+        return StopState(stopped=False)
+
+    def engage(self, *, reason: str, by: str) -> StopState:
+        """Stop. Engaging again replaces the reason. On a full disk an empty file stops just as well."""
+        content = _Content(reason=reason, by=by, at=self._clock.now())
+        try:
+            write_durably(self._path, msgspec.json.encode(content))
+        except OSError as error:
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                raise self._not_written("engaged", error) from error
+            self._engage_without_a_reason()
+        return self.read()
+
+    def _engage_without_a_reason(self) -> None:
+        try:
+            self._path.touch(mode=0o600)
+        except OSError as error:
+            raise self._not_written("engaged", error) from error
+
+    def clear(self) -> None:
+        try:
+            self._path.unlink(missing_ok=True)
+            flush_directory(self._path.parent)
+        except OSError as error:
+            raise self._not_written("cleared", error) from error
+
+    def _not_written(self, what: str, error: OSError) -> UnreachableError:
+        return UnreachableError(
+            f"the emergency stop was not {what}: {self._path}: {error.strerror}; "
+            f"do it by hand, by creating or removing that file"
+        )
+
+
+def _unreadable(path: Path, why: str) -> StopState:
+    return StopState(
+        stopped=True, reason=f"{path} exists but does not say why ({why}); remove it to let RecoverOps act again"
+    )

@@ -1,0 +1,153 @@
+"""The truth: the `Store` of the ports on SQLite or PostgreSQL. Opened by `app` with `open_store`, closed at the end.
+
+The durable workflows run their transactions on `write_engine` and turn its connection into a `Tx` with `tx_of`, so our
+rows and their checkpoint commit together.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+import sqlalchemy as sa
+
+from recoverops.model import Admission, Alert, OverloadedError, PermanentError, RecoverOpsError, UnreachableError
+from recoverops.ports import Clock, Tx
+from recoverops.storage import signals
+from recoverops.storage.directory_lock import make_private_directory
+from recoverops.storage.engines import Engines, make_engines
+from recoverops.storage.intake import IntakeWriter
+from recoverops.storage.migrate import upgrade
+from recoverops.storage.refusals import is_repeatable, translated
+from recoverops.storage.schema import heartbeat
+from recoverops.storage.settings import StorageSettings
+from recoverops.storage.transaction import SqlTx
+
+T = TypeVar("T")
+
+_ATTEMPTS = 5
+"""How often a transaction is begun that PostgreSQL keeps choosing as the loser of a deadlock."""
+
+_BEAT = sa.update(heartbeat).where(heartbeat.c.id == 1).values(at=sa.bindparam("b_at"))
+
+
+def open_store(settings: StorageSettings, *, data_dir: Path, clock: Clock) -> SqlStore:
+    """The store with its schema up to date. The caller holds the DirectoryLock and closes the store.
+
+    Raises MisconfiguredError for settings that cannot work or a schema of a newer release, and UnreachableError when
+    the database does not answer.
+    """
+    make_private_directory(data_dir)
+    engines = make_engines(settings, data_dir=data_dir)
+    try:
+        with translated("the store cannot be opened"):
+            upgrade(engines, data_dir=data_dir)
+    except RecoverOpsError:
+        engines.dispose()
+        raise
+    return SqlStore(engines, settings, clock=clock)
+
+
+class SqlStore:
+    def __init__(self, engines: Engines, settings: StorageSettings, *, clock: Clock) -> None:
+        self._engines = engines
+        self._clock = clock
+        self._inside = threading.local()
+        self._intake = IntakeWriter(
+            self._write_group, queue_bytes=settings.intake_queue_bytes, group=settings.group_commit
+        )
+
+    @property
+    def write_engine(self) -> sa.Engine:
+        """For transactions that others own. On SQLite every user of it queues for the one writer, fairly."""
+        return self._engines.write
+
+    def tx_of(self, connection: sa.Connection) -> Tx:
+        """The tables within somebody else's transaction on `write_engine`; it neither begins nor commits."""
+        return SqlTx(connection)
+
+    @property
+    def queued_intake_bytes(self) -> int:
+        """Received but not yet written, for `/ready` and the metrics."""
+        return self._intake.queued_bytes
+
+    def read(self, fn: Callable[[Tx], T]) -> T:
+        """Never waits for a writer, and does not see what an enclosing `write` has not committed yet."""
+        with translated("the store cannot be read"), self._engines.read.connect() as connection:
+            return fn(SqlTx(connection, may_write=False))
+
+    def write(self, fn: Callable[[Tx], T]) -> T:
+        """On PostgreSQL `fn` runs again when the database chose its transaction as the loser of a deadlock.
+
+        Raises OverloadedError when the disk is full or no turn came, UnreachableError when the database is gone.
+        """
+        if self._engines.is_writing() or getattr(self._inside, "write", False):
+            raise PermanentError(
+                "a transaction was begun inside another one of the same thread; use the Tx that is there already"
+            )
+        self._inside.write = True
+        try:
+            with translated("the store cannot be written"):
+                return self._repeat(fn)
+        finally:
+            self._inside.write = False
+
+    def _repeat(self, fn: Callable[[Tx], T]) -> T:
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return self._write_once(fn)
+            except sa.exc.DBAPIError as error:
+                if not is_repeatable(error):
+                    raise
+        return self._write_once(fn)
+
+    def _write_once(self, fn: Callable[[Tx], T]) -> T:
+        with self._engines.write.begin() as connection:
+            return fn(SqlTx(connection))
+
+    def admit(self, alerts: Sequence[Alert], *, size: int) -> Future[Admission]:
+        return self._intake.admit(alerts, size=size)
+
+    def _write_group(self, deliveries: Sequence[Sequence[Alert]]) -> Sequence[Admission]:
+        now = self._clock.now()
+        try:
+            with translated("the delivery was not stored"), self._engines.write.begin() as connection:
+                if not any(deliveries):
+                    connection.execute(_BEAT, {"b_at": now})
+                return signals.admit(connection, deliveries, at=now)
+        except UnreachableError as error:
+            raise OverloadedError(f"{error}; send it again") from error
+
+    def ping(self, *, timeout: timedelta) -> None:
+        """Really writes, through the same queue and thread as the intake, so it finds whatever would stop that."""
+        try:
+            self._intake.admit((), size=0).result(timeout.total_seconds())
+        except FutureTimeoutError as error:
+            raise UnreachableError(
+                f"the store did not confirm a write within {timeout.total_seconds():g} s; is its disk stalled?"
+            ) from error
+        except OverloadedError as error:
+            raise UnreachableError(f"the store cannot be written to now: {error}") from error
+
+    def close(self, *, timeout: timedelta = timedelta(seconds=30)) -> None:
+        """Write what is queued, then let go of the database."""
+        drained = self._intake.close(timeout=timeout)
+        self._engines.dispose()
+        if not drained:
+            raise UnreachableError(
+                f"the intake was not written within {timeout.total_seconds():g} s; its senders were not acknowledged"
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,38 @@
+"""For plugin authors: conformance kits, named doubles, and real peers to test against.
+
+The kits raise `ConformanceError`, an AssertionError, with the sentence of the contract that does not hold; they need no
+test framework. `running_supervisor` needs the extra `lab`.
+"""
+
+from __future__ import annotations
+
+from recoverops.testing.action_kit import check_action, check_declaration
+from recoverops.testing.claims import ConformanceError
+from recoverops.testing.doubles import ManualClock, RecordingNotifier, ScriptedSource
+from recoverops.testing.ledger import LedgerAction, LedgerLine, ledger_lines
+from recoverops.testing.notifier_kit import check_notifier, sample_notification
+from recoverops.testing.receiver import Receiver, Reply, running_receiver
+from recoverops.testing.source_kit import check_push_source, check_source
+from recoverops.testing.supervisor import Program, Supervisor, running_supervisor
+
+__all__ = [
+    "ConformanceError",
+    "LedgerAction",
+    "LedgerLine",
+    "ManualClock",
+    "Program",
+    "Receiver",
+    "RecordingNotifier",
+    "Reply",
+    "ScriptedSource",
+    "Supervisor",
+    "check_action",
+    "check_declaration",
+    "check_notifier",
+    "check_push_source",
+    "check_source",
+    "ledger_lines",
+    "running_receiver",
+    "running_supervisor",
+    "sample_notification",
+]

@@ -1,0 +1,9 @@
+"""What there is, what belongs together, and how far an action reaches. Pure."""
+
+from __future__ import annotations
+
+from recoverops.topology.blast_radius import BlastRadius, blast_radius
+from recoverops.topology.inventory import Inventory
+from recoverops.topology.settings import ServiceSettings
+
+__all__ = ["BlastRadius", "Inventory", "ServiceSettings", "blast_radius"]

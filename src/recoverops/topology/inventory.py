@@ -1,0 +1,57 @@
+"""What there is to watch and to act on. Pure; built once at start from the list `services:`.
+
+Outside text is resolved here and nowhere else: an alert's labels either name a service of the inventory, or no action.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from recoverops.model import MisconfiguredError, Resource, ResourceKind, Service
+from recoverops.topology.settings import ServiceSettings
+
+
+class Inventory:
+    def __init__(self, services: Iterable[Service]) -> None:
+        self._services: dict[str, Service] = {}
+        for service in services:
+            if service.name in self._services:
+                raise MisconfiguredError(
+                    f'services: "{service.name}" is listed twice; give each service one entry with one name'
+                )
+            self._services[service.name] = service
+
+    @classmethod
+    def of(cls, settings: Iterable[ServiceSettings]) -> Inventory:
+        return cls(
+            Service(
+                name=one.name,
+                group=one.group or one.name,
+                address=one.address,
+                match=one.match or {"service": one.name},
+            )
+            for one in settings
+        )
+
+    @property
+    def services(self) -> Mapping[str, Service]:
+        return self._services
+
+    def find(self, resource: Resource) -> Service | None:
+        return self._services.get(resource.name) if resource.kind is ResourceKind.SERVICE else None
+
+    def members(self, group: str) -> tuple[Service, ...]:
+        return tuple(service for service in self._services.values() if service.group == group)
+
+    def matching(self, labels: Mapping[str, str]) -> tuple[Service, ...]:
+        """Every service whose `match` labels all equal the alert's; the most demanding matches only.
+
+        One: that is it. None or several: the alert names nothing that may be acted on.
+        """
+        found = [
+            service
+            for service in self._services.values()
+            if all(labels.get(key) == value for key, value in service.match.items())
+        ]
+        most = max((len(service.match) for service in found), default=0)
+        return tuple(service for service in found if len(service.match) == most)
