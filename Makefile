@@ -20,6 +20,7 @@ help: ## print these lines
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
 
 setup: $(STAMP) ## make .venv and install everything that development and the lab need
+	@:
 setup-all: setup test-programs ## setup, and the Debian packages that the tests start as real peers
 
 $(STAMP): pyproject.toml requirements.lock scripts/setup.sh scripts/find-python.sh $(STALE)

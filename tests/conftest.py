@@ -24,6 +24,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from pydantic import SecretStr
 
 from recoverops.model import (
     ActionRecord,
@@ -211,7 +212,7 @@ class Database:
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     kind: str = request.param
     url = request.getfixturevalue("postgres_url") if kind == "postgresql" else ""
-    return Database(kind, StorageSettings(url=url), tmp_path / "data")
+    return Database(kind, StorageSettings(url=SecretStr(url)), tmp_path / "data")
 
 
 @pytest.fixture

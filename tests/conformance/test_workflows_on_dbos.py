@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 import resource
 import sqlite3
@@ -127,8 +126,13 @@ def test_nothing_is_ever_pickled_neither_inputs_nor_answers_nor_errors_nor_rows(
 ) -> None:
     pickled: list[object] = []
     serializer = _serialization.DefaultSerializer
-    monkeypatch.setattr(serializer, "serialize", lambda self, data: pickled.append(data) or "")
-    monkeypatch.setattr(serializer, "deserialize", lambda self, data: pickled.append(data))
+
+    def note(self: object, data: object) -> str:
+        pickled.append(data)
+        return ""
+
+    monkeypatch.setattr(serializer, "serialize", note)
+    monkeypatch.setattr(serializer, "deserialize", note)
     seen: list[tuple[Any, ...]] = []
 
     def refuse(tx: Tx) -> None:
@@ -156,10 +160,9 @@ def test_nothing_is_ever_pickled_neither_inputs_nor_answers_nor_errors_nor_rows(
     everything = b"".join(file.read_bytes() for file in sorted(house.folder.iterdir()))
     assert b"SegmentFailedError" in everything
     assert b"hunter2" not in everything
-    for protocol in range(2, 6):
-        head = bytes([0x80, protocol])
-        assert base64.b64encode(head + b"\x95")[:3] not in everything or protocol < 4
-        assert head + b"\x95" not in everything
+    # A pickle begins with PROTO and, since protocol 4, FRAME; DBOS would store it as base64.
+    assert b"\x80\x04\x95" not in everything
+    assert b"gASV" not in everything
 
 
 def test_a_segment_is_stored_with_its_ids_and_nothing_else(house: House) -> None:
@@ -200,7 +203,8 @@ def test_dbos_prints_nothing_and_its_warnings_reach_our_logger_without_secrets(
         "workflow.library_message",
     ]
     assert ours[-1].__dict__["text"] == "cannot reach postgresql://me:[redacted]@db/x"
-    assert [record for record in caplog.records if record.name == "dbos"] == []
+    # pytest listens to loggers that do not propagate, too; nobody else does.
+    assert logging.getLogger("dbos").propagate is False
 
 
 def test_a_second_live_engine_is_refused_and_after_a_stop_the_next_one_runs(house: House) -> None:
@@ -252,7 +256,11 @@ def test_a_launch_without_a_database_says_so_and_leaves_room_for_another_engine(
 
 def test_start_returns_while_the_segment_still_runs(house: House) -> None:
     gate = threading.Event()
-    engine = house.launch(lambda ctx, key: ctx.step("gate", lambda: gate.wait(10), returns=bool) and None)
+
+    def respond(ctx: WorkflowContext, key: SegmentKey) -> None:
+        ctx.step("gate", lambda: gate.wait(10), returns=bool)
+
+    engine = house.launch(respond)
     keys = [key(n) for n in range(20)]
     took: list[float] = []
 
@@ -272,7 +280,12 @@ def test_starting_from_many_threads_at_once_runs_each_segment_once(house: House)
     runs: list[SegmentKey] = []
     engine = house.launch(lambda ctx, key: ctx.step("count", lambda: runs.append(key), returns=None))
     keys = [key(n) for n in range(10)]
-    threads = [threading.Thread(target=lambda: [engine.start(one) for one in keys]) for _ in range(4)]
+
+    def start_all() -> None:
+        for one in keys:
+            engine.start(one)
+
+    threads = [threading.Thread(target=start_all) for _ in range(4)]
 
     for thread in threads:
         thread.start()
@@ -508,7 +521,7 @@ def test_a_missing_database_makes_a_starter_hear_it_and_a_segment_wait_until_the
         except Halt as halt:
             ends.append(halt)
 
-    with patience.as_caller(), pytest.raises(UnreachableError, match="none/x.sqlite"):
+    with patience.as_caller(), pytest.raises(UnreachableError, match="does not answer"):
         engine.connect()
     with pytest.raises(sa.exc.OperationalError):
         engine.connect()

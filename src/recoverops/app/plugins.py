@@ -188,7 +188,8 @@ class InstalledPlugin(Record, frozen=True, kw_only=True):
     name: str
     package: str
     version: str
-    sha256: str
+    sha256: str | None
+    """None: pip keeps no list of its files, as for an editable install."""
     state: str
     """up | disabled | not_named"""
     statement: str
@@ -205,7 +206,7 @@ def installed_plugins(settings: Settings, clock: Clock) -> tuple[InstalledPlugin
             name=name.removeprefix("plugin "),
             package="-",
             version="-",
-            sha256="-",
+            sha256=None,
             state=loaded[name].state,
             statement=loaded[name].statement,
         )
@@ -219,7 +220,7 @@ def _installed(name: str, point: EntryPoint, status: ComponentStatus | None) -> 
         name=name,
         package=_package(point),
         version=point.dist.version if point.dist else "unknown",
-        sha256=digest_of(point.dist) if point.dist else "unknown",
+        sha256=digest_of(point.dist) if point.dist else None,
         state=status.state if status else "not_named",
         statement=status.statement if status else "installed, but the configuration does not name it",
     )

@@ -54,6 +54,7 @@ def _log_to_stderr() -> None:
     handler.setFormatter(_FieldFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.getLogger("recoverops").addHandler(handler)
     logging.getLogger("recoverops").setLevel(logging.INFO)
+    logging.getLogger("recoverops.storage.writer_pool").setLevel(logging.WARNING)  # SQLAlchemy's own chatter
 
 
 _PLAIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
@@ -233,7 +234,9 @@ def plugins(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         print_json({"plugins": [to_plain(one) for one in found]})
         return
     for one in found:
-        print(f"{one.name}  {one.package} {one.version}  {one.state}: {one.statement}\n    sha256 {one.sha256}")
+        print(f"{one.name}  {one.package} {one.version}  {one.state}: {one.statement}")
+        if one.sha256:
+            print(f"    sha256 {one.sha256}")
 
 
 audit_commands = typer.Typer(help="The audit log.", no_args_is_help=True)

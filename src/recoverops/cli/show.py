@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -31,8 +32,12 @@ GATE_STYLES = {
 }
 
 
+PIPE_WIDTH = 240
+"""Into a pipe or a file nothing is folded or cut."""
+
+
 def console() -> Console:
-    return Console(highlight=False, soft_wrap=True)
+    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=PIPE_WIDTH)
 
 
 def incidents_table(incidents: Sequence[Incident]) -> RenderableType:
@@ -60,7 +65,7 @@ def story(told: IncidentStory) -> RenderableType:
         (incident.state, STATE_STYLES[incident.state]),
         f"  {incident.severity}  {incident.kind}  {incident.resource}\n{incident.title}",
     )
-    parts: list[RenderableType] = [Panel(head, title=incident.id, title_align="left")]
+    parts: list[RenderableType] = [Panel(head, title=incident.id, title_align="left", expand=False)]
     parts.append(_section("What it looked like"))
     parts.extend(_hypotheses(told))
     parts.append(_section("What was decided, and why"))

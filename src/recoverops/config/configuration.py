@@ -77,7 +77,7 @@ class Configuration:
         except MisconfiguredError as error:
             problems.extend(error.problems)
         try:
-            found = setting_variables(environment)
+            found = setting_variables(environment, root)
             root = _overlaid(root, found) if not problems else root
         except MisconfiguredError as error:
             problems.extend(error.problems)

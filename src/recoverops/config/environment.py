@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from recoverops.config.place import Place, problem
 from recoverops.config.reading import read_yaml
-from recoverops.config.tree import Items, Keys, Node, Scalar, unquoted
+from recoverops.config.tree import Items, Keys, Node, Scalar, texts, unquoted
 from recoverops.model import MisconfiguredError
 
 PREFIX = "RECOVEROPS_"
@@ -32,15 +32,19 @@ def process_environment() -> Mapping[str, str]:
     return dict(os.environ)
 
 
-def setting_variables(environment: Mapping[str, str]) -> tuple[Variable, ...]:
+def setting_variables(environment: Mapping[str, str], root: Node) -> tuple[Variable, ...]:
     """The variables that set something, shortest paths first, so that a part overrides the whole.
+
+    A variable that the configuration refers to as `env:NAME` is a secret and sets nothing, whatever its name.
 
     Raises `MisconfiguredError` for values that cannot be read.
     """
     found: list[Variable] = []
     problems: list[str] = []
+    secrets = {text.removeprefix("env:") for text in (*texts(root), *environment.values()) if text.startswith("env:")}
     for name in sorted(environment, key=lambda name: (name.count("__"), name)):
-        if not name.startswith(PREFIX) or name == CONFIG or not environment[name].strip():
+        is_setting = name.startswith(PREFIX) and name != CONFIG and name not in secrets
+        if not is_setting or not environment[name].strip():
             continue
         try:
             node = _read(name, environment[name])

@@ -128,9 +128,12 @@ class _Builder:
         self._add(_Measured(node=node, size=done.size, depth=done.depth), place=done.place, anchor=done.anchor)
 
     def _scalar(self, event: ScalarEvent, place: Place) -> None:
-        text = str(event.value)
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            raise self._refusal(place, "has half a character (a \\ud800 escape)", "write the character itself")
+        try:
+            # JSON writes a character beyond U+FFFF as two escapes, which ruamel.yaml leaves as two halves
+            text = str(event.value).encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            what = "has half a character (a \\ud800 escape)"
+            raise self._refusal(place, what, "write the character itself") from None
         if self._awaits_key():
             self._key(text, place)
             return
@@ -206,21 +209,27 @@ def _syntax_problem(error: MarkedYAMLError, *, text: str, source: str) -> str:
     what = redact(str(error.problem or error.context or "this is not readable as YAML"))
     if mark is None or not text:
         return problem(Place(source=source), what, "check quotes, brackets and indentation")
-    is_at_end = "stream end" in what or "end of stream" in what
-    if is_at_end and error.context_mark is not None:
-        mark, what = error.context_mark, "a quote or bracket is opened here and never closed"
     lines = _LINE_BREAK.split(text)
+    if "stream end" in what or "end of stream" in what:
+        return _unclosed(error, lines=lines, source=source)
     line = lines[mark.line] if mark.line < len(lines) else ""
     if "\t" in line[: len(line) - len(line.lstrip())]:
         what, way_out = "the indentation has a tab", "use spaces"
     elif "mapping values are not allowed" in what:
         what, way_out = 'a second ": " on one line', "put quotes around the value, or fix the indentation"
-    elif is_at_end:
-        way_out = "close it"
     else:
         way_out = "check the quotes and the indentation of this line and of the one before it"
     place = Place(source=f"{source}:{mark.line + 1}:{mark.column + 1}")
     return problem(place, f'{what}, in "{_shown_line(line)}"', way_out)
+
+
+def _unclosed(error: MarkedYAMLError, *, lines: list[str], source: str) -> str:
+    """For a text that ends too early: the line where the quote or bracket was opened, or else the last with a text."""
+    at = min(error.context_mark.line if error.context_mark is not None else len(lines), len(lines) - 1)
+    while at > 0 and not lines[at].strip():
+        at -= 1
+    place = Place(source=source, line=at + 1)
+    return problem(place, f'a quote or bracket is opened and never closed, in "{_shown_line(lines[at])}"', "close it")
 
 
 def _shown_line(line: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from recoverops.config.expectation import in_yaml
-from recoverops.config.place import Place
+from recoverops.config.place import Place, short
 from recoverops.config.scalars import resolve
 from recoverops.config.tree import Scalar
 from recoverops.model import format_duration
@@ -94,7 +94,7 @@ def tighten(section: BaseModel | None, environment: Mapping[str, str]) -> Tighte
             continue
         outside = switch.read(text)
         if outside is None:
-            result.problems.append(f'{switch.variable} is "{text[:60]}", expected {switch.expected}')
+            result.problems.append(f'{switch.variable} is "{short(text)}", expected {switch.expected}')
         elif section is not None:
             _apply(switch, outside, getattr(section, switch.key, None), result)
     return result

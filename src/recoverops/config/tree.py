@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from recoverops.config.place import KeyPath, Place
@@ -72,6 +72,15 @@ def put(node: Node, path: KeyPath, new: Node) -> Node:
     name = str(key)
     below = put(entries.get(name, Keys(place=new.place, entries={})), rest, new)
     return Keys(place=node.place, entries={**entries, name: below})
+
+
+def texts(node: Node) -> Iterator[str]:
+    """Every scalar as it was written."""
+    if isinstance(node, Scalar):
+        yield node.text
+        return
+    for below in node.items if isinstance(node, Items) else node.entries.values():
+        yield from texts(below)
 
 
 def plain(node: Node, *, as_text: frozenset[KeyPath] = frozenset(), path: KeyPath = ()) -> object:

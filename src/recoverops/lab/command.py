@@ -43,7 +43,7 @@ def _shown(*, as_json: bool, keep: bool) -> DemoResult:
     if as_json:
         return run_demo(keep=keep, report=Lines(sys.stderr))
     console = Console()
-    if not console.is_terminal:
+    if not console.is_terminal or console.is_dumb_terminal:
         return run_demo(keep=keep, report=Lines(sys.stdout))
     with Picture(console) as picture:
         return run_demo(keep=keep, report=picture)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -18,10 +18,12 @@ from recoverops.lab.lines import how_to_end, since, summary_rows, totals
 from recoverops.lab.policy import Deviation
 from recoverops.lab.traffic import Request
 
-CELL = timedelta(milliseconds=500)
-CELLS = 80
-"""40 seconds."""
+CELL = timedelta(milliseconds=625)
+CELLS = 64
+"""40 seconds, in a row that with its label fits a terminal of 80 columns."""
+LABEL = "requests  "
 STORY_LINES = 12
+"""With everything else 20 lines, so that a terminal of 24 shows all of it while it runs."""
 REFRESHES_PER_S = 8
 
 
@@ -37,11 +39,13 @@ STYLES = {Cell.NONE: "dim", Cell.SERVED: "green", Cell.FAILED: "bold red"}
 
 
 class Picture:
-    """Redraws itself at each event, between `with` and its end; the last picture stays on the screen."""
+    """Redraws itself at each event, between `with` and its end; the last picture stays on the screen.
+
+    The policy is printed once, above it.
+    """
 
     def __init__(self, console: Console) -> None:
         self._live = Live(console=console, refresh_per_second=REFRESHES_PER_S, transient=False)
-        self._deviations: Sequence[Deviation] = ()
         self._headline = ""
         self._requests: deque[Request] = deque(maxlen=4000)
         self._now: datetime | None = None
@@ -63,7 +67,7 @@ class Picture:
 
     def draw(self) -> RenderableType:
         """The whole picture as it is now."""
-        parts: list[RenderableType] = [_policy(self._deviations), Text(self._headline, style="bold"), Text()]
+        parts: list[RenderableType] = [_line(self._headline, style="bold"), Text()]
         if self._now is not None:
             parts += [strip(self._requests, now=self._now, fault_at=self._fault_at), Text()]
         parts += [loop(self._stations), Text(), *self._story]
@@ -73,21 +77,26 @@ class Picture:
 
     def _take(self, event: DemoEvent) -> None:
         if isinstance(event, PolicyShown):
-            self._deviations = event.deviations
+            self._live.console.print(_policy(event.deviations))
         elif isinstance(event, PhaseBegan):
             self._headline = event.text
             if event.phase is Phase.FAULT:
                 self._fault_at = event.at
-                self._story.append(Text(f"{since(0.0)} {event.text}", style="red"))
+                self._story.append(_line(f"{since(0.0)} {event.text}", style="red"))
         elif isinstance(event, RequestsEnded):
             self._requests.extend(event.requests)
             self._now = event.now
         elif isinstance(event, StationsReached):
             self._stations = event.since_fault_s
         elif isinstance(event, Told):
-            self._story.append(Text(f"{since(event.since_fault_s)} {event.who}: {event.text}"))
+            self._story.append(_line(f"{since(event.since_fault_s)} {event.who}: {event.text}"))
         else:
             self._result = event.result
+
+
+def _line(text: str, *, style: str = "") -> Text:
+    """One line that is cut off at the terminal's edge, so that the picture keeps its height."""
+    return Text(text, style=style, no_wrap=True, overflow="ellipsis")
 
 
 def cells(requests: Iterable[Request], *, now: datetime) -> tuple[Cell, ...]:
@@ -102,11 +111,11 @@ def cells(requests: Iterable[Request], *, now: datetime) -> tuple[Cell, ...]:
 
 
 def strip(requests: Iterable[Request], *, now: datetime, fault_at: datetime | None) -> RenderableType:
-    row = Text("requests  ")
+    row = Text(LABEL)
     for cell in cells(requests, now=now):
         row.append(cell, style=STYLES[cell])
     place = None if fault_at is None else _place(fault_at, now)
-    mark = Text(" " * (10 + place) + "▲ fault", style="red") if place is not None else Text()
+    mark = Text(" " * (len(LABEL) + place) + "▲ fault", style="red") if place is not None else Text()
     return Group(row, mark)
 
 

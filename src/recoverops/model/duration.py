@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
@@ -21,8 +22,9 @@ _UNITS: dict[str, timedelta] = {
     "h": timedelta(hours=1),
     "d": timedelta(days=1),
 }
-_WRITTEN = re.compile(r"(?P<amount>\d{1,12}(?:\.\d{1,6})?)\s*(?P<unit>[a-z]*)", re.ASCII)
+_WRITTEN = re.compile(r"(?P<amount>\d{1,16}(?:\.\d{1,6})?)\s*(?P<unit>[a-z]*)", re.ASCII)
 LONGEST = timedelta(days=36500)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def parse_duration(value: object) -> timedelta:
@@ -37,10 +39,10 @@ def parse_duration(value: object) -> timedelta:
         raise ValueError(f"say the unit, e.g. {amount}s")
     if unit not in _UNITS:
         raise ValueError(f"the unit {unit} is not known; use one of ms, s, m, h, d, e.g. {amount}m")
-    seconds = float(amount) * _UNITS[unit].total_seconds()
-    if seconds > LONGEST.total_seconds():
+    microseconds = Decimal(amount) * (_UNITS[unit] // _MICROSECOND)
+    if microseconds > LONGEST // _MICROSECOND:
         raise ValueError(f"the longest duration is {format_duration(LONGEST)}")
-    return timedelta(seconds=seconds)
+    return int(microseconds) * _MICROSECOND
 
 
 def format_duration(span: timedelta) -> str:
@@ -49,7 +51,7 @@ def format_duration(span: timedelta) -> str:
         amount, rest = divmod(span, _UNITS[unit])
         if not rest and (amount or unit == "s"):
             return f"{amount}{unit}"
-    milliseconds, microseconds = divmod(span // timedelta(microseconds=1), 1000)
+    milliseconds, microseconds = divmod(span // _MICROSECOND, 1000)
     return f"{milliseconds}.{microseconds:03d}ms"
 
 

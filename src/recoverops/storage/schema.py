@@ -73,6 +73,7 @@ sa.Index(
     signal.c.source,
     signal.c.fingerprint,
     signal.c.seq,
+    signal.c.processed_at,  # SQLite asks for it although the condition implies it; so the index answers alone
     sqlite_where=signal.c.processed_at.is_not(None),
     postgresql_where=signal.c.processed_at.is_not(None),
 )

@@ -6,6 +6,7 @@ their supervisord in their environment, which no other process has.
 
 from __future__ import annotations
 
+import base64
 import http.client
 import os
 import re
@@ -61,6 +62,9 @@ class Supervisor:
     """`unix:///...`, as the linux plugin's setting wants it."""
     pid: int
     directory: Path
+    http_url: str = ""
+    """The same over HTTP on loopback, when a port was given."""
+    credentials: tuple[str, str] | None = field(default=None, repr=False)
 
     def info(self, name: str) -> dict[str, Any]:
         """supervisord's own description: `statename`, `pid`, `start`, `stop`, `exitstatus`, ..."""
@@ -115,20 +119,31 @@ class Supervisor:
             return False
         return True
 
-    def call(self, method: str, *arguments: str) -> Any:
+    def call(self, method: str, *arguments: str | bool) -> Any:
         """One XML-RPC call; raises `xmlrpc.client.Fault` and OSError."""
         connection = _UnixConnection(self.url.removeprefix("unix://"))
         try:
             body = xmlrpc.client.dumps(arguments, f"supervisor.{method}").encode()
-            connection.request("POST", "/RPC2", body, {"Content-Type": "text/xml"})
+            connection.request("POST", "/RPC2", body, {"Content-Type": "text/xml", **self._authorization()})
             values, _ = xmlrpc.client.loads(connection.getresponse().read())
         finally:
             connection.close()
         return values[0]
 
+    def _authorization(self) -> dict[str, str]:
+        if self.credentials is None:
+            return {}
+        return {"Authorization": f"Basic {base64.b64encode(':'.join(self.credentials).encode()).decode()}"}
+
 
 @contextmanager
-def running_supervisor(directory: Path, programs: Sequence[Program]) -> Iterator[Supervisor]:
+def running_supervisor(
+    directory: Path,
+    programs: Sequence[Program],
+    *,
+    credentials: tuple[str, str] | None = None,
+    http_port: int | None = None,
+) -> Iterator[Supervisor]:
     """supervisord over the programs, in the foreground of nothing: its files are in `directory`.
 
     Handed over when it answers and no program is STARTING any more; whether each one is RUNNING is for the caller to
@@ -137,7 +152,9 @@ def running_supervisor(directory: Path, programs: Sequence[Program]) -> Iterator
     directory.mkdir(parents=True, exist_ok=True)
     with _socket_path(directory) as path:
         configuration = directory / "supervisord.conf"
-        configuration.write_text(_configuration(directory, path, programs), encoding="utf-8")
+        configuration.write_text(
+            _configuration(directory, _doors(path, credentials, http_port), programs), encoding="utf-8"
+        )
         output = (directory / "supervisord.out").open("ab")
         with output:
             daemon = subprocess.Popen(  # noqa: S603 - our own interpreter, and arguments that no outsider gives
@@ -147,7 +164,13 @@ def running_supervisor(directory: Path, programs: Sequence[Program]) -> Iterator
                 stderr=output,
                 start_new_session=True,
             )
-        supervisor = Supervisor(url=f"unix://{path}", pid=daemon.pid, directory=directory)
+        supervisor = Supervisor(
+            url=f"unix://{path}",
+            pid=daemon.pid,
+            directory=directory,
+            http_url="" if http_port is None else f"http://127.0.0.1:{http_port}",
+            credentials=credentials,
+        )
         try:
             _wait_until_ready(supervisor, daemon, programs)
             yield supervisor
@@ -170,6 +193,8 @@ def _wait_until_ready(supervisor: Supervisor, daemon: subprocess.Popen[bytes], p
 def _end(daemon: subprocess.Popen[bytes], url: str) -> None:
     """SIGTERM lets supervisord end its programs; whatever is left after that is killed by pid."""
     daemon.terminate()
+    with suppress(ProcessLookupError):
+        os.kill(daemon.pid, signal.SIGCONT)
     try:
         daemon.wait(timeout=_END_S)
     except subprocess.TimeoutExpired:
@@ -203,12 +228,18 @@ def _socket_path(directory: Path) -> Iterator[Path]:
         yield Path(short) / "supervisor.sock"
 
 
-def _configuration(directory: Path, socket_path: Path, programs: Sequence[Program]) -> str:
+def _doors(socket_path: Path, credentials: tuple[str, str] | None, http_port: int | None) -> list[str]:
+    asked = [] if credentials is None else [f"username={_value(credentials[0])}", f"password={_value(credentials[1])}"]
+    lines = ["[unix_http_server]", f"file={_value(str(socket_path))}", "chmod=0700", *asked]
+    if http_port is not None:
+        lines += ["[inet_http_server]", f"port=127.0.0.1:{http_port}", *asked]
+    return lines
+
+
+def _configuration(directory: Path, doors: Sequence[str], programs: Sequence[Program]) -> str:
     root = directory.resolve()
     lines = [
-        "[unix_http_server]",
-        f"file={_value(str(socket_path))}",
-        "chmod=0700",
+        *doors,
         "[supervisord]",
         f"logfile={_value(str(root / 'supervisord.log'))}",
         f"pidfile={_value(str(root / 'supervisord.pid'))}",
@@ -244,7 +275,7 @@ def _section(program: Program, root: Path) -> list[str]:
     if program.directory is not None:
         lines.append(f"directory={_value(str(program.directory))}")
     if program.environment:
-        pairs = ",".join(f'{key}="{_quoted(value)}"' for key, value in program.environment.items())
+        pairs = ",".join(f"{key}={_quoted(value)}" for key, value in program.environment.items())
         lines.append(f"environment={_value(pairs)}")
     return lines
 
@@ -257,7 +288,11 @@ def _value(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
+    """The text in the quotes that it does not have itself: supervisord knows no escapes there."""
+    quote = "'" if '"' in text else '"'
+    if quote in text:
+        raise MisconfiguredError(f"supervisord's configuration cannot carry {text!r}, which has both kinds of quotes")
+    return f"{quote}{text}{quote}"
 
 
 def _within(seconds: float, is_so: Callable[[], bool]) -> bool:

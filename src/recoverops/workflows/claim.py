@@ -22,9 +22,19 @@ def claim_database(engine: sa.Engine) -> Callable[[], None]:
         return lambda: None
     connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
     if connection.scalar(sa.text("SELECT pg_try_advisory_lock(:lock)"), {"lock": _LOCK}):
-        return connection.close
+        return lambda: _give_back(connection)
     connection.close()
     raise ConflictError(
         f'another process runs the workflows of database "{engine.url.database}"; stop it first, '
         "or give this one a database of its own"
     )
+
+
+def _give_back(connection: sa.Connection) -> None:
+    try:
+        # Closing alone would only put the session, and the lock with it, back into the pool.
+        connection.execute(sa.text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
+    except sa.exc.DBAPIError:
+        # The session is gone, and the lock went with it.
+        connection.invalidate()
+    connection.close()

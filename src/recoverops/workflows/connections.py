@@ -35,6 +35,8 @@ class Halt(BaseException):
 
 class _Asking(Enum):
     SEGMENT = auto()
+    ENDING = auto()
+    """a segment that is over; DBOS writes down its end"""
     CALLER = auto()
 
 
@@ -63,35 +65,35 @@ class Patience:
 
     @contextmanager
     def as_segment(self) -> Iterator[None]:
-        with self._as(_Asking.SEGMENT):
+        """For a thread that runs nothing but segments: what it does after this one belongs to the segment's end."""
+        self._thread.asking = _Asking.SEGMENT
+        try:
             yield
+        finally:
+            self._thread.asking = _Asking.ENDING
 
     @contextmanager
     def as_caller(self) -> Iterator[None]:
-        with self._as(_Asking.CALLER):
-            yield
-
-    @contextmanager
-    def _as(self, asking: _Asking) -> Iterator[None]:
-        before = self.asking
-        self._thread.asking = asking
+        before = self._asking
+        self._thread.asking = _Asking.CALLER
         try:
             yield
         finally:
             self._thread.asking = before
 
     @property
-    def asking(self) -> _Asking | None:
+    def _asking(self) -> _Asking | None:
         asking: _Asking | None = getattr(self._thread, "asking", None)
         return asking
 
-    def connected(self, connect: Callable[[], sa.Connection], url: sa.URL) -> sa.Connection:
-        asking = self.asking
+    def connected(self, connect: Callable[[], sa.Connection], *, url: sa.URL, may_refuse: bool) -> sa.Connection:
+        """`may_refuse`: while the engine stops, a running segment gets no connection even if there is one."""
+        asking = self._asking
         if asking is None:
             return connect()
         wait_s = _FIRST_WAIT_S
         while True:
-            if asking is _Asking.SEGMENT:
+            if may_refuse and asking is _Asking.SEGMENT:
                 self.halt_if_stopping()
             try:
                 return connect()
@@ -110,6 +112,7 @@ class PatientEngine(OptionEngine):
     """The same engine, pool and events; only the way to a connection is watched over."""
 
     patience: Patience
+    _may_refuse = False
 
     def __init__(
         self, proxied: sa.Engine, execution_options: Mapping[str, Any], patience: Patience | None = None
@@ -121,7 +124,16 @@ class PatientEngine(OptionEngine):
         self.patience = patience
 
     def connect(self) -> sa.Connection:
-        return self.patience.connected(super().connect, self.url)
+        return self.patience.connected(super().connect, url=self.url, may_refuse=self._may_refuse)
+
+
+class StoreEngine(PatientEngine):
+    """The store's engine under `ctx.tx`. DBOS asks it for a connection at each attempt, so each can be the last.
+
+    DBOS's own database must not be like this: it has to take down what a step did while the engine was told to stop.
+    """
+
+    _may_refuse = True
 
 
 # What `execution_options` of it makes: DBOS derives its engine that way.

@@ -27,7 +27,7 @@ from recoverops.ports import Clock, Respond, Tx
 from recoverops.redact import redact
 from recoverops.workflows import idle
 from recoverops.workflows.claim import claim_database
-from recoverops.workflows.connections import Halt, Patience, PatientEngine, StoreSession, open_dbos_engine
+from recoverops.workflows.connections import Halt, Patience, PatientEngine, StoreEngine, StoreSession, open_dbos_engine
 from recoverops.workflows.dbos_context import DbosContext, Means
 from recoverops.workflows.json_serializer import JsonSerializer
 from recoverops.workflows.quiet_log import SegmentFailedError, logger, quieten_dbos
@@ -112,7 +112,7 @@ class DbosEngine:
         self._dbos = DBOS(config=self._config(engine))
         datasource = SQLAlchemyDatasource.create(
             self._store_url,
-            engine=PatientEngine(self._store_engine, {}, self._patience),
+            engine=StoreEngine(self._store_engine, {}, self._patience),
             serializer=JsonSerializer(),
             sessionmaker=sessionmaker(class_=StoreSession, expire_on_commit=False),
         )

@@ -20,7 +20,7 @@ from recoverops.lab.events import (
 )
 from recoverops.lab.figures import DemoResult, Kept, Scenario, Station, Traffic
 from recoverops.lab.lines import Lines
-from recoverops.lab.picture import CELLS, Cell, Picture, cells
+from recoverops.lab.picture import CELL, CELLS, Cell, Picture, cells
 from recoverops.lab.policy import DEVIATIONS
 from recoverops.lab.traffic import Request
 
@@ -82,8 +82,6 @@ def drawn(*events: DemoEvent) -> str:
     with Picture(console) as picture:
         for event in events:
             picture(event)
-        out.truncate(0)
-        console.print(picture.draw())
     return out.getvalue()
 
 
@@ -101,7 +99,9 @@ def test_one_failed_request_marks_its_cell_whatever_the_others_did() -> None:
 
 
 def test_requests_older_than_the_strip_are_left_out() -> None:
-    strip = cells([request(1, ago_s=CELLS * 0.5 + 0.1), request(2, ago_s=CELLS * 0.5 - 0.1)], now=NOW)
+    whole_s = CELLS * CELL.total_seconds()
+
+    strip = cells([request(1, ago_s=whole_s + 0.1), request(2, ago_s=whole_s - 0.1)], now=NOW)
 
     assert strip[0] is Cell.SERVED
     assert set(strip[1:]) == {Cell.NONE}
@@ -118,6 +118,16 @@ def test_the_picture_shows_policy_requests_loop_and_story() -> None:
     assert "○ diagnose" in picture
     assert "+1.50 s" in picture
     assert "RecoverOps: opened: checkout is down" in picture
+
+
+def test_while_it_runs_the_picture_fits_a_terminal_of_80_by_24() -> None:
+    story = tuple(Told(who="RecoverOps", at=NOW, since_fault_s=1.5, text="a long line " * 20) for _ in range(20))
+    console = Console(file=io.StringIO(), width=80, height=24, force_terminal=True, color_system=None)
+    with Picture(console) as picture:
+        for event in (*EVENTS, *story):
+            picture(event)
+
+        assert len(console.render_lines(picture.draw())) <= 23
 
 
 def test_the_picture_ends_with_the_measured_figures() -> None:

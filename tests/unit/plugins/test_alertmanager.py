@@ -60,7 +60,7 @@ REAL_BODY: dict[str, Any] = {
 
 
 def entry(**changes: Any) -> dict[str, Any]:
-    return REAL_BODY["alerts"][0] | changes
+    return dict(REAL_BODY["alerts"][0], **changes)
 
 
 def decode(body: object) -> tuple[Alert, ...]:
@@ -205,8 +205,7 @@ def test_a_real_delivery_with_damaged_bytes_gives_alerts_or_a_refusal(data: st.D
 def assert_alerts_or_refusal(body: bytes) -> None:
     try:
         alerts = SOURCE.decode({}, body)
-    except PermanentError as refusal:
-        assert str(refusal)
+    except PermanentError:
         return
     for alert in alerts:
         assert alert.starts_at.utcoffset() is not None

@@ -74,13 +74,14 @@ def refusal_of(host: str) -> str:
     return ""
 
 
-def resolve(host: str, port: int) -> tuple[str, ...]:
-    """The addresses of the host, in the resolver's order; raises OSError when there are none.
-
-    Raises `PermissionError` (an OSError) when one of them must not be connected to.
-    """
+def look_up(host: str, port: int) -> tuple[str, ...]:
+    """The addresses of the host, in the resolver's order; raises OSError when there are none."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def allowed(host: str, addresses: tuple[str, ...]) -> tuple[str, ...]:
+    """The same addresses; raises `PermissionError` when one of them must not be connected to. Pure."""
     for address in addresses:
         reason = refusal_of(address)
         if reason:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import errno
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from recoverops.plugins.http.egress import Target, resolve
+from recoverops.plugins.http.egress import Target, allowed, look_up
 
 if TYPE_CHECKING:
     import httpx
@@ -52,8 +52,9 @@ class RequestFailedError(Exception):
 class Outgoing:
     """Thread-safe. httpx is imported by the first request."""
 
-    def __init__(self, *, timeout_s: float) -> None:
+    def __init__(self, *, timeout_s: float, look_up: Callable[[str, int], tuple[str, ...]] = look_up) -> None:
         self._timeout_s = timeout_s
+        self._look_up = look_up
         self._lock = threading.Lock()
         self._transport: httpx.HTTPTransport | None = None
 
@@ -62,7 +63,8 @@ class Outgoing:
         import httpx
 
         try:
-            addresses = resolve(target.url.raw_host.decode(), target.url.port or 0)
+            host = target.url.raw_host.decode()
+            addresses = allowed(host, self._look_up(host, target.url.port or 0))
             return self._first_that_connects(method, target, addresses, headers, content)
         except httpx.TimeoutException as error:
             raise RequestFailedError(f"no answer within {self._timeout_s:.3g} s") from error

@@ -62,7 +62,7 @@ class WebhookSettings(BaseModel):
     url: str = Field(
         min_length=1,
         description="Where notifications are posted: `https://...`, `http://...`, or a reference to it such as "
-        "`env:WEBHOOK_URL`, when the address is a secret itself. Redirects are not followed.",
+        "`env:WEBHOOK_URL`, when the address is a secret itself. Redirects are not followed. No default.",
     )
     secret: str = Field(
         min_length=1,

@@ -6,9 +6,11 @@ repetition: an attempt that timed out after Slack had taken it shows up twice.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -29,7 +31,7 @@ class SlackNotifier:
 
     def __init__(self, url: str, *, timeout: timedelta) -> None:
         """Raises `MisconfiguredError`, without the URL, when it cannot be posted to."""
-        if not re.fullmatch(r"https?://[^\s/@]+/\S*", url):
+        if not re.fullmatch(r"https?://[^\s/@]+/\S*", url) or _is_link_local(url):
             raise MisconfiguredError(
                 "slack's url does not refer to an address like https://hooks.slack.com/services/..."
             )
@@ -82,6 +84,14 @@ def judge(status: int, word: str, retry_after: str) -> None:
         asked_for = timedelta(seconds=max(1, int(retry_after[:9])))
         raise RetryableError(failed, delay=min(asked_for, _LONGEST_DELAY))
     raise PermanentError(f"{failed}; check that the incoming webhook still exists and its channel is open")
+
+
+def _is_link_local(url: str) -> bool:
+    """Where clouds keep their metadata; nothing that Slack answers from."""
+    try:
+        return ipaddress.ip_address(urlsplit(url).hostname or "").is_link_local
+    except ValueError:
+        return False
 
 
 def _beginning(response: httpx.Response) -> str:

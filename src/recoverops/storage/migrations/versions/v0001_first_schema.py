@@ -87,7 +87,7 @@ def _signals() -> None:
         sqlite_autoincrement=True,
     )
     _index("signal_pending", "signal", "seq", where="processed_at IS NULL")
-    _index("signal_newest", "signal", "source", "fingerprint", "seq", where="processed_at IS NOT NULL")
+    _index("signal_newest", "signal", "source", "fingerprint", "seq", "processed_at", where="processed_at IS NOT NULL")
 
 
 def _incidents() -> None:

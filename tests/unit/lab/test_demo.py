@@ -1,0 +1,59 @@
+"""The demo on its real processes, where it does not come to a healed service."""
+
+from __future__ import annotations
+
+import socket
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from recoverops.lab import Timing, run_demo
+from recoverops.lab.events import DemoEvent, Finished, Phase, PhaseBegan
+from recoverops.lab.layout import HOST, Layout
+from recoverops.lab.tether import World, tethered_world
+from recoverops.model import PermanentError
+
+
+def reason_of_end(world: World, *, within_s: float) -> str:
+    until = time.monotonic() + within_s
+    try:
+        while time.monotonic() < until:
+            world.check()
+            time.sleep(0.05)
+    except PermanentError as error:
+        return str(error)
+    pytest.fail(f"the world did not end within {within_s:g} s")
+
+
+@pytest.mark.slow
+def test_a_demo_gives_up_when_its_time_is_over_and_reports_what_it_saw(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    events: list[DemoEvent] = []
+    timing = Timing(give_up_after=timedelta(seconds=8), healthy_for=timedelta(minutes=1))
+
+    result = run_demo(keep=False, report=events.append, timing=timing)
+
+    assert not result.is_healed
+    assert result.statement.startswith("gave up after 8 s")
+    assert result.scenarios[0].service_starts == 1
+    assert result.traffic.sent > 0
+    assert result.traffic.failed == result.false_actions == 0
+    assert Phase.FAULT not in [event.phase for event in events if isinstance(event, PhaseBegan)]
+    assert events[-1] == Finished(result=result)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_recoverops_that_cannot_start_ends_the_world_with_its_own_words(tmp_path: Path) -> None:
+    layout = Layout.choose(tmp_path / "world")
+    layout.directory.mkdir()
+    with socket.create_server((HOST, layout.api_port)), tethered_world(layout) as world:
+        reason = reason_of_end(world, within_s=60)
+
+    assert reason.startswith("RecoverOps ended with exit code")
+    assert f"{HOST}:{layout.api_port}" in reason
+    assert not layout.directory.exists()

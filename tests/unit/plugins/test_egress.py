@@ -1,0 +1,103 @@
+"""Where probes and webhooks may not go."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from tests.unit.plugins.conftest import Contexts
+
+from recoverops.model import MisconfiguredError, Service
+from recoverops.plugins.http import egress, plugin
+from recoverops.plugins.http.outgoing import Outgoing, RequestFailedError
+from recoverops.plugins.http.settings import HttpSettings
+from recoverops.testing import Receiver
+
+FORBIDDEN = [
+    "http://169.254.169.254/latest/meta-data/",
+    "http://169.254.0.1",
+    "http://2852039166/",
+    "http://0xA9FEA9FE/",
+    "http://169.254.43518/",
+    "http://[fe80::1]/",
+    "http://[febf::1]:8080/",
+    "http://[fd00:ec2::254]/",
+    "http://[::ffff:169.254.169.254]/",
+    "http://[64:ff9b::a9fe:a9fe]/",
+    "http://[2002:a9fe:a9fe::1]/",
+    "http://100.100.100.200/",
+    "http://metadata.google.internal/computeMetadata/v1/",
+    "http://METADATA.google.internal./",
+    "http://instance-data/",
+]
+
+
+@pytest.mark.parametrize("url", FORBIDDEN)
+def test_a_probe_of_a_link_local_or_metadata_address_is_refused_at_start(url: str, context: Contexts) -> None:
+    service = Service(name="checkout", group="shop", address={"http": url})
+    with pytest.raises(MisconfiguredError, match=r'service "checkout".*RecoverOps never connects there') as refusal:
+        plugin.build(HttpSettings(), context(service))
+    assert refusal.value.problems[0].count('"') >= 4, "the value is named"
+
+
+@pytest.mark.parametrize("url", FORBIDDEN)
+def test_a_webhook_to_a_link_local_or_metadata_address_is_refused_at_start(url: str, context: Contexts) -> None:
+    settings = HttpSettings.model_validate({"webhook": {"url": url, "secret": "env:WEBHOOK_SECRET"}})
+    with pytest.raises(MisconfiguredError, match="RecoverOps never connects there"):
+        plugin.build(settings, context())
+
+
+def test_every_bad_address_is_named_at_once(context: Contexts) -> None:
+    bad = [
+        Service(name=name, group="g", address={"http": url})
+        for name, url in (
+            ("a", "ftp://host/"),
+            ("b", "http://169.254.1.1/"),
+            ("c", "http://[::1"),
+            ("d", "checkout:80"),
+            ("f", "http://0251.0376.0251.0376/"),
+        )
+    ]
+    good = Service(name="e", group="g", address={"http": "http://127.0.0.1/"})
+    with pytest.raises(MisconfiguredError) as refusal:
+        plugin.build(HttpSettings(), context(*bad, good))
+    assert len(refusal.value.problems) == 5
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1", "http://[::1]:9000/x", "https://example.org/health?a=b", "http://10.0.0.1"]
+)
+def test_ordinary_addresses_are_taken(url: str) -> None:
+    assert str(egress.target_of(url, where="x").url).startswith(url)
+
+
+def test_user_name_and_password_leave_the_url_and_are_not_shown() -> None:
+    target = egress.target_of("http://ann:open-sesame@127.0.0.1:8080/health", where="x")
+    assert target.authorization == "Basic YW5uOm9wZW4tc2VzYW1l"
+    assert target.shown == "127.0.0.1:8080"
+    for text in (str(target.url), repr(target)):
+        assert "sesame" not in text
+
+
+def test_a_name_that_resolves_to_a_metadata_address_is_refused_when_it_is_used() -> None:
+    target = egress.target_of("http://innocent.example/", where="x")
+    outgoing = Outgoing(timeout_s=1, look_up=lambda _host, _port: ("127.0.0.1", "169.254.169.254"))
+    with pytest.raises(RequestFailedError, match=r"innocent\.example resolves to 169\.254\.169\.254"):
+        outgoing.request("GET", target, headers={})
+
+
+def test_a_name_is_tried_at_all_its_addresses(receiver: Receiver) -> None:
+    target = egress.target_of(f"http://shop.example:{receiver.port}/health", where="x")
+    outgoing = Outgoing(timeout_s=2, look_up=lambda _host, _port: ("127.0.0.2", "127.0.0.1"))
+    assert outgoing.request("GET", target, headers={}).status == 200
+    assert receiver.requests[0].headers["host"] == f"shop.example:{receiver.port}"
+
+
+def test_a_resolver_that_does_not_answer_is_our_own_trouble() -> None:
+    def no_resolver(_host: str, _port: int) -> tuple[str, ...]:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    outgoing = Outgoing(timeout_s=1, look_up=no_resolver)
+    with pytest.raises(RequestFailedError, match="temporary failure in name resolution") as failure:
+        outgoing.request("GET", egress.target_of("http://shop.example/", where="x"), headers={})
+    assert failure.value.own_trouble
