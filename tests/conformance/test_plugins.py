@@ -91,7 +91,7 @@ def test_restart_service_keeps_the_contract_of_actions_on_a_dead_process(supervi
     check_action(
         restart,
         checkout,
-        break_it=lambda: bool(supervised.kill_program("checkout")) and None,
+        break_it=lambda: supervised.kill_program("checkout"),
         snapshot=lambda: start_of(supervised),
         cut_off=lambda: frozen(supervised),
     )
@@ -210,7 +210,7 @@ def test_the_recording_and_the_scripted_double_keep_their_contracts() -> None:
         resource=CHECKOUT, metric="service.running", value=1.0, at=datetime(2026, 1, 31, tzinfo=UTC), source="scripted"
     )
     source = ScriptedSource([[sample], UnreachableError("the script says so")])
-    check_source(source, resources={CHECKOUT}, cut_off=lambda: frozen_nothing())
+    check_source(source, resources={CHECKOUT}, cut_off=frozen_nothing)
 
 
 @contextmanager
@@ -302,7 +302,7 @@ def test_the_example_from_outside_keeps_the_contract_of_actions(installed: Plugi
         service,
         {"task": "clear-cache"},
         break_it=lambda: None,
-        snapshot=lambda: endpoint.repairs(),
+        snapshot=endpoint.repairs,
         cut_off=endpoint.frozen,
         secrets=("open-sesame",),
     )

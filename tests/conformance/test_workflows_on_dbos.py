@@ -498,6 +498,7 @@ def test_a_segment_that_was_cut_off_twenty_times_fails_instead_of_running_again(
     assert message.startswith(f"PermanentError: {key().workflow_id} was cut off 20 times")
 
 
+@pytest.mark.slow
 def test_an_idle_engine_costs_less_than_half_a_percent_of_a_core(house: House) -> None:
     house.launch(nothing)
     before, began = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()

@@ -118,8 +118,15 @@ def _twice(
 
 
 def _inventory(reader: Configuration, services: tuple[ServiceSettings, ...], problems: list[str]) -> Inventory:
-    try:
-        return Inventory.of(services)
-    except MisconfiguredError as error:
-        problems.append(problem(reader.place("services"), str(error), "keep one entry a service"))
-        return Inventory(())
+    first: dict[str, int] = {}
+    for position, service in enumerate(services):
+        if service.name in first:
+            problems.append(
+                problem(
+                    reader.place(f"services[{position}].name"),
+                    f'service "{service.name}" is listed already at {reader.place(f"services[{first[service.name]}].name")}',
+                    "keep one entry for each service",
+                )
+            )
+        first.setdefault(service.name, position)
+    return Inventory(()) if problems else Inventory.of(services)

@@ -50,9 +50,10 @@ class Decided(Record, frozen=True, kw_only=True):
 
 def decide_in(parts: Parts, tx: Tx, key: SegmentKey, assessment: Assessment) -> Decided:
     now = parts.clock.now()
-    incident = _diagnosed(tx, tx.incidents.get(key.incident_id), assessment)
-    if incident.is_over:
+    known = tx.incidents.get(key.incident_id)
+    if known.is_over:
         return Decided(mode=DecisionMode.OBSERVE, reason=Reason.NOT_FIRING)
+    incident = _diagnosed(tx, known, assessment, now=now)
     decision = _conclude(parts, tx, incident, assessment, key, now=now)
     if decision.mode is DecisionMode.WAIT and now - incident.opened_at >= parts.decision.give_up_after:
         decision = _given_up(parts, decision)
@@ -61,8 +62,14 @@ def decide_in(parts: Parts, tx: Tx, key: SegmentKey, assessment: Assessment) -> 
     return _carry_out(parts, tx, incident, decision, now=now)
 
 
-def _diagnosed(tx: Tx, incident: Incident, assessment: Assessment) -> Incident:
+def _diagnosed(tx: Tx, incident: Incident, assessment: Assessment, *, now: datetime) -> Incident:
+    """The incident with its kind; told once, when the kind becomes known or changes."""
     tx.incidents.set_hypotheses(incident.id, assessment.hypotheses)
+    if assessment.kind is incident.kind or not assessment.hypotheses:
+        return incident
+    best = assessment.hypotheses[0]
+    told = f"{best.cause} of {best.resource}, confidence {best.confidence:.2f}"
+    tell(tx, incident, "diagnosed", told, at=now, actor=ENGINE, detail={"evidence": str(len(best.evidence))})
     return msgspec.structs.replace(incident, kind=assessment.kind)
 
 

@@ -108,11 +108,15 @@ class Observer:
         if known is None:
             incident = incidents.opened(anomaly, incident_id=new_incident_id(now), now=now)
             tx.incidents.insert(incident)
-            tell(tx, incident, "opened", anomaly.statement, at=now, actor=ENGINE, detail={"series": anomaly.series})
+            tell(tx, incident, "opened", anomaly.statement, at=now, actor=ENGINE, detail=_detail(anomaly))
             self._parts.post(tx, compose.incident_opened(incident, at=now))
             return incident
-        tell(tx, known, "anomaly", anomaly.statement, at=now, actor=ENGINE, detail={"series": anomaly.series})
+        tell(tx, known, "anomaly", anomaly.statement, at=now, actor=ENGINE, detail=_detail(anomaly))
         joined = incidents.joined(known, anomaly, now=now)
         if joined is not known:
             tx.incidents.save(joined)
         return None
+
+
+def _detail(anomaly: Anomaly) -> dict[str, str]:
+    return {"series": anomaly.series, "since": anomaly.since.isoformat(), "detector": anomaly.detector}

@@ -105,7 +105,7 @@ def _conclude(parts: Parts, key: SegmentKey, run_id: RunId, verdict: Verdict, tx
     )
     if helped:
         parts.telemetry.count("remediation_success_total", action=run.plan.action)
-        resolve(parts, tx, incident, reason="verified", statement=verdict.statement, now=now)
+        resolve(parts, tx, incident, reason="verified", statement=f"{run.runbook} helped", now=now)
         return
     parts.telemetry.count("remediation_failure_total", reason=verdict.status)
     escalate(parts, tx, incident, reason=f"verdict_{verdict.status}", statement=verdict.statement, now=now)

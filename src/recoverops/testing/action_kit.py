@@ -39,7 +39,7 @@ def check_action(
     service: Service,
     arguments: Mapping[str, str] | None = None,
     *,
-    break_it: Callable[[], None],
+    break_it: Callable[[], object],
     snapshot: Callable[[], object],
     cut_off: Callable[[], AbstractContextManager[object]],
     secrets: Iterable[str] = (),
@@ -118,8 +118,9 @@ def check_effect(
     again = action.plan(service, arguments)
     _claim_plan(action, service, arguments, plan, secrets)
     claim(plan.hash == again.hash, "two plans of the same thing have different hashes")
+    claim(snapshot() == before, "plan changed the target")
     _claim_answer(action.probe(plan, service), ProbeAnswer.NOT_DONE, "before it was executed", secrets)
-    claim(snapshot() == before, "plan or probe changed the target")
+    claim(snapshot() == before, "probe changed the target")
     _claim_executed(action.execute(plan, service, idempotency_key=_KEY), "the first time", secrets)
     after = snapshot()
     claim(after != before, "execute reports success but the snapshot is the same: no effect, or not a telling snapshot")

@@ -23,6 +23,6 @@ class HttpActionSettings(BaseModel):
         default=timedelta(seconds=10),
         ge=timedelta(milliseconds=100),
         le=timedelta(minutes=10),
-        description="How long one call may take with the probe before it, 100ms to 10min; the answer to the call itself "
-        "may take two fifths of it. Default 10s: a repair that takes longer belongs into the background.",
+        description="How long one call may take with the probe before it, 100ms to 10min; the answer to the call "
+        "itself may take two fifths of it. Default 10s: a repair that takes longer belongs into the background.",
     )

@@ -102,7 +102,7 @@ class RestartService:
             name = process_name(service)
         except MisconfiguredError as error:
             return _failed(f"nothing was done: {error}")
-        restart = _Restart(self._read, self._client, self._clock, name, plan)
+        restart = _Restart(self._look_at(name), self._client, self._clock, name, plan)
         try:
             return restart.run()
         except FaultError as error:
@@ -111,6 +111,10 @@ class RestartService:
             if not restart.has_begun:
                 return _failed(f"nothing was done: {error}")
             return _unknown(f"it is not known whether it was restarted: {error}")
+
+    def _look_at(self, name: str) -> Callable[[float], Process]:
+        """Reads the process within the time that is left, and never waits longer than a probe does."""
+        return lambda left_s: self._read(name, min(left_s, self._probe_timeout_s))
 
     def _read(self, name: str, timeout_s: float) -> Process:
         return process_of(self._client.call("getProcessInfo", name, timeout_s=timeout_s))
@@ -154,7 +158,7 @@ class _Restart:
     """One restart on its way, so that an error knows how far it had come."""
 
     def __init__(
-        self, read: Callable[[str, float], Process], client: SupervisorClient, clock: Clock, name: str, plan: Plan
+        self, read: Callable[[float], Process], client: SupervisorClient, clock: Clock, name: str, plan: Plan
     ) -> None:
         self._read = read
         self._client = client
@@ -214,7 +218,7 @@ class _Restart:
         self.has_begun = True
 
     def _look(self) -> Process:
-        return self._read(self._name, self._left())
+        return self._read(self._left())
 
     def _left(self) -> float:
         left = self._deadline - self._clock.monotonic()
