@@ -7,6 +7,7 @@ and fails when the file says something else. Meanings come from the classes, so 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from enum import Enum
@@ -21,7 +22,7 @@ from recoverops.api import ApiSettings
 from recoverops.app.settings import PluginEntry
 from recoverops.config.expectation import expected, in_yaml
 from recoverops.config.shape import Shape, fields_of, shapes
-from recoverops.decision import DecisionSettings, RuleFile
+from recoverops.decision import DecisionSettings, Rule
 from recoverops.detection import DetectionSettings
 from recoverops.incidents import IncidentSettings
 from recoverops.notifications import NotificationSettings
@@ -43,6 +44,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "decision": DecisionSettings,
     "notifications": NotificationSettings,
 }
+_RULES_LEAD = "The file has `version: 1` and the list `rules:`, both required. See [rules.md](rules.md)."
 LISTS: dict[str, type[BaseModel]] = {"services": ServiceSettings, "plugins": PluginEntry}
 
 
@@ -53,7 +55,7 @@ def generated() -> str:
         *(_part(f"List `{name}`", cls, f"{name}[]") for name, cls in LISTS.items()),
         "## Settings of the bundled plugins\n\nThey stand under `settings:` of the plugin's entry in `plugins:`.\n",
         *(_part(f"Plugin `{plugin.name}`", plugin.settings, "settings", "###", plugin.summary) for plugin in bundled()),
-        _part("The rules file", RuleFile, "", "##", "See [rules.md](rules.md)."),
+        _part("The rules file", Rule, "rules[]", "##", _RULES_LEAD),
         _part("A runbook file", Runbook, "", "##", "See [rules.md](rules.md#runbooks)."),
     ]
     return "\n".join(parts)
@@ -97,11 +99,17 @@ def _below(kinds: tuple[Shape, ...]) -> Iterator[tuple[type[BaseModel], str]]:
 
 
 def _type(kinds: tuple[Shape, ...]) -> str:
-    words = expected(kinds)
+    words = _in_prose(expected(kinds))
     inside = [inner for kind in kinds if get_origin(kind.kind) is tuple for inner in shapes(get_args(kind.kind)[0])]
     if not inside:
         return words
-    return f"{words}, each {expected(tuple(inside))}"
+    return f"{words}, each {_in_prose(expected(tuple(inside)))}"
+
+
+def _in_prose(words: str) -> str:
+    words = words.replace("a text with at least 1 characters", "a text, not empty")
+    words = words.replace("with at least 1 entries", "with at least one entry")
+    return re.sub(r"matching (\S+)", r"matching `\1`", words)
 
 
 def _default(field: FieldInfo) -> str:
@@ -123,7 +131,7 @@ def _plain(value: Any) -> Any:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    return re.sub(r"<(?=\w)", "&lt;", text.replace("|", "\\|"))
 
 
 def main() -> int:

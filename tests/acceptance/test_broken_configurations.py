@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from recoverops.app import check_up, load_settings
+from recoverops.app.checkup import check_up
+from recoverops.app.load import load_settings
 from recoverops.model import MisconfiguredError
 
-RULES = "version: 1\nrules:\n  - name: restart\n    when: kind == \"service_down\"\n    runbook: restart-service\n"
+RULES = 'version: 1\nrules:\n  - name: restart\n    when: kind == "service_down"\n    runbook: restart-service\n'
 RUNBOOK = "name: restart-service\naction: restart-service\n"
 CONFIG = """\
 data_dir: data
@@ -124,7 +125,7 @@ TABLE: dict[str, tuple[dict[str, str], tuple[str, str, str]]] = {
         ("rulez.yaml", "no such file", "correct the path"),
     ),
     "a rule that does not compile": (
-        _rules(RULES.replace('kind == "service_down"', 'kind == ')),
+        _rules(RULES.replace('kind == "service_down"', "kind == ")),
         ("rules.yaml:4", "kind ==", "Syntax error"),
     ),
     "a rule that compares a word with a number": (
@@ -157,7 +158,7 @@ TABLE: dict[str, tuple[dict[str, str], tuple[str, str, str]]] = {
         ("restart.yaml:2", '"restart-servise"', 'did you mean "restart-service"'),
     ),
     "a runbook with an argument that the action does not know": (
-        {"runbooks/restart.yaml": RUNBOOK + "arguments: {force: \"yes\"}\n"},
+        {"runbooks/restart.yaml": RUNBOOK + 'arguments: {force: "yes"}\n'},
         ("restart.yaml:2", '"force"', "it knows"),
     ),
     "a runbook that verifies for longer than it waits": (

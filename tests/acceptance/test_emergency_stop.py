@@ -61,3 +61,13 @@ def test_the_emergency_stop_needs_no_store_at_all(tmp_path: Path) -> None:
         # then it observes, and does not act
         assert place.incident_in("escalated")["reason"] == "emergency_stop"
         assert place.starts("checkout") == 1
+
+
+def test_the_emergency_stop_works_with_a_configuration_that_is_broken_elsewhere(tmp_path: Path) -> None:
+    with site(tmp_path) as place:
+        place.configure(rule={"mode": "act"}, decision={"mode": "yolo"})
+        stopped = place.json("stop", "--reason", "whatever it does")
+        assert stopped["stopped"] is True
+        assert stopped["audited"] is False
+        assert "yolo" in stopped["why_not_audited"]
+        assert (place.data_dir / "EMERGENCY_STOP").exists()

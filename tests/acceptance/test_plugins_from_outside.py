@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.acceptance.harness import eventually, free_port, site
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "recoverops-http-action"
@@ -22,8 +21,10 @@ def installed_example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example package, really installed by pip, into a folder of its own."""
     target = tmp_path_factory.mktemp("site-packages")
     subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
-        + ["--disable-pip-version-check", "--target", str(target), str(EXAMPLE)],
+        [
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+            *("--no-deps", "--no-build-isolation", "--target", str(target), str(EXAMPLE)),
+        ],
         check=True,
         timeout=120,
     )
@@ -141,7 +142,9 @@ def test_broken_plugins_are_shown_as_disabled_with_their_reason_and_the_engine_h
         module = name.replace("-", "_")
         (packages / f"{module}-1.0.dist-info").mkdir(parents=True)
         (packages / f"{module}.py").write_text(code)
-        (packages / f"{module}-1.0.dist-info/METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (packages / f"{module}-1.0.dist-info/METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
+        )
         (packages / f"{module}-1.0.dist-info/entry_points.txt").write_text(
             f"[recoverops.plugins]\n{name} = {module}:plugin\n"
         )

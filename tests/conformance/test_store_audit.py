@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tests.conftest import Records
 
     from recoverops.model import AuditEntry
+    from recoverops.ports import Tx
     from recoverops.storage import SqlStore
 
 
@@ -80,8 +81,8 @@ def test_a_time_in_another_zone_is_kept_as_the_same_moment(store: SqlStore) -> N
 def test_an_append_that_is_rolled_back_leaves_no_gap(store: SqlStore, a: Records) -> None:
     append(store, a.at)
 
-    def fail(tx: object) -> None:
-        tx.audit.append(at=a.at, actor="x", event="x", subject="x", detail={})  # type: ignore[attr-defined]
+    def fail(tx: Tx) -> None:
+        tx.audit.append(at=a.at, actor="x", event="x", subject="x", detail={})
         raise LookupError
 
     with pytest.raises(LookupError):

@@ -11,7 +11,7 @@ from recoverops.api.doors import Doors
 from recoverops.api.keyring import Right
 from recoverops.api.rendering import RecordResponse
 from recoverops.model import to_plain
-from recoverops.operations import clear_stop, engage_stop
+from recoverops.operations import Telling, clear_stop, engage_stop
 
 
 class StopRequest(BaseModel):
@@ -35,11 +35,10 @@ def router(doors: Doors) -> APIRouter:
         by = doors.authorise(authorization, Right.STOP).actor
         stopped = engage_stop(
             doors.stop,
-            lambda: doors.store,
+            lambda: Telling(store=doors.store, channels=doors.stop_channels),
             doors.clock,
             reason=(given or StopRequest()).reason,
             by=by,
-            channels=doors.stop_channels,
         )
         return RecordResponse({**to_plain(stopped.state), "audited": stopped.audited})
 

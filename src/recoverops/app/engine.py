@@ -12,8 +12,9 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from recoverops.api import Metrics
+from recoverops.api.telemetry import Metrics
 from recoverops.app.crosscheck import check_names
+from recoverops.app.files import ANCHOR_FILE
 from recoverops.app.plugins import Loaded, load_plugins
 from recoverops.app.release import release
 from recoverops.app.settings import Settings
@@ -25,7 +26,6 @@ from recoverops.ports import Clock, WorkflowContext
 from recoverops.storage import STOP_FILE, AuditAnchor, DirectoryLock, SqlStore, StopFile, open_store
 from recoverops.workflows import DbosEngine
 
-ANCHOR_FILE = "audit.head"
 ANCHOR_EVERY = timedelta(seconds=10)
 JOIN_TIMEOUT = timedelta(seconds=5)
 DRAIN_TIMEOUT = timedelta(seconds=10)

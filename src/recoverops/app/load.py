@@ -8,7 +8,7 @@ from pathlib import Path
 from recoverops.api import ApiSettings
 from recoverops.app.settings import DEFAULT_PLUGINS, PluginEntry, Settings
 from recoverops.app.shipped import shipped_configs
-from recoverops.config import Configuration, Located, load_documents, problem
+from recoverops.config import Configuration, Located, load_documents, problem, process_environment
 from recoverops.decision import DecisionSettings, Rule, RuleBook, RuleCondition
 from recoverops.detection import DetectionSettings
 from recoverops.incidents import IncidentSettings
@@ -19,11 +19,28 @@ from recoverops.sources import IntakeSettings
 from recoverops.storage import StorageSettings
 from recoverops.topology import Inventory, ServiceSettings
 
+DATA_DIR = "recoverops-data"
+
+__all__ = ["load_data_dir", "load_settings", "process_environment"]
+
+
+def load_data_dir(path: Path | None, environment: Mapping[str, str]) -> Path:
+    """Only where the data are: the emergency stop must work with a configuration that is wrong everywhere else.
+
+    Raises MisconfiguredError when not even that can be read.
+    """
+    reader = Configuration.load(path, environment)
+    return _data_dir(reader, reader.setting("data_dir", str, default=DATA_DIR).value)
+
+
+def _data_dir(reader: Configuration, given: str) -> Path:
+    return ((reader.path.parent if reader.path else Path()) / given).resolve()
+
 
 def load_settings(path: Path | None, environment: Mapping[str, str]) -> Settings:
     """Raises one MisconfiguredError with every problem of the configuration, the rules and the runbooks."""
     reader = Configuration.load(path, environment)
-    data_dir = reader.setting("data_dir", str, default="recoverops-data")
+    data_dir = reader.setting("data_dir", str, default=DATA_DIR)
     rules_path = reader.setting("rules", str, default="")
     runbooks_path = reader.setting("runbooks", str, default="")
     services = reader.listed("services", ServiceSettings)
@@ -38,14 +55,15 @@ def load_settings(path: Path | None, environment: Mapping[str, str]) -> Settings
     problems = list(_problems_of(reader))
     base = reader.path.parent if reader.path else Path()
     rules = _read(base, rules_path.value if not rules_path.problems else "", "remediation-rules.yaml", problems)
+    before = len(problems)
     books = _read_runbooks(base, runbooks_path.value if not runbooks_path.problems else "", problems)
-    problems.extend(_rule_problems(rules, books))
+    problems.extend(_rule_problems(rules, books, knows_all=len(problems) == before))
     inventory = _inventory(reader, services.value if not services.problems else (), problems)
     if problems:
         raise MisconfiguredError(*dict.fromkeys(problems))
     return Settings(
         path=reader.path,
-        data_dir=(base / data_dir.value).resolve(),
+        data_dir=_data_dir(reader, data_dir.value),
         environment=environment,
         warnings=reader.warnings,
         plugins=plugins.value or DEFAULT_PLUGINS,
@@ -88,18 +106,23 @@ def _read_runbooks(base: Path, given: str, problems: list[str]) -> tuple[Located
         return ()
 
 
-def _rule_problems(rules: Iterable[Located[Rule]], books: Iterable[Located[Runbook]]) -> Iterable[str]:
-    """What one file cannot know by itself: conditions that do not compile, names that mean nothing, or two things."""
+def _rule_problems(
+    rules: Iterable[Located[Rule]], books: Iterable[Located[Runbook]], *, knows_all: bool
+) -> Iterable[str]:
+    """What one file cannot know by itself: conditions that do not compile, names that mean nothing, or two things.
+
+    `knows_all`: every runbook could be read, so a name that is not among them does not exist.
+    """
     known = {located.value.name for located in books}
     yield from _twice(rules, "rule", [(located, located.value.name) for located in rules])
     yield from _twice(books, "runbook", [(located, located.value.name) for located in books])
     for located in rules:
         rule = located.value
-        if known and rule.runbook not in known:
+        if knows_all and rule.runbook not in known:
             yield problem(
                 located.at("runbook"),
                 f'rule "{rule.name}" names the runbook "{rule.runbook}", which does not exist',
-                f"use one of {', '.join(sorted(known))}, or add its file to the directory of runbooks",
+                f"use one of {', '.join(sorted(known)) or 'none'}, or add its file to the directory of runbooks",
             )
         try:
             RuleCondition.compile(rule.when)
@@ -121,12 +144,10 @@ def _inventory(reader: Configuration, services: tuple[ServiceSettings, ...], pro
     first: dict[str, int] = {}
     for position, service in enumerate(services):
         if service.name in first:
+            before = reader.place(f"services[{first[service.name]}].name")
+            what = f'service "{service.name}" is listed already at {before}'
             problems.append(
-                problem(
-                    reader.place(f"services[{position}].name"),
-                    f'service "{service.name}" is listed already at {reader.place(f"services[{first[service.name]}].name")}',
-                    "keep one entry for each service",
-                )
+                problem(reader.place(f"services[{position}].name"), what, "keep one entry for each service")
             )
         first.setdefault(service.name, position)
     return Inventory(()) if problems else Inventory.of(services)

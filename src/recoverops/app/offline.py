@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from recoverops.app.engine import ANCHOR_FILE
+from recoverops.app.files import ANCHOR_FILE
 from recoverops.app.settings import Settings
 from recoverops.clock import SystemClock
 from recoverops.model import AuditReport, NotFoundError
@@ -32,9 +33,9 @@ def opened_store(settings: Settings, *, clock: Clock | None = None) -> Iterator[
         store.close()
 
 
-def stop_switch(settings: Settings, *, clock: Clock | None = None) -> StopFile:
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return StopFile(settings.data_dir / STOP_FILE, clock=clock or SystemClock())
+def stop_switch(data_dir: Path, *, clock: Clock | None = None) -> StopFile:
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return StopFile(data_dir / STOP_FILE, clock=clock or SystemClock())
 
 
 def verify_audit(settings: Settings, store: SqlStore) -> AuditReport:

@@ -12,14 +12,17 @@ from pathlib import Path
 
 import uvicorn
 
-from recoverops.api import Doors, Keyring, Principal, Role, make_application
+from recoverops.api import Role
+from recoverops.api.application import make_application
+from recoverops.api.doors import Doors
+from recoverops.api.keyring import Keyring, Principal
 from recoverops.app.engine import RecoverOps
+from recoverops.app.files import ADMIN_KEY_FILE
 from recoverops.app.release import release
 from recoverops.config import resolve_secret
 from recoverops.model import MisconfiguredError
 from recoverops.model.ids import new_key
 
-ADMIN_KEY_FILE = "admin.key"
 LAG_EVERY_S, LAG_KEPT = 0.1, 100
 
 
@@ -120,7 +123,7 @@ def doors_of(engine: RecoverOps) -> Doors:
         is_ready=engine.is_ready,
         nudge=engine.nudge,
         admitted=engine.alerts_stored,
-        stop_channels=tuple(dict.fromkeys(one.via for one in engine.settings.notifications.channels)),
+        stop_channels=engine.settings.stop_channels,
         max_body_bytes=engine.settings.intake.max_body_bytes,
         version=release(),
     )

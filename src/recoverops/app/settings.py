@@ -66,3 +66,8 @@ class Settings:
     runbooks: Mapping[str, Runbook]
     runbook_actions: Mapping[str, str]
     """Runbook name -> the place of its `action`, for the check that has to wait for the plugins."""
+
+    @property
+    def stop_channels(self) -> tuple[str, ...]:
+        """Everybody hears of an emergency stop."""
+        return tuple(dict.fromkeys(channel.via for channel in self.notifications.channels))

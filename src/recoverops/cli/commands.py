@@ -10,7 +10,7 @@ import typer
 
 from recoverops.cli import show
 from recoverops.cli.exits import Exit, told_errors
-from recoverops.cli.options import ConfigOption, JsonOption, local_actor, print_json, settings_of
+from recoverops.cli.options import ConfigOption, JsonOption, data_dir_of, local_actor, print_json, settings_of
 from recoverops.model import IncidentState, to_plain
 
 application = typer.Typer(
@@ -30,7 +30,9 @@ def _example(*lines: str) -> str:
 @application.command(epilog=_example("recoverops up --config recoverops.yaml"))
 def up(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Run the engine until SIGTERM or Ctrl-C."""
-    from recoverops.app import RecoverOps, release, serve
+    from recoverops.app.engine import RecoverOps
+    from recoverops.app.release import release
+    from recoverops.app.serve import serve
 
     with told_errors():
         _log_to_stderr()
@@ -73,7 +75,7 @@ class _FieldFormatter(logging.Formatter):
 @application.command(epilog=_example("recoverops check --config recoverops.yaml"))
 def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Say whether the configuration is right and what it names can be reached. Changes nothing."""
-    from recoverops.app import check_up
+    from recoverops.app.checkup import check_up
 
     with told_errors():
         findings = check_up(settings_of(config))
@@ -93,7 +95,7 @@ def incidents(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many, newest first.")] = 50,
 ) -> None:
     """List incidents, newest first."""
-    from recoverops.app import opened_store
+    from recoverops.app.offline import opened_store
     from recoverops.operations import list_incidents
 
     with told_errors(), opened_store(settings_of(config)) as store:
@@ -111,7 +113,7 @@ def why(
     as_json: JsonOption = False,
 ) -> None:
     """Tell everything about one incident: evidence, every gate's verdict, what was done - and why not."""
-    from recoverops.app import opened_store
+    from recoverops.app.offline import opened_store
     from recoverops.operations import tell_incident
 
     with told_errors(), opened_store(settings_of(config)) as store:
@@ -125,7 +127,7 @@ def why(
 @application.command(epilog=_example("recoverops approvals"))
 def approvals(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """List the plans that wait for a person."""
-    from recoverops.app import opened_store
+    from recoverops.app.offline import opened_store
     from recoverops.operations import list_approvals
 
     with told_errors(), opened_store(settings_of(config)) as store:
@@ -160,7 +162,7 @@ def deny(
 
 
 def _answer(approval: str, config: ConfigOption, note: str, as_json: bool, *, is_yes: bool) -> None:
-    from recoverops.app import opened_store
+    from recoverops.app.offline import opened_store
     from recoverops.clock import SystemClock
     from recoverops.operations import answer
 
@@ -178,24 +180,20 @@ def stop(
     reason: Annotated[str, typer.Option(help="Why; everybody will see it.")] = "no reason given",
     as_json: JsonOption = False,
 ) -> None:
-    """Emergency stop: nothing acts until `recoverops resume`. Needs neither a running engine nor the database."""
+    """Emergency stop: nothing acts until `recoverops resume`. Needs no engine, database or correct configuration."""
     from contextlib import ExitStack
 
-    from recoverops.app import opened_store, stop_switch
+    from recoverops.app.offline import opened_store, stop_switch
     from recoverops.clock import SystemClock
-    from recoverops.operations import engage_stop
+    from recoverops.operations import Telling, engage_stop
 
     with told_errors(), ExitStack() as opened:
-        settings = settings_of(config)
-        channels = tuple(dict.fromkeys(one.via for one in settings.notifications.channels))
-        stopped = engage_stop(
-            stop_switch(settings),
-            lambda: opened.enter_context(opened_store(settings)),
-            SystemClock(),
-            reason=reason,
-            by=local_actor(),
-            channels=channels,
-        )
+
+        def telling() -> Telling:
+            settings = settings_of(config)
+            return Telling(store=opened.enter_context(opened_store(settings)), channels=settings.stop_channels)
+
+        stopped = engage_stop(stop_switch(data_dir_of(config)), telling, SystemClock(), reason=reason, by=local_actor())
     if as_json:
         print_json({**to_plain(stopped.state), "audited": stopped.audited, "why_not_audited": stopped.why_not})
         return
@@ -207,15 +205,15 @@ def stop(
 @application.command(epilog=_example("recoverops resume"))
 def resume(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Clear the emergency stop. Needs the database: what may act again is written down first."""
-    from recoverops.app import opened_store, stop_switch
+    from recoverops.app.offline import opened_store, stop_switch
     from recoverops.clock import SystemClock
     from recoverops.operations import clear_stop
 
     with told_errors():
         settings = settings_of(config)
-        channels = tuple(dict.fromkeys(one.via for one in settings.notifications.channels))
+        switch = stop_switch(settings.data_dir)
         with opened_store(settings) as store:
-            cleared = clear_stop(stop_switch(settings), store, SystemClock(), by=local_actor(), channels=channels)
+            cleared = clear_stop(switch, store, SystemClock(), by=local_actor(), channels=settings.stop_channels)
     if as_json:
         print_json({"cleared": to_plain(cleared)})
     else:
@@ -225,7 +223,7 @@ def resume(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 @application.command(epilog=_example("recoverops plugins"))
 def plugins(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show what is installed, what is loaded, and what is disabled and why."""
-    from recoverops.app import installed_plugins
+    from recoverops.app.plugins import installed_plugins
     from recoverops.clock import SystemClock
 
     with told_errors():
@@ -246,7 +244,7 @@ application.add_typer(audit_commands, name="audit")
 @audit_commands.command(epilog=_example("recoverops audit verify"))
 def verify(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Walk the hash chain and compare it with the head that is kept outside the database."""
-    from recoverops.app import opened_store, verify_audit
+    from recoverops.app.offline import opened_store, verify_audit
 
     with told_errors():
         settings = settings_of(config)
@@ -275,7 +273,7 @@ def demo(
 @application.command(epilog=_example("recoverops version"))
 def version(as_json: JsonOption = False) -> None:
     """Say which release this is."""
-    from recoverops.app import release
+    from recoverops.app.release import release
 
     if as_json:
         print_json({"version": release()})

@@ -5,13 +5,15 @@ from __future__ import annotations
 import getpass
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from recoverops.app import Settings, load_settings, process_environment
+from recoverops.app.load import load_data_dir, load_settings, process_environment
+from recoverops.app.settings import Settings
 
 ConfigOption = Annotated[
     Path | None,
@@ -27,11 +29,20 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object 
 DEFAULT_FILE = Path("recoverops.yaml")
 
 
+def _file(config: Path | None, environment: Mapping[str, str]) -> Path | None:
+    if config is None and "RECOVEROPS_CONFIG" not in environment and DEFAULT_FILE.exists():
+        return DEFAULT_FILE
+    return config
+
+
+def data_dir_of(config: Path | None) -> Path:
+    environment = process_environment()
+    return load_data_dir(_file(config, environment), environment)
+
+
 def settings_of(config: Path | None) -> Settings:
     environment = process_environment()
-    if config is None and "RECOVEROPS_CONFIG" not in environment and DEFAULT_FILE.exists():
-        config = DEFAULT_FILE
-    settings = load_settings(config, environment)
+    settings = load_settings(_file(config, environment), environment)
     for warning in settings.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     return settings

@@ -17,8 +17,20 @@ from cel_expr_python import cel
 
 from recoverops.model import MisconfiguredError
 
-_NAMED_METRIC = re.compile(r"""\bmetrics\s*(?:\[\s*(?:"([^"\\]+)"|'([^'\\]+)')\s*\]|\.\s*([A-Za-z_]\w*))""")
-_STRING = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'')
+# Read from the left: a quote within a comment opens no string, and a name within a string is no metric.
+_COMMENT = r"//[^\n]*"
+_RAW_TEXT = r"""(?<!\w)[bB]?[rR](?:"{3}[\s\S]*?"{3}|'{3}[\s\S]*?'{3}|"[^"\n]*"|'[^'\n]*')"""
+_TEXT = (
+    r'"{3}(?:\\[\s\S]|[^\\])*?"{3}'
+    + r"|'{3}(?:\\[\s\S]|[^\\])*?'{3}"
+    + r'|"(?:\\.|[^"\\\n])*"'
+    + r"|'(?:\\.|[^'\\\n])*'"
+)
+_NAME = (
+    r"""\[\s*(?:"(?P<double>[^"\\\n]+)"|'(?P<single>[^'\\\n]+)')\s*\]"""
+    r"""|\.\s*(?P<field>[A-Za-z_]\w*+)(?!(?:\s|//[^\n]*)*\()"""  # a name before a bracket is a function, not a metric
+)
+_TOKEN = re.compile(rf"{_COMMENT}|{_RAW_TEXT}|{_TEXT}|(?P<has>\bhas\s*\(\s*)?(?P<use>\bmetrics\b)(?:\s*(?:{_NAME}))?")
 
 VARIABLES = ("kind", "severity", "confidence", "resource", "symptom", "age_seconds", "metrics")
 
@@ -113,13 +125,13 @@ class RuleCondition:
 
 
 def _named_metrics(source: str) -> frozenset[str]:
-    names = {next(name for name in found.groups() if name) for found in _NAMED_METRIC.finditer(source)}
-    rest = _STRING.sub('""', _NAMED_METRIC.sub("0.0", source))
-    if re.search(r"\bmetrics\b", rest):
+    uses = [found for found in _TOKEN.finditer(source) if found["use"]]
+    names = {found["double"] or found["single"] or found["field"] for found in uses}
+    if None in names:
         raise MisconfiguredError(
             f'condition `{source}` uses metrics without a name; write metrics["name"], so that a missing one is seen'
         )
-    if re.search(r"\bhas\s*\(\s*0\.0", rest):
+    if any(found["has"] for found in uses):
         raise MisconfiguredError(
             f"condition `{source}` asks has(metrics...); leave it out: a missing metric makes the condition unknown"
         )

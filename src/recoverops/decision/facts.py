@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from recoverops.decision.settings import DecisionSettings, Rule
-from recoverops.model import Approval, Condition, Incident, Plan, StopState
+from recoverops.model import Approval, Condition, Incident, Plan, Resource, StopState
 from recoverops.ports import Usage
 from recoverops.topology import Inventory
 
@@ -32,3 +32,12 @@ class Facts:
     """None: the emergency stop could not be read."""
     approval: Approval | None
     """The newest approval of this incident, if there is one."""
+
+    @property
+    def felt(self) -> tuple[Resource, ...]:
+        """Everything that will feel the plan: its target, whatever the plan says, and what else it touches."""
+        return tuple(dict.fromkeys((self.plan.target, *self.plan.touches)))
+
+    def is_fresh(self, condition: Condition) -> bool:
+        """Whether it tells about now: a measurement for a while, an alert until its sender says otherwise."""
+        return condition.sticky or self.now - condition.last_at <= self.settings.evidence_max_age

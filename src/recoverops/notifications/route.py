@@ -11,6 +11,8 @@ from recoverops.model import Delivery, DeliveryState, Notification
 from recoverops.notifications.settings import NotificationSettings
 
 _LONGEST_WAIT = timedelta(seconds=60)
+_DOUBLINGS = 6
+"""After so many the wait is longer than the longest."""
 
 
 def channels_for(notification: Notification, settings: NotificationSettings) -> tuple[str, ...]:
@@ -35,5 +37,5 @@ def not_sent(
     attempts = delivery.attempts + 1
     if not may_retry or attempts >= settings.max_attempts:
         return msgspec.structs.replace(delivery, state=DeliveryState.FAILED, attempts=attempts, last_error=error)
-    wait = max(delay, min(_LONGEST_WAIT, timedelta(seconds=2 ** (attempts - 1))))
+    wait = max(delay, min(_LONGEST_WAIT, timedelta(seconds=2 ** min(attempts - 1, _DOUBLINGS))))
     return msgspec.structs.replace(delivery, attempts=attempts, next_at=now + wait, last_error=error)

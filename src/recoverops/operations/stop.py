@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from recoverops.model import RecoverOpsError, StopState
 from recoverops.notifications import compose
@@ -18,29 +19,30 @@ class Stopped:
     why_not: str = ""
 
 
-def engage_stop(
-    switch: StopSwitch,
-    open_store: Callable[[], Store],
-    clock: Clock,
-    *,
-    reason: str,
-    by: str,
-    channels: tuple[str, ...] = (),
-) -> Stopped:
-    """Engages first, writes the audit line second."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """Where a stop is written down, and over which channels people hear of it."""
+
+    store: Store
+    channels: tuple[str, ...]
+
+
+def engage_stop(switch: StopSwitch, telling: Callable[[], Telling], clock: Clock, *, reason: str, by: str) -> Stopped:
+    """Engages first; opens the store and writes the audit line second, and only if that works."""
     state = switch.engage(reason=reason, by=by)
     now = clock.now()
-
-    def write(tx: Tx) -> None:
-        tx.audit.append(at=now, actor=by, event="stop.engaged", subject="recoverops", detail={"reason": reason})
-        if channels:
-            tx.outbox.post(compose.stop_engaged(reason, by, at=now), channels=channels)
-
     try:
-        open_store().write(write)
+        told = telling()
+        told.store.write(lambda tx: _write_stop(tx, told.channels, reason=reason, by=by, now=now))
     except RecoverOpsError as error:
         return Stopped(state=state, audited=False, why_not=str(error))
     return Stopped(state=state, audited=True)
+
+
+def _write_stop(tx: Tx, channels: tuple[str, ...], *, reason: str, by: str, now: datetime) -> None:
+    tx.audit.append(at=now, actor=by, event="stop.engaged", subject="recoverops", detail={"reason": reason})
+    if channels:
+        tx.outbox.post(compose.stop_engaged(reason, by, at=now), channels=channels)
 
 
 def clear_stop(switch: StopSwitch, store: Store, clock: Clock, *, by: str, channels: tuple[str, ...] = ()) -> StopState:

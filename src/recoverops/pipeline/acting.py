@@ -103,7 +103,8 @@ def _refusal(parts: Parts, tx: Tx, run: Run, *, now: datetime) -> Outcome | None
         return expired(not_after=run.not_after, now=now)
     decision = next(one for one in tx.decisions.of_incident(run.incident_id) if one.id == run.decision_id)
     rule = parts.rules.rule(decision.rule or "")
-    if rule is None or parts.runbooks[run.runbook].digest != run.runbook_digest:
+    runbook = parts.runbooks.get(run.runbook)
+    if rule is None or runbook is None or runbook.digest != run.runbook_digest:
         return Outcome(
             status=OutcomeStatus.GATED, statement="the rule or the runbook changed since the decision", at=now
         )

@@ -78,7 +78,7 @@ def _condition_facts(
         },
         symptom=incident.symptom,
         age_seconds=(now - incident.opened_at).total_seconds(),
-        metrics=parts.conditions.metrics_of(incident.resource),
+        metrics=parts.conditions.metrics_of(incident.resource, since=now - parts.decision.evidence_max_age),
     )
 
 

@@ -6,7 +6,9 @@ known, and nothing acts on nothing.
 
 from __future__ import annotations
 
+import math
 import threading
+from datetime import datetime
 
 from recoverops.model import Condition, Resource, Sample
 
@@ -24,8 +26,12 @@ class Conditions:
             self._by_resource.setdefault(str(condition.resource), {})[condition.series] = condition
 
     def put_sample(self, sample: Sample) -> None:
+        """A sample that comes late, or that is no number, replaces nothing."""
         with self._lock:
-            self._newest.setdefault(str(sample.resource), {})[sample.metric] = sample
+            newest = self._newest.setdefault(str(sample.resource), {})
+            known = newest.get(sample.metric)
+            if not math.isnan(sample.value) and (known is None or known.at <= sample.at):
+                newest[sample.metric] = sample
 
     def of(self, resource: Resource, series: str) -> Condition | None:
         with self._lock:
@@ -35,7 +41,8 @@ class Conditions:
         with self._lock:
             return tuple(self._by_resource.get(str(resource), {}).values())
 
-    def metrics_of(self, resource: Resource) -> dict[str, float]:
-        """Metric name -> newest value. A metric that nobody measured is absent."""
+    def metrics_of(self, resource: Resource, *, since: datetime) -> dict[str, float]:
+        """Metric name -> newest value. A metric that nobody measured at or after `since` is absent."""
         with self._lock:
-            return {metric: sample.value for metric, sample in self._newest.get(str(resource), {}).items()}
+            newest = self._newest.get(str(resource), {})
+            return {metric: sample.value for metric, sample in newest.items() if sample.at >= since}

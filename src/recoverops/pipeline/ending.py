@@ -11,6 +11,7 @@ from recoverops.model import (
     Incident,
     IncidentState,
     ResponseStage,
+    RunState,
     SegmentKey,
     Wait,
     WaitKind,
@@ -105,6 +106,7 @@ def restart_response(parts: Parts, tx: Tx, key: SegmentKey, message: str) -> dat
         run = tx.runs.unfinished_of(incident.id)
         if run is not None:
             tx.limits.release(run.id)
+            tx.runs.save(msgspec.structs.replace(run, state=RunState.UNKNOWN, ended_at=now))
         escalate(parts, tx, incident, reason="internal_error", statement=f"RecoverOps failed: {message}", now=now)
         return None
     due_at = now + timedelta(seconds=2**key.episode)

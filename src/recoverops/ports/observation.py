@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Protocol
 
 from recoverops.model import Condition, Resource, StopState
@@ -10,12 +11,12 @@ from recoverops.model import Condition, Resource, StopState
 class ConditionView(Protocol):
     """The newest condition of every series. Thread-safe; a read is a consistent copy."""
 
-    def of(self, series: str) -> Condition | None: ...
+    def of(self, resource: Resource, series: str) -> Condition | None: ...
 
     def of_resource(self, resource: Resource) -> tuple[Condition, ...]: ...
 
-    def metrics_of(self, resource: Resource) -> dict[str, float]:
-        """Metric name -> newest value, for rules. A metric that nobody measured is absent."""
+    def metrics_of(self, resource: Resource, *, since: datetime) -> dict[str, float]:
+        """Metric name -> newest value, for rules. A metric that nobody measured at or after `since` is absent."""
 
 
 class StopSwitch(Protocol):

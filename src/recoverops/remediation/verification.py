@@ -61,7 +61,8 @@ def _too_late(
 ) -> Verdict:
     waited = f"within {verify.timeout.total_seconds():g} s"
     bad = {ConditionStatus.ABNORMAL, ConditionStatus.PENDING}
-    still = [one for one in states.values() if one is not None and one.status in bad]
+    told_since = [one for one in states.values() if one is not None and (one.sticky or one.last_at >= counts_from)]
+    still = [one for one in told_since if one.status in bad]
     if still:
         return Verdict(
             status=VerdictStatus.NO_EFFECT,

@@ -27,6 +27,7 @@ from recoverops.model import (
 _FOREIGN_KEY = ("FOREIGN KEY constraint failed", "violates foreign key constraint")
 _REPEATABLE_STATES = frozenset({"40001", "40P01"})
 """serialization_failure and deadlock_detected"""
+_READ_ONLY_STATE = "25006"
 
 
 def _first_line(error: sa.exc.SQLAlchemyError) -> str:
@@ -81,8 +82,13 @@ def _trouble(doing: str, error: sa.exc.DBAPIError) -> RecoverOpsError:
     reason = _first_line(error)
     if is_repeatable(error):
         return RetryableError(f"{doing}: another transaction was in the way ({reason})", delay=timedelta(0))
+    code = getattr(error.orig, "sqlite_errorname", "")
+    if code.startswith("SQLITE_READONLY") or _state(error) == _READ_ONLY_STATE:
+        return PermanentError(
+            f"{doing}: nothing can be written here ({reason}); write in `Store.write`, to a file "
+            "that belongs to the user that runs RecoverOps"
+        )
     if isinstance(error.orig, sqlite3.Error):
-        code = getattr(error.orig, "sqlite_errorname", "")
         if code == "SQLITE_FULL":
             return OverloadedError(f"{doing}: the disk is full; free some space")
         if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) or "database is locked" in reason:

@@ -121,8 +121,11 @@ class SqlStore:
                 if not any(deliveries):
                     connection.execute(_BEAT, {"b_at": now})
                 return signals.admit(connection, deliveries, at=now)
-        except UnreachableError as error:
-            raise OverloadedError(f"{error}; send it again") from error
+        except OverloadedError:
+            raise
+        except RecoverOpsError as error:
+            # Whatever it was: nothing is stored, and the sender still has it.
+            raise OverloadedError(f"{error}; send it again later") from error
 
     def ping(self, *, timeout: timedelta) -> None:
         """Really writes, through the same queue and thread as the intake, so it finds whatever would stop that."""

@@ -33,7 +33,8 @@ def evidence_fresh(facts: Facts) -> GateVerdict:
 
 def hold(facts: Facts) -> GateVerdict:
     gate = GateName.HOLD
-    firing = [one for one in facts.conditions if one.series in facts.incident.series and one.status in _BAD]
+    at_fault = [one for one in facts.conditions if one.series in facts.incident.series]
+    firing = [one for one in at_fault if one.status in _BAD and facts.is_fresh(one)]
     if not firing:
         return waits(gate, Reason.NOT_FIRING, "no series at fault is abnormal now", retry_at=facts.now + RETRY)
     until = facts.incident.opened_at + facts.rule.hold

@@ -54,11 +54,10 @@ def rate(facts: Facts) -> GateVerdict:
 
 def lock(facts: Facts) -> GateVerdict:
     gate = GateName.LOCK
-    if facts.usage.locked_by is not None:
-        return waits(
-            gate,
-            Reason.TARGET_LOCKED,
-            f"{facts.plan.target} is being worked on by run {facts.usage.locked_by}",
-            retry_at=facts.now + LOCK_RETRY,
-        )
-    return passed(gate, f"nobody works on {facts.plan.target}")
+    held = [str(resource) for resource in facts.felt if str(resource) in facts.usage.targets_in_flight]
+    if facts.usage.locked_by is None and not held:
+        return passed(gate, f"nobody works on {', '.join(map(str, facts.felt))}")
+    told = f"{facts.plan.target} is being worked on by run {facts.usage.locked_by}"
+    if facts.usage.locked_by is None:
+        told = f"{', '.join(held)} is being worked on by another run"
+    return waits(gate, Reason.TARGET_LOCKED, told, retry_at=facts.now + LOCK_RETRY)

@@ -12,7 +12,7 @@ from recoverops.topology import blast_radius
 
 def protected_targets(facts: Facts) -> GateVerdict:
     gate = GateName.PROTECTED_TARGETS
-    for resource in facts.plan.touches:
+    for resource in facts.felt:
         for pattern in facts.settings.protected:
             if fnmatchcase(str(resource), pattern):
                 return refused(
@@ -23,33 +23,47 @@ def protected_targets(facts: Facts) -> GateVerdict:
     service = facts.inventory.find(facts.plan.target)
     if service is None:
         return passed(gate, f"no pattern of decision.protected matches {facts.plan.target}")
-    healthy = {name for name, conditions in facts.group_conditions.items() if _is_healthy(conditions)}
-    if healthy == {service.name}:
+    last = _last_healthy(facts, service.group)
+    if last:
         return refused(
             gate,
             Reason.LAST_HEALTHY_MEMBER,
-            f'{facts.plan.target} is the last healthy member of the group "{service.group}"',
+            f'{", ".join(last)} is the last healthy member of the group "{service.group}"',
         )
     return passed(gate, f"{facts.plan.target} is not protected and not the last healthy member of its group")
 
 
-def _is_healthy(conditions: tuple[Condition, ...]) -> bool:
-    return bool(conditions) and all(one.status is ConditionStatus.NORMAL for one in conditions)
+def _last_healthy(facts: Facts, group: str) -> tuple[str, ...]:
+    """The healthy members that the plan touches, when nobody healthy would be left beside running work."""
+    healthy = {
+        str(member.resource)
+        for member in facts.inventory.members(group)
+        if _is_healthy(facts, facts.group_conditions.get(member.name, ()))
+    }
+    threatened = healthy & {str(resource) for resource in facts.felt}
+    left = healthy - threatened - set(facts.usage.targets_in_flight)
+    return () if left else tuple(sorted(threatened))
+
+
+def _is_healthy(facts: Facts, conditions: tuple[Condition, ...]) -> bool:
+    """Seen normal in everything that still tells about now; a member that nobody has heard of is not."""
+    told = [one for one in conditions if facts.is_fresh(one)]
+    return bool(told) and all(one.status is ConditionStatus.NORMAL for one in told)
 
 
 def allow_list(facts: Facts) -> GateVerdict:
     gate = GateName.ALLOW_LIST
-    for resource in facts.plan.touches:
+    for resource in facts.felt:
         if facts.inventory.find(resource) is None:
             return refused(gate, Reason.TARGET_UNKNOWN, f"{resource} is not in the inventory (services:)")
         if not any(fnmatchcase(str(resource), pattern) for pattern in facts.settings.allow):
             return refused(gate, Reason.NOT_ON_ALLOW_LIST, f"no pattern of decision.allow matches {resource}")
-    return passed(gate, f"{', '.join(map(str, facts.plan.touches))} may be acted on")
+    return passed(gate, f"{', '.join(map(str, facts.felt))} may be acted on")
 
 
 def blast_radius_gate(facts: Facts) -> GateVerdict:
     gate, settings = GateName.BLAST_RADIUS, facts.settings
-    radii = blast_radius(facts.inventory, facts.plan.touches, facts.usage.targets_in_flight)
+    radii = blast_radius(facts.inventory, facts.felt, facts.usage.targets_in_flight)
     for radius in radii:
         told = f'{radius.touched} of {radius.size} members of "{radius.group}" would be touched at the same time'
         if radius.touched > settings.max_targets:

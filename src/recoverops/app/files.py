@@ -1,0 +1,8 @@
+"""Names of the files in a data directory that no room owns."""
+
+from __future__ import annotations
+
+ADMIN_KEY_FILE = "admin.key"
+"""The key that the first start makes, for the person who owns the directory."""
+ANCHOR_FILE = "audit.head"
+"""The newest audit hash, outside the database, so that a shortened chain is noticed."""

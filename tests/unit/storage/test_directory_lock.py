@@ -1,0 +1,110 @@
+"""One engine a data directory, and a directory that nobody else may read."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from recoverops.model import ConflictError, MisconfiguredError
+from recoverops.storage import DirectoryLock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import ManualClock
+
+HOLDER = """
+import sys, threading
+from pathlib import Path
+from recoverops.clock import SystemClock
+from recoverops.storage import DirectoryLock
+
+with DirectoryLock(Path(sys.argv[1]), SystemClock()):
+    print("held", flush=True)
+    threading.Event().wait(60)
+"""
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_the_directory_is_made_for_its_owner_alone(tmp_path: Path, clock: ManualClock) -> None:
+    data_dir = tmp_path / "lib" / "recoverops"
+    with DirectoryLock(data_dir, clock):
+        assert mode(data_dir) == 0o700
+        said = (data_dir / "engine.lock").read_text()
+        assert said == f"{os.getpid()} since 2026-03-01T12:00:00+00:00\n"
+        assert mode(data_dir / "engine.lock") == 0o600
+
+
+def test_the_second_holder_learns_the_pid_and_the_directory_and_the_death_of_the_first_frees_it(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    data_dir = tmp_path / "data"
+    first = subprocess.Popen([sys.executable, "-c", HOLDER, str(data_dir)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "held\n"
+        with pytest.raises(ConflictError) as refusal:
+            DirectoryLock(data_dir, clock).acquire()
+        assert f"pid {first.pid} since" in str(refusal.value)
+        assert str(data_dir) in str(refusal.value)
+    finally:
+        first.send_signal(signal.SIGKILL)
+        first.wait(timeout=30)
+        first.stdout.close()  # type: ignore[union-attr]
+
+    with DirectoryLock(data_dir, clock):
+        assert (data_dir / "engine.lock").read_text().startswith(f"{os.getpid()} since")
+
+
+def test_a_released_lock_can_be_taken_again(tmp_path: Path, clock: ManualClock) -> None:
+    lock, other = DirectoryLock(tmp_path / "data", clock), DirectoryLock(tmp_path / "data", clock)
+    lock.acquire()
+    lock.acquire()
+    with pytest.raises(ConflictError):
+        other.acquire()
+    lock.release()
+    lock.release()
+    other.acquire()
+    other.release()
+
+
+@pytest.mark.parametrize("present", [[], ["recoverops.sqlite"], ["engine.lock", "notes.txt"]])
+def test_a_directory_of_ours_that_is_too_open_is_tightened(
+    tmp_path: Path, clock: ManualClock, present: list[str]
+) -> None:
+    data_dir = tmp_path / "data"
+    data_dir.mkdir()
+    data_dir.chmod(0o755)
+    for name in present:
+        (data_dir / name).touch()
+    with DirectoryLock(data_dir, clock):
+        assert mode(data_dir) == 0o700
+
+
+def test_a_directory_with_files_of_others_is_left_alone_and_refused(tmp_path: Path, clock: ManualClock) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "somebody's.txt").touch()
+    with pytest.raises(MisconfiguredError, match=f"mode 0755 .* chmod 700 {tmp_path}"):
+        DirectoryLock(tmp_path, clock).acquire()
+    assert mode(tmp_path) == 0o755
+
+
+def test_a_file_in_the_way_and_a_planted_link_are_refused(tmp_path: Path, clock: ManualClock) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(MisconfiguredError, match="cannot be created"):
+        DirectoryLock(tmp_path / "file", clock).acquire()
+
+    (tmp_path / "data").mkdir(mode=0o700)
+    (tmp_path / "data" / "engine.lock").symlink_to(tmp_path / "victim")
+    with pytest.raises(MisconfiguredError, match="cannot be opened"):
+        DirectoryLock(tmp_path / "data", clock).acquire()
+    assert not (tmp_path / "victim").exists()

@@ -1,0 +1,122 @@
+"""Upgrading the schema: locked, copied, in one transaction; a newer one is refused."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+
+from recoverops.model import MisconfiguredError
+from recoverops.storage import migrate
+from recoverops.storage.engines import make_engines
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Database, ManualClock, Records
+
+SECOND = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+def upgrade() -> None:
+    op.add_column("incident", sa.Column("colour", sa.Text()))
+    op.execute("{statement}")
+"""
+
+
+def with_second_version(tmp_path: Path, statement: str = "UPDATE incident SET colour = 'red'") -> Path:
+    """This release's migrations and one more, as the next release would have them."""
+    folder = tmp_path / "migrations"
+    shutil.copytree(migrate.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "versions" / "v0002_next.py").write_text(SECOND.format(statement=statement))
+    return folder
+
+
+def upgrade(database: Database, migrations: Path = migrate.MIGRATIONS) -> None:
+    engines = make_engines(database.settings, data_dir=database.data_dir)
+    try:
+        migrate.upgrade(engines, data_dir=database.data_dir, migrations=migrations)
+    finally:
+        engines.dispose()
+
+
+def ask(database: Database, query: str) -> list[tuple[object, ...]]:
+    engines = make_engines(database.settings, data_dir=database.data_dir)
+    try:
+        with engines.read.connect() as connection:
+            return [tuple(row) for row in connection.execute(sa.text(query))]
+    finally:
+        engines.dispose()
+
+
+@pytest.fixture
+def filled(database: Database, clock: ManualClock, a: Records) -> Database:
+    with database.open(clock) as store:
+        store.write(lambda tx: tx.incidents.insert(a.incident()))
+    return database
+
+
+def copies(database: Database) -> list[str]:
+    return sorted(path.name for path in database.data_dir.glob("recoverops.sqlite.before-*"))
+
+
+def test_opening_again_changes_nothing_and_copies_nothing(filled: Database, clock: ManualClock, a: Records) -> None:
+    with filled.open(clock) as store:
+        assert store.read(lambda tx: tx.incidents.listed()) == (a.incident(),)
+    assert ask(filled, "SELECT version_num FROM alembic_version") == [("0001",)]
+    assert copies(filled) == []
+
+
+def test_an_older_schema_is_upgraded_with_its_rows(filled: Database, tmp_path: Path) -> None:
+    upgrade(filled, with_second_version(tmp_path))
+    assert ask(filled, "SELECT version_num FROM alembic_version") == [("0002",)]
+    assert ask(filled, "SELECT id, colour FROM incident") == [("inc-1", "red")]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_before_an_upgrade_the_file_is_copied_as_it_was(filled: Database, tmp_path: Path) -> None:
+    upgrade(filled, with_second_version(tmp_path))
+
+    assert copies(filled) == ["recoverops.sqlite.before-0002"]
+    with contextlib.closing(sqlite3.connect(filled.data_dir / "recoverops.sqlite.before-0002")) as copy:
+        assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+        assert copy.execute("SELECT id FROM incident").fetchall() == [("inc-1",)]
+        assert "colour" not in str(copy.execute("SELECT sql FROM sqlite_master WHERE name = 'incident'").fetchall())
+
+
+def test_a_failed_upgrade_leaves_the_old_schema_and_can_be_repeated(filled: Database, tmp_path: Path) -> None:
+    broken = with_second_version(tmp_path / "broken", statement="UPDATE no_such_table SET x = 1")
+    with pytest.raises(sa.exc.DBAPIError, match="no_such_table"):
+        upgrade(filled, broken)
+    assert ask(filled, "SELECT version_num FROM alembic_version") == [("0001",)]
+    with pytest.raises(sa.exc.DBAPIError, match="colour"):
+        ask(filled, "SELECT colour FROM incident")
+
+    upgrade(filled, with_second_version(tmp_path / "fixed"))
+    assert ask(filled, "SELECT colour FROM incident") == [("red",)]
+
+
+def test_a_newer_schema_is_refused_with_both_revisions_and_left_alone(
+    filled: Database, tmp_path: Path, clock: ManualClock
+) -> None:
+    upgrade(filled, with_second_version(tmp_path))
+    with pytest.raises(MisconfiguredError, match=r"schema revision 0002, this release knows revisions up to 0001"):
+        filled.open(clock)
+    assert ask(filled, "SELECT version_num FROM alembic_version") == [("0002",)]
+
+
+def test_two_that_open_at_once_upgrade_one_after_the_other(database: Database) -> None:
+    database.data_dir.mkdir(mode=0o700)
+    with ThreadPoolExecutor(2) as pool:
+        for future in [pool.submit(upgrade, database) for _ in range(2)]:
+            future.result(timeout=60)
+    assert ask(database, "SELECT version_num FROM alembic_version") == [("0001",)]
