@@ -10,19 +10,20 @@ import re
 
 HIDDEN = "[redacted]"
 
-# The look-behind makes each run of name characters be read once; with a word border long dotted text takes minutes.
-_SECRET_NAME = (
-    r"(?<![\w.-])[\w.-]*"
-    r"(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|authorization|credential)[\w.-]*"
+# Atomic, and begun only at the beginning of a run of name characters: else long names of the wrong kind take minutes.
+_NAME = (
+    r"(?>[\w.-]*?"
+    r"(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|authorization|credential)[\w.-]*+)"
 )
+_ASSIGNED = rf"(?i)((?<![\w.-]){_NAME}[\"']?\s*[=:]\s*"
 
 _PATTERNS: tuple[re.Pattern[str], ...] = (
-    # key=value, key: value and --key value, where the key names a secret; the value as a whole when it is quoted
-    re.compile(
-        rf"(?i)({_SECRET_NAME}[\"']?\s*[=:]\s*)(?:(?:bearer|basic)\s+)?"
-        r"(?:\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|[\"']?[^\s\"',;&}]+)"
-    ),
-    re.compile(rf"(?i)((?<!\S)--?{_SECRET_NAME}\s+)[^\s-]\S*"),
+    # key=value and key: value, where the key names a secret; the value as a whole when it is quoted
+    re.compile(rf'{_ASSIGNED}")(?:\\.|[^"\\])+(?=")'),
+    re.compile(rf"{_ASSIGNED}')(?:\\.|[^'\\])+(?=')"),
+    re.compile(rf"{_ASSIGNED}[\"']?)(?:(?:bearer|basic)\s+)?[^\s\"',;&}}]+"),
+    # --key value
+    re.compile(rf"(?i)((?<!\S)-{_NAME}\s+)[^\s-]\S*"),
     re.compile(r"(?i)(\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}"),
     # user:password@ in a URL
     re.compile(r"(://[^\s:/@]*:)[^\s/]+(?=@)"),
@@ -32,7 +33,7 @@ _PATTERNS: tuple[re.Pattern[str], ...] = (
     re.compile(r"()\b(?:xox[a-z]-[\w-]{8,}|gh[a-z]_\w{20,}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)"),
     # AWS access key ids and PEM private keys
     re.compile(r"()\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
-    re.compile(r"()-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL),
+    re.compile(r"()-----BEGIN [A-Z ]*PRIVATE KEY-----(?:(?!-----BEGIN).)*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL),
 )
 
 

@@ -85,7 +85,6 @@ def the_object(output: str) -> Any:
     return json.loads(line)
 
 
-@pytest.mark.slow
 def test_a_crashed_service_is_healed_and_every_figure_is_measured(place: Path) -> None:
     demo = started(place)
     output, progress = finished(demo, place)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from recoverops.api import approvals, emergency, incidents, vitals
+from recoverops.api.bounded import BodyLimit
 from recoverops.api.doors import Doors
 from recoverops.api.intake import Intake
 from recoverops.api.problems import problem, problem_of
@@ -26,8 +30,11 @@ def make_application(doors: Doors) -> FastAPI:
     for room in (vitals, incidents, approvals, emergency):
         application.include_router(room.router(doors))
     application.mount("/intake", Intake(doors))
+    application.add_middleware(BodyLimit, own="/intake")
     application.add_exception_handler(RecoverOpsError, _known)
     application.add_exception_handler(RequestValidationError, _invalid)
+    application.add_exception_handler(HTTPException, _refused)
+    application.add_exception_handler(Exception, _failed)
     return application
 
 
@@ -40,3 +47,14 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
     return problem(422, "Invalid request", told)
+
+
+async def _refused(_: Request, error: Exception) -> JSONResponse:
+    """No such route, or not with this method."""
+    assert isinstance(error, HTTPException)
+    return problem(error.status_code, HTTPStatus(error.status_code).phrase, error.detail, dict(error.headers or {}))
+
+
+async def _failed(_: Request, __: Exception) -> JSONResponse:
+    """A defect. The server logs it with its trace; the caller learns no more than that."""
+    return problem(500, "Failed", "RecoverOps failed at this request; its log says why")

@@ -8,6 +8,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from recoverops.api.bounded import bounded_body
 from recoverops.api.doors import Doors
 from recoverops.api.keyring import Right
 from recoverops.api.problems import problem, problem_of
@@ -39,7 +40,7 @@ class Intake:
         if request.method != "POST":
             return problem(405, "Not allowed", f"deliver with POST, not {request.method}", {"Allow": "POST"})
         self._doors.authorise(request.headers.get("authorization"), Right.DELIVER)
-        body = await self._body(request)
+        body = await bounded_body(request, self._doors.max_body_bytes)
         if body is None:
             return problem(
                 413, "Too large", f"a delivery may have {self._doors.max_body_bytes} bytes (intake.max_body_bytes)"
@@ -51,17 +52,3 @@ class Intake:
         if admission.stored:
             self._doors.admitted()
         return JSONResponse({"stored": admission.stored, "duplicates": admission.duplicates})
-
-    async def _body(self, request: Request) -> bytes | None:
-        """None when it is longer than allowed; nothing beyond the limit is kept in memory."""
-        limit = self._doors.max_body_bytes
-        declared = request.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > limit:
-            return None
-        chunks, size = [], 0
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit:
-                return None
-            chunks.append(chunk)
-        return b"".join(chunks)

@@ -40,6 +40,8 @@ class Service(Record, frozen=True, kw_only=True):
     """Members of one group stand in for each other; blast radius counts within it."""
     address: Mapping[str, str] = {}
     """Where each vendor finds it, e.g. `supervisor: shop:checkout`, `http: http://127.0.0.1:8080/health`."""
+    depends_on: tuple[str, ...] = ()
+    """Names of services that it needs; trouble there explains trouble here."""
     match: Mapping[str, str] = {}
     """Alert labels that mean this service, all of which must be equal."""
 

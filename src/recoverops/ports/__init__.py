@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recoverops.ports.action import Action, Parameter, Permission
+from recoverops.ports.action import Action, Parameter, Permission, ReversibleAction
 from recoverops.ports.clock import Clock
 from recoverops.ports.notifier import Notifier
 from recoverops.ports.observation import ConditionView, StopSwitch
@@ -45,6 +45,7 @@ __all__ = [
     "PluginParts",
     "PushSource",
     "Respond",
+    "ReversibleAction",
     "RunStore",
     "SignalStore",
     "Source",

@@ -67,3 +67,17 @@ class Action(Protocol):
 
         The same key with an effect that has already happened must not repeat it where the target can tell.
         """
+
+
+class ReversibleAction(Action, Protocol):
+    """What an action of the class REVERSIBLE offers besides."""
+
+    def undo(self, plan: Plan, left: Mapping[str, str], service: Service, *, idempotency_key: str) -> Execution:
+        """Restore `plan.before`, if the target is still as we left it (`left` is `Execution.after`).
+
+        Compare-and-set: anything that somebody changed since makes it FAILED, and nothing is touched. A target that
+        is in the state of `plan.before` already is SUCCEEDED without doing anything.
+        """
+
+    def probe_undo(self, plan: Plan, left: Mapping[str, str], service: Service) -> ProbeResult:
+        """DONE: the target is in the state of `plan.before`; NOT_DONE: still as we left it; UNKNOWN: anything else."""

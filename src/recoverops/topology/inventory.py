@@ -28,6 +28,7 @@ class Inventory:
                 name=one.name,
                 group=one.group or one.name,
                 address=one.address,
+                depends_on=one.depends_on,
                 match=one.match or {"service": one.name},
             )
             for one in settings

@@ -24,6 +24,11 @@ class ServiceSettings(BaseModel):
         default_factory=dict,
         description="Where each vendor finds it: `supervisor: shop:checkout`, `http: http://127.0.0.1:8080/health`.",
     )
+    depends_on: tuple[Name, ...] = Field(
+        default=(),
+        strict=False,
+        description="Services of this list that it needs. Trouble of theirs explains its own, and is repaired there.",
+    )
     match: dict[str, str] = Field(
         default_factory=dict,
         description="Alert labels that mean this service; all must be equal. Default: `service` equal to its name.",

@@ -57,7 +57,7 @@ def test_every_setting_has_its_prose_and_unknown_ones_are_refused() -> None:
 def test_a_file_that_is_no_database_is_said_to_be_damaged(database: Database, clock: ManualClock) -> None:
     database.data_dir.mkdir(mode=0o700)
     (database.data_dir / "recoverops.sqlite").write_bytes(b"not a database at all" * 500)
-    with pytest.raises(PermanentError, match="the database is damaged .* restore a backup"):
+    with pytest.raises(PermanentError, match=r"the database is damaged .* restore a backup"):
         database.open(clock)
 
 
