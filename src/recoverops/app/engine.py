@@ -114,7 +114,7 @@ class RecoverOps:
             incidents=settings.incidents,
             intake=settings.intake,
             notifications=settings.notifications,
-            nudge=self.nudge,
+            nudge=self._due_or_posted,
         )
 
     def _engine(self, parts: Parts, store: SqlStore) -> DbosEngine:
@@ -138,9 +138,14 @@ class RecoverOps:
             return f"sqlite:///{self.settings.data_dir / 'dbos.sqlite'}"
         return sa.make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
-    def nudge(self, at: datetime | None = None) -> None:
-        """Something became due, or was posted."""
-        self._sweep.nudge(at)
+    def nudge(self) -> None:
+        """A person answered: what waited for it goes on now."""
+        self._due_or_posted(self.clock.now())
+
+    def _due_or_posted(self, at: datetime | None) -> None:
+        """Without a time only the courier is woken: a sweep looks at every open incident, a storm brings thousands."""
+        if at is not None:
+            self._sweep.nudge(at)
         if self._courier is not None:
             self._courier.wake()
 

@@ -1,7 +1,7 @@
-"""Ranked hypotheses with evidence and confidence. Pure; one cause per file."""
+"""Ranked hypotheses with evidence and confidence. Pure; one family of causes per file."""
 
 from __future__ import annotations
 
-from recoverops.diagnosis.service_down import diagnose
+from recoverops.diagnosis.rank import diagnose
 
 __all__ = ["diagnose"]

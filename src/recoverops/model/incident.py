@@ -16,6 +16,17 @@ class IncidentKind(StrEnum):
     """What is wrong, as diagnosis names it and rules ask for it."""
 
     SERVICE_DOWN = "service_down"
+    SERVICE_HUNG = "service_hung"
+    HIGH_CPU = "high_cpu"
+    MEMORY_LEAK = "memory_leak"
+    DISK_FULL = "disk_full"
+    ERROR_BURST = "error_burst"
+    SLOW_RESPONSES = "slow_responses"
+    BAD_DEPLOYMENT = "bad_deployment"
+    DEPENDENCY_DOWN = "dependency_down"
+    CONNECTION_POOL_EXHAUSTED = "connection_pool_exhausted"
+    PORT_IN_USE = "port_in_use"
+    PERMISSION_DENIED = "permission_denied"
     UNKNOWN = "unknown"
 
 

@@ -38,7 +38,7 @@ class Parts:
     intake: IntakeSettings
     notifications: NotificationSettings
     nudge: Callable[[datetime | None], None]
-    """Wake the sweep at this time, or now: something became due, or was posted."""
+    """Something may have been posted; and, when there is a time, something becomes due then."""
 
     def post(self, tx: Tx, notification: Notification) -> None:
         """Into the outbox, in the caller's transaction."""

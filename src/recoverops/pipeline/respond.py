@@ -33,7 +33,7 @@ class Begun(Record, frozen=True, kw_only=True):
 
 
 def respond(parts: Parts, ctx: WorkflowContext, key: SegmentKey) -> None:
-    begun: Begun = ctx.tx("begin", lambda tx: _begin(tx, key), returns=Begun)
+    begun: Begun = ctx.step("begin", lambda: parts.store.read(lambda tx: _begin(tx, key)), returns=Begun)
     run_id = begun.run_id
     if begun.what is Begin.STALE:
         return

@@ -29,6 +29,13 @@ THREAD_LIMIT = timedelta(seconds=60)
 """A verification that takes longer than this goes on in a new segment, so that it holds no thread."""
 
 
+class Looks(Record, frozen=True, kw_only=True):
+    """When to look. Nothing is looked at before `first` has passed: no recovery could have held for long enough."""
+
+    first: timedelta
+    every: timedelta
+
+
 class Look(Record, frozen=True, kw_only=True):
     """One look at the resource; `verdict` is None while it is too early to say."""
 
@@ -36,24 +43,34 @@ class Look(Record, frozen=True, kw_only=True):
 
 
 def verify(parts: Parts, ctx: WorkflowContext, key: SegmentKey, run_id: RunId) -> None:
-    every = ctx.step("look-every", lambda: _look_every(parts, run_id), returns=timedelta)
-    looks = max(1, int(THREAD_LIMIT / every))
+    looks: Looks = ctx.step("looks", lambda: _looks(parts, run_id), returns=Looks)
+    if looks.first > THREAD_LIMIT:
+        ctx.tx("look-later", lambda tx: _park(parts, tx, key, looks.first), returns=None)
+        return
+    if looks.first > timedelta(0):
+        ctx.sleep("look-wait-0", looks.first)
+    most = max(1, int((THREAD_LIMIT - looks.first) / looks.every))
     for number in count(1):
         look: Look = ctx.step(f"look-{number}", lambda: _look(parts, key, run_id), returns=Look)
         if look.verdict is not None:
             ctx.tx("verdict", partial(_conclude, parts, key, run_id, look.verdict), returns=None)
             parts.nudge(None)
             return
-        if number >= looks:
-            ctx.tx("look-later", lambda tx: _park(parts, tx, key, every), returns=None)
+        if number >= most:
+            ctx.tx("look-later", lambda tx: _park(parts, tx, key, looks.every), returns=None)
             return
-        ctx.sleep(f"look-wait-{number}", every)
+        ctx.sleep(f"look-wait-{number}", looks.every)
 
 
-def _look_every(parts: Parts, run_id: RunId) -> timedelta:
-    run = parts.store.read(lambda tx: tx.runs.get(run_id))
-    hold = parts.runbooks[run.runbook].verify.hold if run.runbook in parts.runbooks else LONGEST_LOOK
-    return min(max(hold / 8, SHORTEST_LOOK), LONGEST_LOOK)
+def _looks(parts: Parts, run_id: RunId) -> Looks:
+    run, now = parts.store.read(lambda tx: tx.runs.get(run_id)), parts.clock.now()
+    if run.runbook not in parts.runbooks or run.acted_at is None:
+        return Looks(first=timedelta(0), every=LONGEST_LOOK)
+    verify = parts.runbooks[run.runbook].verify
+    return Looks(
+        first=max(timedelta(0), run.acted_at + verify.lag + verify.hold - now),
+        every=min(max(verify.hold / 8, SHORTEST_LOOK), LONGEST_LOOK),
+    )
 
 
 def _look(parts: Parts, key: SegmentKey, run_id: RunId) -> Look:
@@ -74,7 +91,7 @@ def _look(parts: Parts, key: SegmentKey, run_id: RunId) -> Look:
     )
 
 
-def _park(parts: Parts, tx: Tx, key: SegmentKey, every: timedelta) -> None:
+def _park(parts: Parts, tx: Tx, key: SegmentKey, rest: timedelta) -> None:
     now, incident = parts.clock.now(), tx.incidents.get(key.incident_id)
     park(
         tx,
@@ -82,7 +99,7 @@ def _park(parts: Parts, tx: Tx, key: SegmentKey, every: timedelta) -> None:
         WaitKind.VERIFICATION,
         state=IncidentState.VERIFYING,
         reason="verifying",
-        due_at=now + every,
+        due_at=now + rest,
         now=now,
     )
 

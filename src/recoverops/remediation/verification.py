@@ -61,7 +61,7 @@ def _too_late(
 ) -> Verdict:
     waited = f"within {verify.timeout.total_seconds():g} s"
     bad = {ConditionStatus.ABNORMAL, ConditionStatus.PENDING}
-    told_since = [one for one in states.values() if one is not None and (one.sticky or one.last_at >= counts_from)]
+    told_since = [one for one in states.values() if one is not None and (one.sticky or one.last_at > counts_from)]
     still = [one for one in told_since if one.status in bad]
     if still:
         return Verdict(
@@ -70,6 +70,6 @@ def _too_late(
             at=now,
             evidence=tuple(one.statement for one in still),
         )
-    silent = [name for name, one in states.items() if one is None or one.last_at < counts_from]
+    silent = [name for name, one in states.items() if one is None or one.last_at <= counts_from]
     told = f"nothing was heard of {', '.join(silent)} since the action" if silent else "it did not stay normal"
     return Verdict(status=VerdictStatus.UNKNOWN, statement=f"nobody can tell {waited}: {told}", at=now)

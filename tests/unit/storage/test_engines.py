@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
@@ -75,6 +77,18 @@ def test_a_commit_is_durable_and_foreign_keys_hold_on_every_connection(database:
         "recursive_triggers": 1,
         "busy_timeout": 30_000,
     }
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_write_holds_the_file_from_its_beginning_so_that_it_cannot_fail_half_way(
+    database: Database, clock: ManualClock
+) -> None:
+    def write(_: object) -> None:
+        with contextlib.closing(sqlite3.connect(database.data_dir / "recoverops.sqlite", timeout=0)) as other:
+            other.execute("BEGIN IMMEDIATE")
+
+    with database.open(clock) as store, pytest.raises(sqlite3.OperationalError, match="locked"):
+        store.write(write)
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

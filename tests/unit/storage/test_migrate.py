@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import shutil
 import sqlite3
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 from recoverops.model import MisconfiguredError
 from recoverops.storage import migrate
@@ -114,9 +117,26 @@ def test_a_newer_schema_is_refused_with_both_revisions_and_left_alone(
     assert ask(filled, "SELECT version_num FROM alembic_version") == [("0002",)]
 
 
+def test_an_upgrade_waits_while_another_process_upgrades_the_same_directory(filled: Database, tmp_path: Path) -> None:
+    newer = with_second_version(tmp_path)
+    with (filled.data_dir / migrate.MIGRATE_LOCK).open("w") as held, ThreadPoolExecutor(1) as pool:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        waiting = pool.submit(upgrade, filled, newer)
+        assert not wait([waiting], timeout=0.2).done
+        fcntl.flock(held, fcntl.LOCK_UN)
+        waiting.result(timeout=30)
+
+
 def test_two_that_open_at_once_upgrade_one_after_the_other(database: Database) -> None:
     database.data_dir.mkdir(mode=0o700)
     with ThreadPoolExecutor(2) as pool:
         for future in [pool.submit(upgrade, database) for _ in range(2)]:
             future.result(timeout=60)
     assert ask(database, "SELECT version_num FROM alembic_version") == [("0001",)]
+
+
+def test_the_named_head_is_the_newest_migration() -> None:
+    config = Config()
+    config.set_main_option("path_separator", "os")
+    config.set_main_option("script_location", str(migrate.MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_current_head() == migrate.HEAD

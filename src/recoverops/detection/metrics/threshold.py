@@ -45,7 +45,8 @@ def step(
 def _judge(
     threshold: ThresholdSettings, condition: Condition | None, sample: Sample
 ) -> tuple[ConditionStatus, datetime]:
-    if not _is_beyond(threshold, sample.value):
+    is_abnormal = condition is not None and condition.status is ConditionStatus.ABNORMAL
+    if not _is_beyond(threshold, sample.value, is_abnormal=is_abnormal):
         was_normal = condition is not None and condition.status is ConditionStatus.NORMAL
         return ConditionStatus.NORMAL, condition.since if condition and was_normal else sample.at
     was_beyond = condition is not None and condition.status in {ConditionStatus.PENDING, ConditionStatus.ABNORMAL}
@@ -54,11 +55,13 @@ def _judge(
     return ConditionStatus.ABNORMAL if lasts else ConditionStatus.PENDING, since
 
 
-def _is_beyond(threshold: ThresholdSettings, value: float) -> bool:
+def _is_beyond(threshold: ThresholdSettings, value: float, *, is_abnormal: bool) -> bool:
+    """Once abnormal, the value has to come back as far as `recover` (hysteresis)."""
+    back = threshold.recover if is_abnormal else None
     if threshold.below is not None:
-        return value < threshold.below
+        return value < (threshold.below if back is None else back)
     assert threshold.above is not None, "settings allow exactly one of below and above"
-    return value > threshold.above
+    return value > (threshold.above if back is None else back)
 
 
 def _statement(sample: Sample) -> str:

@@ -1,0 +1,540 @@
+"""The real response in virtual time: each way it can go, and a crash at every moment of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from recoverops.decision import DecisionSettings
+from recoverops.model import (
+    ApprovalState,
+    ConflictError,
+    DecisionMode,
+    Execution,
+    ExecutionStatus,
+    IncidentState,
+    OutcomeStatus,
+    Plan,
+    ProbeAnswer,
+    ProbeResult,
+    Reason,
+    ResponseStage,
+    RunState,
+    Service,
+    VerdictStatus,
+    WaitKind,
+)
+from recoverops.testing import LedgerAction
+from tests.acceptance.virtual_world import ACTING, ASKING, OBSERVING, RULE, START, Crashes, World
+
+
+def broken(world: World) -> World:
+    """Seen healthy for two seconds, then down."""
+    world.live(2)
+    world.break_service()
+    return world
+
+
+# --- the ways a response can go ---------------------------------------------------------------------------------------
+
+
+def test_a_service_that_goes_down_is_acted_on_once_and_verified(tmp_path: Path) -> None:
+    with World(directory=tmp_path) as world:
+        broken(world).live(60, until=world.is_(IncidentState.RESOLVED))
+
+        assert world.healed_once() == []
+        assert world.incident.reason == "verified"
+        (run,) = world.runs
+        assert run.requested_by == "rule:write-when-down"
+        assert run.verdict is not None
+        assert run.verdict.status is VerdictStatus.RECOVERED
+
+
+def test_the_rule_holds_before_it_acts(tmp_path: Path) -> None:
+    rule = RULE.model_copy(update={"hold": timedelta(seconds=20)})
+    with World(directory=tmp_path, rule=rule) as world:
+        broken(world).live(10)
+        wait = world.story.wait
+        opened_at = world.incident.opened_at
+        assert wait is not None
+        assert (wait.kind, wait.due_at) == (WaitKind.HOLD, opened_at + timedelta(seconds=20))
+        assert world.ledger == ()
+
+        world.live(60, until=world.is_(IncidentState.RESOLVED))
+
+        assert world.healed_once() == []
+        assert world.runs[0].started_at >= opened_at + timedelta(seconds=20)
+
+
+def test_trouble_that_ends_during_the_hold_is_closed_without_an_action(tmp_path: Path) -> None:
+    rule = RULE.model_copy(update={"hold": timedelta(seconds=20)})
+    with World(directory=tmp_path, rule=rule) as world:
+        broken(world).live(5)
+        world.is_up = True
+
+        world.live(120, until=world.is_(IncidentState.RESOLVED))
+
+        assert (world.incident.state, world.incident.reason) == (IncidentState.RESOLVED, "recovered_by_itself")
+        assert world.ledger == ()
+        assert world.runs == ()
+
+
+def test_a_question_parks_the_response_until_somebody_approves(tmp_path: Path) -> None:
+    with World(directory=tmp_path, decision=ASKING) as world:
+        broken(world).live(30, until=world.is_asking)
+        world.live(300)
+        assert world.incident.state is IncidentState.WAITING
+        assert len(world.pending()) == 1
+        assert world.ledger == ()
+
+        world.answer(approve=True)
+        world.live(60, until=world.is_(IncidentState.RESOLVED))
+
+        assert world.healed_once() == []
+        assert world.runs[0].requested_by == "person:ada"
+        assert world.decisions[-1].reason is Reason.APPROVED
+
+
+def test_a_denied_question_goes_to_a_person(tmp_path: Path) -> None:
+    with World(directory=tmp_path, decision=ASKING) as world:
+        broken(world).live(30, until=world.is_asking)
+
+        world.answer(approve=False)
+        world.live(10)
+
+        assert (world.incident.state, world.incident.reason) == (IncidentState.ESCALATED, Reason.DENIED)
+        assert world.incident.response is ResponseStage.FINISHED
+        assert world.ledger == ()
+        assert world.usage.in_last_hour == 0
+
+
+def test_a_question_that_nobody_answers_goes_to_a_person_when_it_expires(tmp_path: Path) -> None:
+    with World(directory=tmp_path, decision=ASKING) as world:
+        broken(world).live(30, until=world.is_asking)
+        (asked,) = world.pending()
+
+        world.live(ASKING.approval_ttl.total_seconds() + 5, until=world.is_(IncidentState.ESCALATED))
+
+        assert world.incident.reason == Reason.APPROVAL_EXPIRED
+        assert world.clock.now() >= asked.expires_at
+        assert world.story.approval is not None
+        assert world.story.approval.state is ApprovalState.EXPIRED
+        assert world.ledger == ()
+
+
+def test_an_answer_that_comes_after_the_end_of_the_question_is_a_conflict(tmp_path: Path) -> None:
+    with World(directory=tmp_path, decision=ASKING) as world:
+        broken(world).live(30, until=world.is_asking)
+        (asked,) = world.pending()
+        world.clock.advance(asked.expires_at - world.clock.now())
+
+        with pytest.raises(ConflictError, match="expired at"):
+            world.answer(approve=True)
+
+
+def test_a_question_is_withdrawn_when_the_trouble_ends_first(tmp_path: Path) -> None:
+    with World(directory=tmp_path, decision=ASKING) as world:
+        broken(world).live(30, until=world.is_asking)
+        world.is_up = True
+
+        world.live(120, until=world.is_(IncidentState.RESOLVED))
+
+        assert world.story.approval is not None
+        assert world.story.approval.state is ApprovalState.WITHDRAWN
+        assert world.story.wait is None
+
+
+def test_a_refused_action_goes_to_a_person_and_reserves_nothing(tmp_path: Path) -> None:
+    settings = ACTING.model_copy(update={"protected": ("service:check*",)})
+    with World(directory=tmp_path, decision=settings) as world:
+        broken(world).live(30, until=world.is_finished)
+
+        assert (world.incident.state, world.incident.reason) == (IncidentState.ESCALATED, Reason.TARGET_PROTECTED)
+        assert world.ledger == ()
+        assert world.usage.in_last_hour == 0
+        assert len(world.decisions[-1].gates) == 11
+
+
+def test_observing_records_what_would_have_been_done_and_reserves_nothing(tmp_path: Path) -> None:
+    with World(directory=tmp_path, decision=OBSERVING) as world:
+        broken(world).live(30, until=world.is_finished)
+
+        decided = world.decisions[-1]
+        assert decided.mode is DecisionMode.OBSERVE
+        assert decided.plan is not None
+        assert world.incident.state is not IncidentState.ESCALATED
+        assert world.ledger == ()
+        assert world.usage.in_last_hour == 0
+
+
+def test_a_stop_between_decision_and_effect_abandons_the_run_and_it_counts_in_no_limit(tmp_path: Path) -> None:
+    with World(directory=tmp_path) as world:
+
+        def stop(step: str) -> None:
+            if step == "effect":
+                world.stop.engage(reason="drill", by="ada")
+
+        world.before = stop
+        broken(world).live(30, until=world.is_(IncidentState.ESCALATED))
+
+        assert world.ledger == ()
+        assert [run.state for run in world.runs] == [RunState.ABANDONED]
+        assert (world.usage.in_last_hour, world.usage.targets_in_flight) == (0, ())
+        assert world.incident.reason == Reason.EMERGENCY_STOP
+        assert world.story.runs[0].actions == ()
+
+
+def test_trouble_that_ends_between_decision_and_effect_abandons_the_run(tmp_path: Path) -> None:
+    with World(directory=tmp_path) as world:
+
+        def recover(step: str) -> None:
+            if step == "effect":
+                world.is_up = True
+                world.clock.advance(timedelta(seconds=1))
+
+        world.before = recover
+        broken(world).live(120, until=world.is_(IncidentState.RESOLVED))
+
+        assert world.incident.reason == "recovered_by_itself"
+        assert world.ledger == ()
+        assert {run.state for run in world.runs} == {RunState.ABANDONED}
+        assert world.usage.in_last_hour == 0
+
+
+def test_an_action_that_could_not_start_in_time_is_not_started_but_decided_anew(tmp_path: Path) -> None:
+    with World(directory=tmp_path) as world:
+        late = iter([True])
+
+        def outage(step: str) -> None:
+            if step == "effect" and next(late, False):
+                world.clock.advance(ACTING.act_within + timedelta(seconds=1))
+
+        world.before = outage
+        broken(world).live(300, until=world.is_(IncidentState.RESOLVED))
+
+        assert world.healed_once() == []
+        assert [run.state for run in world.runs] == [RunState.ABANDONED, RunState.SUCCEEDED]
+
+
+def test_when_nothing_is_heard_after_the_action_nobody_claims_recovery(tmp_path: Path) -> None:
+    with World(directory=tmp_path) as world:
+
+        def go_blind(step: str) -> None:
+            if step == "after-effect":
+                world.is_measured = False
+
+        world.before = go_blind
+        broken(world).live(60, until=world.is_(IncidentState.ESCALATED))
+
+        assert len(world.ledger) == 1
+        (run,) = world.runs
+        assert run.state is RunState.UNKNOWN
+        assert run.verdict is not None
+        assert run.verdict.status is VerdictStatus.UNKNOWN
+        assert "nothing was heard of" in run.verdict.statement
+        assert world.usage.in_last_hour == 1
+        assert world.usage.targets_in_flight == ()
+
+
+def test_an_action_that_does_not_help_goes_to_a_person_and_is_not_repeated(tmp_path: Path) -> None:
+    with World(directory=tmp_path, heals=False) as world:
+        broken(world).live(600)
+
+        assert len(world.ledger) == 1
+        assert (world.incident.state, world.incident.reason) == (IncidentState.ESCALATED, "verdict_no_effect")
+        assert world.runs[0].state is RunState.FAILED
+
+
+def test_an_escalated_incident_is_closed_when_a_person_has_repaired_it(tmp_path: Path) -> None:
+    with World(directory=tmp_path, heals=False) as world:
+        broken(world).live(60, until=world.is_(IncidentState.ESCALATED))
+        world.is_up = True
+
+        world.live(60, until=world.is_(IncidentState.RESOLVED))
+
+        assert world.incident.state is IncidentState.RESOLVED
+
+
+def test_a_second_crash_within_the_cooldown_waits_for_its_end(tmp_path: Path) -> None:
+    with World(directory=tmp_path) as world:
+        broken(world).live(60, until=world.is_(IncidentState.RESOLVED))
+        acted_at = world.runs[0].started_at
+        world.heals = False  # the first line has no effect any more
+
+        world.live(60)
+        assert len(world.incidents) == 2
+        second = world.incidents[0]
+        assert (second.state, second.reason) == (IncidentState.WAITING, Reason.COOLING_DOWN)
+        assert len(world.ledger) == 1
+
+        world.live(300, until=lambda: len(world.ledger) == 2)
+        assert world.clock.now() >= acted_at + ACTING.cooldown
+
+
+def test_a_response_that_waits_in_vain_gives_up_and_calls_a_person(tmp_path: Path) -> None:
+    rule = RULE.model_copy(update={"when": 'metrics["queue.length"] > 10.0'})
+    with World(directory=tmp_path, rule=rule) as world:
+        broken(world).live(20)
+        assert (world.incident.state, world.incident.reason) == (IncidentState.WAITING, Reason.RULE_UNKNOWN)
+
+        world.live(ACTING.give_up_after.total_seconds() + 120, until=world.is_(IncidentState.ESCALATED))
+
+        assert world.incident.reason == Reason.GAVE_UP
+        assert "queue.length" in world.decisions[-1].statement
+        assert len(world.decisions) < 80, "looks become rarer with the incident's age"
+
+
+def test_a_new_plan_asks_again_instead_of_using_the_old_yes(tmp_path: Path) -> None:
+    class Changing(LedgerAction):
+        note = "one"
+
+        def plan(self, service: Service, arguments: Mapping[str, str]) -> Plan:
+            return super().plan(service, {**arguments, "note": self.note})
+
+    action = Changing()
+    with World(directory=tmp_path, decision=ASKING, action=action) as world:
+        broken(world).live(30, until=world.is_asking)
+        world.answer(approve=True)
+        action.note = "two"
+
+        world.live(30, until=world.is_asking)
+
+        assert world.ledger == ()
+        assert world.decisions[-1].reason is Reason.PLAN_CHANGED
+        assert world.pending()[0].plan.arguments["note"] == "two"
+
+
+def test_a_failing_action_goes_to_a_person_and_gives_its_locks_back(tmp_path: Path) -> None:
+    class Failing(LedgerAction):
+        def execute(self, plan: Plan, service: Service, *, idempotency_key: str) -> Execution:
+            return Execution(status=ExecutionStatus.FAILED, statement="refused: password=hunter2")
+
+    with World(directory=tmp_path, action=Failing()) as world:
+        broken(world).live(30, until=world.is_(IncidentState.ESCALATED))
+
+        assert world.incident.reason == "action_failed"
+        assert world.usage.targets_in_flight == ()
+        (record,) = world.story.runs[0].actions
+        assert record.outcome is not None
+        assert record.outcome.status is OutcomeStatus.FAILED
+        assert "hunter2" not in str(world.story)
+
+
+def test_an_action_that_raises_is_probed_and_not_run_again_blindly(tmp_path: Path) -> None:
+    class Raising(LedgerAction):
+        calls = 0
+
+        def execute(self, plan: Plan, service: Service, *, idempotency_key: str) -> Execution:
+            self.calls += 1
+            super().execute(plan, service, idempotency_key=idempotency_key)
+            raise KeyError("a defect of the plugin, after the effect")
+
+    action = Raising()
+    with World(directory=tmp_path, action=action) as world:
+        broken(world).live(120, until=world.is_(IncidentState.RESOLVED))
+
+        assert world.healed_once() == []
+        assert action.calls == 1
+        (record,) = world.story.runs[0].actions
+        assert record.outcome is not None
+        assert record.outcome.status is OutcomeStatus.FOUND_DONE
+
+
+def test_an_interrupted_action_that_nobody_can_judge_is_never_run_again(tmp_path: Path) -> None:
+    class Unknowable(LedgerAction):
+        calls = 0
+
+        def probe(self, plan: Plan, service: Service) -> ProbeResult:
+            return ProbeResult(answer=ProbeAnswer.UNKNOWN, statement="the target does not answer")
+
+        def execute(self, plan: Plan, service: Service, *, idempotency_key: str) -> Execution:
+            self.calls += 1
+            raise KeyError("died in the middle")
+
+    action = Unknowable()
+    with World(directory=tmp_path, action=action) as world:
+        broken(world).live(120, until=world.is_(IncidentState.ESCALATED))
+
+        assert action.calls == 1
+        assert world.incident.reason == "action_unknown"
+        assert world.runs[0].state is RunState.UNKNOWN
+
+
+def test_a_response_that_keeps_failing_inside_ends_with_a_person_and_leaves_no_run_or_lock_behind(
+    tmp_path: Path,
+) -> None:
+    class Broken(LedgerAction):
+        def probe(self, plan: Plan, service: Service) -> ProbeResult:
+            raise KeyError("a defect of the plugin")
+
+        def execute(self, plan: Plan, service: Service, *, idempotency_key: str) -> Execution:
+            raise KeyError("a defect of the plugin")
+
+    with World(directory=tmp_path, action=Broken()) as world:
+        broken(world).live(300, until=world.is_(IncidentState.ESCALATED))
+
+        assert world.incident.reason == "internal_error"
+        assert world.usage.targets_in_flight == ()
+        assert [run.state for run in world.runs] == [RunState.UNKNOWN]
+        assert world.runs[0].ended_at is not None
+
+
+def test_a_runbook_that_is_gone_after_a_restart_abandons_its_run(tmp_path: Path) -> None:
+    names = moments(tmp_path / "undisturbed", decision=ACTING, life=heal, crash_in_writes=False)
+    crashes = Crashes(at=frozenset({names.index("before effect")}))
+    with World(directory=tmp_path / "changed", crashes=crashes) as world:
+        broken(world).live(30, until=lambda: crashes.died == 1)
+        world.runbook = world.runbook.model_copy(update={"name": "another"})
+        world.rule = world.rule.model_copy(update={"runbook": "another"})
+        world.boot()
+
+        world.live(60, until=world.is_(IncidentState.RESOLVED))
+
+        assert [run.state for run in world.runs] == [RunState.ABANDONED, RunState.SUCCEEDED]
+        assert len(world.ledger) == 1
+
+
+# --- a crash at every moment ------------------------------------------------------------------------------------------
+
+Life = Callable[[World], None]
+
+
+def heal(world: World) -> None:
+    broken(world).live(180, until=world.is_(IncidentState.RESOLVED))
+
+
+def heal_with_approval(world: World) -> None:
+    broken(world).live(60, until=world.is_asking)
+    world.answer(approve=True)
+    world.live(180, until=world.is_(IncidentState.RESOLVED))
+
+
+LIVES: dict[str, tuple[DecisionSettings, Life]] = {"act": (ACTING, heal), "ask": (ASKING, heal_with_approval)}
+
+
+def moments(directory: Path, *, decision: DecisionSettings, life: Life, crash_in_writes: bool) -> list[str]:
+    """Every moment of an undisturbed life, in order."""
+    with World(directory=directory, decision=decision, crash_in_writes=crash_in_writes) as world:
+        life(world)
+        assert world.healed_once() == []
+        return world.crashes.names
+
+
+def disturbed(
+    directory: Path, at: frozenset[int], *, decision: DecisionSettings, life: Life, writes: bool, keeps: bool
+) -> list[str]:
+    """What is wrong after a life with crashes at these moments; nothing when the service was healed by one effect."""
+    crashes = Crashes(at=at)
+    with World(
+        directory=directory, decision=decision, crashes=crashes, crash_in_writes=writes, keeps_checkpoints=keeps
+    ) as world:
+        life(world)
+        wrong = world.healed_once()
+        if crashes.died != len(at):
+            wrong.append(f"died {crashes.died} times")
+        return wrong
+
+
+@pytest.mark.parametrize("keeps", [True, False], ids=["checkpoints kept", "checkpoints lost"])
+@pytest.mark.parametrize("writes", [False, True], ids=["at every step", "around every commit"])
+@pytest.mark.parametrize("name", LIVES)
+def test_a_crash_at_any_moment_changes_nothing_about_the_one_effect(
+    tmp_path: Path, name: str, writes: bool, keeps: bool
+) -> None:
+    decision, life = LIVES[name]
+    names = moments(tmp_path / "undisturbed", decision=decision, life=life, crash_in_writes=writes)
+    assert len(names) > 40
+    assert {"before the line is written", "after the line is written", "after_effect effect"} <= set(names)
+
+    wrong = {
+        f"{number} {moment}": found
+        for number, moment in enumerate(names)
+        if (
+            found := disturbed(
+                tmp_path / str(number), frozenset({number}), decision=decision, life=life, writes=writes, keeps=keeps
+            )
+        )
+    }
+
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("keeps", [True, False], ids=["checkpoints kept", "checkpoints lost"])
+@pytest.mark.parametrize("later", [1, 2, 5], ids=lambda later: f"again {later} moments later")
+def test_a_second_crash_right_after_the_first_changes_nothing_either(tmp_path: Path, later: int, keeps: bool) -> None:
+    names = moments(tmp_path / "undisturbed", decision=ACTING, life=heal, crash_in_writes=False)
+
+    wrong = {
+        f"{number} {moment}": found
+        for number, moment in enumerate(names)
+        if (
+            found := disturbed(
+                tmp_path / str(number),
+                frozenset({number, number + later}),
+                decision=ACTING,
+                life=heal,
+                writes=False,
+                keeps=keeps,
+            )
+        )
+    }
+
+    # the very last moments have no later ones to die at
+    assert {at: told for at, told in wrong.items() if told != ["died 1 times"]} == {}
+    assert len(wrong) <= later
+
+
+def test_an_effect_that_was_cut_off_before_it_happened_is_done_once_after_the_restart(tmp_path: Path) -> None:
+    names = moments(tmp_path / "undisturbed", decision=ACTING, life=heal, crash_in_writes=False)
+    crashes = Crashes(at=frozenset({names.index("before the line is written")}))
+    with World(directory=tmp_path / "cut", crashes=crashes) as world:
+        heal(world)
+
+        assert world.healed_once() == []
+        outcomes = [one.outcome.status for run in world.story.runs for one in run.actions if one.outcome]
+        assert outcomes == [OutcomeStatus.GATED, OutcomeStatus.SUCCEEDED]
+
+
+def test_an_effect_that_was_cut_off_after_it_happened_is_found_done_and_not_repeated(tmp_path: Path) -> None:
+    names = moments(tmp_path / "undisturbed", decision=ACTING, life=heal, crash_in_writes=False)
+    crashes = Crashes(at=frozenset({names.index("after the line is written")}))
+    with World(directory=tmp_path / "cut", crashes=crashes) as world:
+        heal(world)
+
+        assert world.healed_once() == []
+        outcomes = [one.outcome.status for run in world.story.runs for one in run.actions if one.outcome]
+        assert outcomes == [OutcomeStatus.FOUND_DONE]
+
+
+def test_an_answer_given_while_no_engine_runs_is_delivered_once(tmp_path: Path) -> None:
+    with World(directory=tmp_path, decision=ASKING, keeps_checkpoints=False) as world:
+        broken(world).live(60, until=world.is_asking)
+        world.answer(approve=True)
+        world.boot()
+
+        world.live(60, until=world.is_(IncidentState.RESOLVED))
+
+        assert world.healed_once() == []
+
+
+def test_after_an_outage_nothing_is_decided_on_what_was_seen_before_it(tmp_path: Path) -> None:
+    """A metric said so before the crash; an hour later nobody measures it any more."""
+    names = moments(tmp_path / "undisturbed", decision=ACTING, life=heal, crash_in_writes=False)
+    number = max(index for index, name in enumerate(names) if name == "after assess")
+    crashes = Crashes(at=frozenset({number}))
+    with World(directory=tmp_path / "outage", crashes=crashes) as world:
+        broken(world).live(60, until=lambda: crashes.died == 1)
+        planned_at = world.clock.now()
+        assert planned_at < START + timedelta(minutes=1)
+        world.is_measured = False
+        world.clock.advance(timedelta(minutes=10))
+        world.is_measured = True
+        world.live(120, until=world.is_(IncidentState.RESOLVED))
+
+        assert world.healed_once() == []
+        acted = next(one for one in world.decisions if one.mode is DecisionMode.ACT)
+        between = [one for one in world.decisions if planned_at < one.at < acted.at]
+        assert between, "it decided at once, on the plan of ten minutes ago"
