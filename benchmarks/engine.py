@@ -116,9 +116,10 @@ def _last_words(setup: Setup) -> str:
     return "\n".join(setup.log.read_text(errors="replace").splitlines()[-15:])
 
 
-def metrics(connection: Connection) -> dict[str, float]:
+def metrics(engine: Engine) -> dict[str, float]:
     """The numbers of /metrics, by name with labels as written there."""
-    page = connection.get("/metrics").body.decode()
+    with engine.connection() as connection:
+        page = connection.get("/metrics").body.decode()
     pairs = (line.rpartition(" ") for line in page.splitlines() if line and not line.startswith("#"))
     return {name: float(value) for name, _, value in pairs}
 

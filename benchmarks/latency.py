@@ -26,6 +26,7 @@ IN_TURN, AT_RATE, WARM_UP = 200, 300, 20
 RATE = 20.0
 TARGET_P50_MS, TARGET_P99_MS = 40.0, 150.0
 _ACTION_WITHIN_S = 10.0
+_IN_TURN_WITHIN_S = 45.0
 _VERIFIED_WITHIN_S = 20.0
 _RESOLVE_EVERY_S = 0.5
 _RESOLVE_AFTER_S = 0.25
@@ -50,10 +51,10 @@ class Arrivals:
                 self._at_ns.setdefault(seen["service"], seen["at_ns"])
                 self._changed.notify_all()
 
-    def wait_for(self, service: str) -> int | None:
-        """Nanoseconds on the monotonic clock; None when it did not come."""
+    def wait_for(self, service: str, *, until: float) -> int | None:
+        """Nanoseconds on the monotonic clock; None when it did not come until then."""
         with self._changed:
-            self._changed.wait_for(lambda: service in self._at_ns, timeout=_ACTION_WITHIN_S)
+            self._changed.wait_for(lambda: service in self._at_ns, timeout=max(0.0, until - time.monotonic()))
             return self._at_ns.get(service)
 
     def all(self) -> dict[str, int]:
@@ -143,27 +144,29 @@ class Ending:
 
     def _resolve(self) -> None:
         resolved: set[str] = set()
+        key = self._engine.key
         with self._engine.connection() as connection:
             while not self._stopping.wait(_RESOLVE_EVERY_S):
                 old_enough = time.monotonic_ns() - int(_RESOLVE_AFTER_S * 1e9)
                 fixed = [name for name, at in self._arrivals.all().items() if at < old_enough and name not in resolved]
                 if fixed:
                     at = now()
-                    body = webhook(_entry(name, starts_at=at, ends_at=at) for name in fixed)
-                    connection.post(INTAKE, key=self._engine.key, body=body)
+                    connection.post(
+                        INTAKE, key=key, body=webhook(_entry(name, starts_at=at, ends_at=at) for name in fixed)
+                    )
                     resolved.update(fixed)
 
 
 def _send_in_turn(engine: Engine, arrivals: Arrivals, services: Iterable[str]) -> list[float]:
     """Milliseconds of each; the next is sent when the action of the one before has arrived."""
     took = []
-    key = engine.key
+    key, end = engine.key, time.monotonic() + _IN_TURN_WITHIN_S
     with engine.connection() as connection:
         for service in services:
             body = webhook([_entry(service, starts_at=now())])
             sent_ns = time.monotonic_ns()
             connection.post(INTAKE, key=key, body=body)
-            arrived_ns = arrivals.wait_for(service)
+            arrived_ns = arrivals.wait_for(service, until=min(end, time.monotonic() + _ACTION_WITHIN_S))
             if arrived_ns is not None:
                 took.append((arrived_ns - sent_ns) / 1e6)
     return took
@@ -179,19 +182,19 @@ def _send_at_rate(engine: Engine, arrivals: Arrivals, services: Iterable[str]) -
             planned[service] = began_ns + int(number / RATE * 1e9)
             time.sleep(max(0.0, (planned[service] - time.monotonic_ns()) / 1e9))
             connection.post(INTAKE, key=key, body=webhook([_entry(service, starts_at=now())]))
-    came = {service: arrivals.wait_for(service) for service in planned}
+    end = time.monotonic() + _ACTION_WITHIN_S
+    came = {service: arrivals.wait_for(service, until=end) for service in planned}
     return [(at - planned[service]) / 1e6 for service, at in came.items() if at is not None]
 
 
 def _verified(engine: Engine, *, wanted: int) -> float:
     """How many incidents were resolved because their run was verified."""
     end = time.monotonic() + _VERIFIED_WITHIN_S
-    with engine.connection() as connection:
-        while True:
-            found = total(metrics(connection), "recoverops_incidents_resolved_total", label='reason="verified"')
-            if found >= wanted or time.monotonic() > end:
-                return found
-            time.sleep(0.5)
+    while True:
+        found = total(metrics(engine), "recoverops_incidents_resolved_total", label='reason="verified"')
+        if found >= wanted or time.monotonic() > end:
+            return found
+        time.sleep(0.5)
 
 
 def _figures(how: str, took: list[float], *, wanted: int) -> Iterable[Figure]:

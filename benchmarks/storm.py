@@ -64,9 +64,8 @@ class Watch:
                 self.health_ms.append((time.perf_counter() - began) * 1000)
 
     def _metrics(self) -> None:
-        with self.engine.connection() as connection:
-            while not self.stopping.wait(1.0):
-                self.lag_s.append(metrics(connection)["recoverops_loop_lag_seconds"])
+        while not self.stopping.wait(1.0):
+            self.lag_s.append(metrics(self.engine)["recoverops_loop_lag_seconds"])
 
 
 def _storm(engine: Engine, directory: Path, batch: int) -> Iterable[Figure]:
@@ -86,14 +85,14 @@ def _storm(engine: Engine, directory: Path, batch: int) -> Iterable[Figure]:
     left = _drain(engine, until=ended + _DRAINED_WITHIN_S)
     drained = time.monotonic() - ended
     stored = load["acknowledged"]
-    with engine.connection() as connection:
-        opened = total(metrics(connection), "recoverops_incidents_opened_total")
+    decisions = total(metrics(engine), "recoverops_decisions_total")
     how = f"storm, batches of {batch}"
     yield Figure(
         name=f"{how}: alerts stored",
         value=stored / load["seconds"],
         unit="1/s",
-        note=f"{stored:,} durable in {load['seconds']:.1f} s, {load['refused']} requests refused; "
+        note=f"{stored:,} durable in {load['seconds']:.1f} s, {load['refused']} requests refused, "
+        f"{load['broken']} connections lost; "
         f"engine {busy:.0%} of a core, generator {load['generator_cpu_share']:.0%}",
     )
     yield Figure(
@@ -106,7 +105,7 @@ def _storm(engine: Engine, directory: Path, batch: int) -> Iterable[Figure]:
         name=f"{how}: alerts processed",
         value=(stored - left) / (SECONDS + drained),
         unit="1/s",
-        note=f"{opened:,.0f} of {SERVICES * KINDS:,} incidents opened; {at_end:,} waited when the load ended, "
+        note=f"{decisions:,.0f} decisions about {SERVICES * KINDS:,} incidents; {at_end:,} waited when the load ended, "
         + (f"all done {drained:.1f} s later" if left == 0 else f"{left:,} still {drained:.0f} s later"),
     )
     yield Figure(

@@ -40,13 +40,29 @@ def split_answer(buffer: bytes | bytearray) -> tuple[Answer, int] | None:
 
 
 class Connection:
-    """Raises OSError when the other side is not there, or does not answer within the timeout."""
+    """Raises OSError when the other side is not there, or does not answer within the timeout.
+
+    A server may close a connection that was quiet for a while; then the request is sent once more on a new one.
+    """
 
     def __init__(self, port: int, *, timeout_s: float = 10.0) -> None:
-        self._socket = socket.create_connection((HOST, port), timeout=timeout_s)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._port, self._timeout_s = port, timeout_s
+        self._socket = self._connected()
+
+    def _connected(self) -> socket.socket:
+        connected = socket.create_connection((HOST, self._port), timeout=self._timeout_s)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connected
 
     def ask(self, request_bytes: bytes) -> Answer:
+        try:
+            return self._ask(request_bytes)
+        except (ConnectionResetError, BrokenPipeError):
+            self._socket.close()
+            self._socket = self._connected()
+            return self._ask(request_bytes)
+
+    def _ask(self, request_bytes: bytes) -> Answer:
         self._socket.sendall(request_bytes)
         buffer = bytearray()
         while (split := split_answer(buffer)) is None:

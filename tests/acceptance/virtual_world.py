@@ -1,4 +1,4 @@
-"""One service in virtual time: down until its ledger has a line, measured twice a second, answered by the real pipeline.
+"""One service in virtual time: down until its ledger has a line, measured twice a second, and answered for real.
 
 Everything but the clock, the measured service and the action is the real thing: store, stages, response, sweep. The
 process can die at any moment that a `Crashes` names, and is then booted again on what survived.
@@ -35,7 +35,7 @@ from recoverops.model import (
 from recoverops.notifications import NotificationSettings
 from recoverops.operations import answer, tell_incident
 from recoverops.operations.view import IncidentStory
-from recoverops.pipeline import Conditions, Observer, Parts, Sweep, on_failure, respond
+from recoverops.pipeline import Conditions, Observer, Parts, Playbook, Sweep, on_failure, respond
 from recoverops.ports import Action, Store, Tx, Usage, WorkflowContext
 from recoverops.remediation import Runbook, VerifySettings
 from recoverops.sources import IntakeSettings
@@ -190,8 +190,7 @@ class World:
             conditions=Conditions(),
             inventory=Inventory([service]),
             actions=actions,
-            rules=RuleBook([self.rule]),
-            runbooks={self.runbook.name: self.runbook},
+            playbook=Playbook(RuleBook([self.rule]), {self.runbook.name: self.runbook}),
             telemetry=Metrics(),
             decision=self.decision,
             detection=DetectionSettings(),

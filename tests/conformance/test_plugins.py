@@ -174,7 +174,7 @@ def test_the_console_keeps_the_contract_of_notifiers(tmp_path: Path) -> None:
 
 
 def test_alertmanager_keeps_the_contract_of_push_sources() -> None:
-    (source,) = prometheus.plugin.build(prometheus.PrometheusSettings(), context()).push_sources
+    source, _ = prometheus.plugin.build(prometheus.PrometheusSettings(), context()).push_sources
     alert = {"status": "firing", "startsAt": "2026-01-31T12:00:00Z", "labels": {"alertname": "Down"}}
     check_push_source(source, json.dumps({"version": "4", "alerts": [alert]}).encode())
 

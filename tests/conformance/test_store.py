@@ -447,6 +447,17 @@ def test_a_wait_is_due_from_its_time_on(store: SqlStore, parked: Wait) -> None:
     assert store.read(lambda tx: tx.waits.due(parked.due_at)) == (parked,)
 
 
+def test_all_waits_are_listed_by_when_they_are_due(store: SqlStore, parked: Wait, a: Records) -> None:
+    sooner = replace(parked, incident_id=IncidentId("inc-2"), due_at=a.at)
+
+    def park(tx: Tx) -> None:
+        tx.incidents.insert(a.incident("inc-2"))
+        tx.waits.park(sooner)
+
+    store.write(park)
+    assert store.read(lambda tx: tx.waits.listed()) == (sooner, parked)
+
+
 def test_a_newer_wait_replaces_the_older_one(store: SqlStore, parked: Wait) -> None:
     newer = replace(parked, kind=WaitKind.APPROVAL, due_at=parked.due_at + MINUTE)
     store.write(lambda tx: tx.waits.park(newer))

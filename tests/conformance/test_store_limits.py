@@ -135,6 +135,43 @@ def test_a_dry_run_may_look_at_the_limits_in_a_read(store: SqlStore, a: Records)
     assert store.read(lambda tx: tx.limits.usage(service("checkout"), now=a.at)).in_last_hour == 1
 
 
+def test_the_standing_names_each_targets_newest_action_after_the_asked_time(store: SqlStore, a: Records) -> None:
+    minute = timedelta(minutes=1)
+    reserve(store, "run-1", "checkout", a.at - 3 * minute)
+    store.write(lambda tx: tx.limits.release(RunId("run-1")))
+    reserve(store, "run-2", "checkout", a.at - 2 * minute)
+    reserve(store, "run-3", "basket", a.at - 5 * minute)
+    reserve(store, "run-4", "search", a.at - 2 * HOUR)
+
+    standing = store.read(lambda tx: tx.limits.standing(now=a.at, acted_after=a.at - 5 * minute))
+
+    assert [(one.target, one.at) for one in standing.last_actions] == [("service:checkout", a.at - 2 * minute)]
+    assert (standing.in_last_hour, standing.in_last_day) == (3, 4)
+    assert (standing.oldest_in_hour, standing.oldest_in_day) == (a.at - 5 * minute, a.at - 2 * HOUR)
+
+
+def test_the_standing_names_every_lock_with_its_run_until_it_is_given_back(store: SqlStore, a: Records) -> None:
+    reserve(store, "run-1", "checkout", a.at, "payments")
+    reserve(store, "run-2", "basket", a.at + TICK)
+
+    def locks() -> list[tuple[str, str, datetime]]:
+        standing = store.read(lambda tx: tx.limits.standing(now=a.at, acted_after=a.at))
+        return [(one.resource, one.run_id, one.since) for one in standing.locks]
+
+    assert locks() == [
+        ("service:basket", "run-2", a.at + TICK),
+        ("service:checkout", "run-1", a.at),
+        ("service:payments", "run-1", a.at),
+    ]
+    store.write(lambda tx: tx.limits.release(RunId("run-1")))
+    assert locks() == [("service:basket", "run-2", a.at + TICK)]
+
+
+def test_an_empty_store_stands_at_nothing(store: SqlStore, a: Records) -> None:
+    standing = store.read(lambda tx: tx.limits.standing(now=a.at, acted_after=a.at - DAY))
+    assert (standing.in_last_hour, standing.in_last_day, standing.last_actions, standing.locks) == (0, 0, (), ())
+
+
 def test_twenty_threads_never_reserve_more_than_the_limit_and_never_lock_twice(store: SqlStore, a: Records) -> None:
     limit, threads, attempts = 10, 20, 3
     start = threading.Barrier(threads)

@@ -35,7 +35,7 @@ class Snippet:
 
 @cache
 def files() -> tuple[Path, ...]:
-    """Every file that belongs to the repository: nothing below a dot directory but `.ci`, nothing built or installed."""
+    """Every file of the repository: nothing below a dot directory but `.ci`, nothing built or installed."""
     return tuple(sorted(_walk(ROOT)))
 
 

@@ -9,11 +9,12 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from starlette.routing import Route
 
-from recoverops.api import approvals, emergency, incidents, vitals
+from recoverops.api import approvals, emergency, incidents, remediation, silences, vitals
 from recoverops.api.bounded import BodyLimit
 from recoverops.api.doors import Doors
-from recoverops.api.intake import Intake
+from recoverops.api.intake import ALERTMANAGER_API, ALERTMANAGER_API_SOURCE, Intake
 from recoverops.api.problems import problem, problem_of
 from recoverops.model import RecoverOpsError
 
@@ -27,10 +28,11 @@ def make_application(doors: Doors) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    for room in (vitals, incidents, approvals, emergency):
+    for room in (vitals, incidents, approvals, silences, emergency, remediation):
         application.include_router(room.router(doors))
     application.mount("/intake", Intake(doors))
-    application.add_middleware(BodyLimit, own="/intake")
+    application.router.routes.append(Route(ALERTMANAGER_API, Intake(doors, source=ALERTMANAGER_API_SOURCE)))
+    application.add_middleware(BodyLimit, own=("/intake", ALERTMANAGER_API))
     application.add_exception_handler(RecoverOpsError, _known)
     application.add_exception_handler(RequestValidationError, _invalid)
     application.add_exception_handler(HTTPException, _refused)

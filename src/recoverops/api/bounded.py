@@ -29,14 +29,14 @@ async def bounded_body(request: Request, limit: int) -> bytes | None:
 
 
 class BodyLimit:
-    """ASGI middleware; `own` is the path below which an application looks after itself."""
+    """ASGI middleware; `own` are the paths at and below which applications look after themselves."""
 
-    def __init__(self, app: ASGIApp, *, own: str) -> None:
+    def __init__(self, app: ASGIApp, *, own: tuple[str, ...]) -> None:
         self._app = app
         self._own = own
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(f"{self._own}/"):
+        if scope["type"] != "http" or self._looks_after_itself(scope["path"]):
             await self._app(scope, receive, send)
             return
         try:
@@ -47,6 +47,9 @@ class BodyLimit:
             await problem(413, "Too large", f"a body may have {OTHER_BODIES} bytes here")(scope, receive, send)
             return
         await self._app(scope, _replayed(body, receive), send)
+
+    def _looks_after_itself(self, path: str) -> bool:
+        return any(path == one or path.startswith(f"{one}/") for one in self._own)
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

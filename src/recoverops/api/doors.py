@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from recoverops.api.keyring import Keyring, Principal, Right
 from recoverops.api.settings import ApiSettings
 from recoverops.api.telemetry import Metrics
-from recoverops.model import ComponentStatus
+from recoverops.model import ComponentStatus, Decision, Incident, SegmentKey
+from recoverops.operations import Ceilings, ChannelsOf
 from recoverops.ports import Clock, PushSource, StopSwitch, Store
+from recoverops.topology import Inventory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +29,18 @@ class Doors:
     """Something was answered: let the waiting response go on now."""
     admitted: Callable[[], None]
     """Alerts were stored: let the pipeline take them now."""
+    inventory: Inventory
+    runbooks: Callable[[], tuple[str, ...]]
+    """Names of the runbooks that may be asked for now."""
+    evaluate: Callable[[Incident], Decision]
+    """The engine's dry run."""
+    start: Callable[[SegmentKey], None]
+    """Start a response at once instead of at the next sweep."""
     stop_channels: tuple[str, ...]
+    channels_of: ChannelsOf
+    """Over which channels a notification goes."""
+    ceilings: Ceilings
+    """The limits, for showing what is left of them."""
     max_body_bytes: int
     version: str
 

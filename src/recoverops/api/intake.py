@@ -1,8 +1,12 @@
-"""`POST /intake/{source}`: the hot path, a bare ASGI application. 2xx only after the durable write."""
+"""`POST /intake/{source}` and `POST /api/v2/alerts`: the hot path, a bare ASGI application.
+
+2xx only after the durable write.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -15,14 +19,21 @@ from recoverops.api.problems import problem, problem_of
 from recoverops.model import RecoverOpsError
 from recoverops.operations import admit
 
+ALERTMANAGER_API = "/api/v2/alerts"
+ALERTMANAGER_API_SOURCE = "alertmanager-api"
+"""The push source that reads what comes to the path above: Prometheus and amtool know no other path."""
+
 
 class Intake:
-    def __init__(self, doors: Doors) -> None:
+    """Reads a delivery with `source`, or else with the push source that the last part of the path names."""
+
+    def __init__(self, doors: Doors, *, source: str | None = None) -> None:
         self._doors = doors
+        self._source = source
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        name = scope["path"].rsplit("/", 1)[-1]
+        name = self._source or scope["path"].rsplit("/", 1)[-1]
         try:
             response = await self._take(request, name)
         except RecoverOpsError as error:
@@ -34,6 +45,7 @@ class Intake:
             self._doors.metrics.count(
                 "recoverops_intake_rejected_total", source=source, status=str(response.status_code)
             )
+            response = _understood(response, request.headers.get("accept", ""))
         await response(scope, receive, send)
 
     async def _take(self, request: Request, name: str) -> Response:
@@ -52,3 +64,14 @@ class Intake:
         if admission.stored:
             self._doors.admitted()
         return JSONResponse({"stored": admission.stored, "duplicates": admission.duplicates})
+
+
+def _understood(refusal: Response, accept: str) -> Response:
+    """For a client that takes application/json and nothing else the sentence alone, as Alertmanager's API has it.
+
+    amtool is one: it cannot read problem+json and would say so instead of saying what is wrong.
+    """
+    if {one.partition(";")[0].strip().lower() for one in accept.split(",")} != {"application/json"}:
+        return refusal
+    kept = {name: value for name, value in refusal.headers.items() if not name.startswith("content-")}
+    return JSONResponse(json.loads(bytes(refusal.body))["detail"], status_code=refusal.status_code, headers=kept)

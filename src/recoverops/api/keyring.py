@@ -70,7 +70,7 @@ class Keyring:
         """`authorization` is the header: `Bearer <key>`. Raises UnauthenticatedError."""
         scheme, _, key = authorization.partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
-            raise UnauthenticatedError("send an API key as `Authorization: Bearer <key>`")
+            raise UnauthenticatedError("send an API key in the header Authorization, after the word Bearer and a space")
         digest = _digest(key.strip())
         for known, principal in self._by_digest.items():
             if hmac.compare_digest(known, digest):

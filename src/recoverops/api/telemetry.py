@@ -8,9 +8,13 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
-    "remediation_actions_total": ("Effects that were started, by what came of it.", ("action", "outcome")),
+    "remediation_actions_total": ("Effects that were decided, by what came of it; gated and expired ones were not started.", ("action", "outcome")),
     "remediation_success_total": ("Runs after which recovery was verified.", ("action",)),
     "remediation_failure_total": ("Runs that failed, or did not help.", ("reason",)),
+    "recoverops_undos_total": (
+        "Runs that did not help and were taken back, by what came of it.",
+        ("action", "outcome"),
+    ),
     "recoverops_alerts_stored_total": ("Alerts stored durably and acknowledged.", ("source",)),
     "recoverops_alerts_duplicate_total": ("Deliveries of alerts that were known already.", ("source",)),
     "recoverops_intake_rejected_total": ("Deliveries that were not accepted.", ("source", "status")),

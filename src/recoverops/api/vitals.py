@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
 from starlette.responses import JSONResponse, Response
@@ -10,7 +10,8 @@ from starlette.responses import JSONResponse, Response
 from recoverops.api.doors import Doors
 from recoverops.api.keyring import Right
 from recoverops.api.rendering import RecordResponse
-from recoverops.model import UnreachableError, to_plain
+from recoverops.model import RecoverOpsError, to_plain
+from recoverops.operations import limits_view, read_stop
 
 
 def router(doors: Doors) -> APIRouter:
@@ -31,15 +32,11 @@ def router(doors: Doors) -> APIRouter:
     @routes.get("/status", summary="Every part of RecoverOps and how it is doing")
     def status(authorization: Annotated[str | None, Header()] = None) -> RecordResponse:
         doors.authorise(authorization, Right.READ)
-        try:
-            stop = to_plain(doors.stop.read())
-        except UnreachableError as error:
-            stop = {"stopped": True, "reason": str(error)}
         return RecordResponse(
             {
                 "version": doors.version,
                 "ready": doors.is_ready(),
-                "emergency_stop": stop,
+                **_limits(doors),
                 "components": [to_plain(one) for one in doors.components()],
             }
         )
@@ -51,6 +48,16 @@ def router(doors: Doors) -> APIRouter:
         return Response(doors.metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return routes
+
+
+def _limits(doors: Doors) -> dict[str, Any]:
+    """The emergency stop in every case; the limits as far as the store can be read."""
+    stop = to_plain(read_stop(doors.stop))
+    try:
+        limits = limits_view(doors.store, doors.clock, doors.stop, doors.ceilings)
+    except RecoverOpsError as error:
+        return {"emergency_stop": stop, "limits": {"unknown": str(error)}}
+    return {"emergency_stop": stop, "limits": to_plain(limits)}
 
 
 def _brief(name: str, state: str) -> dict[str, str]:

@@ -30,6 +30,7 @@ def check_up(settings: Settings) -> tuple[Finding, ...]:
             statement=f"{len(settings.inventory.services)} services, {len(settings.rules.rules)} rules, "
             f"{len(settings.runbooks)} runbooks, mode {settings.decision.mode}",
         ),
+        *_profile(settings),
         *(Finding(what="warning", is_fine=True, statement=warning) for warning in settings.warnings),
         *(_keys(settings)),
         *(
@@ -38,6 +39,15 @@ def check_up(settings: Settings) -> tuple[Finding, ...]:
         ),
         *_sources(loaded),
     )
+
+
+def _profile(settings: Settings) -> Iterable[Finding]:
+    if settings.profile is None:
+        return
+    told = f"{settings.profile} decides {', '.join(settings.from_profile) or 'nothing'}"
+    if settings.over_profile:
+        told += f"; overruled by the file or a variable: {', '.join(settings.over_profile)}"
+    yield Finding(what="profile", is_fine=True, statement=told)
 
 
 def _keys(settings: Settings) -> Iterable[Finding]:

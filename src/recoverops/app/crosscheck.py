@@ -11,6 +11,7 @@ from difflib import get_close_matches
 
 from recoverops.app.plugins import Loaded
 from recoverops.app.settings import Settings
+from recoverops.app.shipped import shipped_configs
 from recoverops.model import MisconfiguredError
 
 
@@ -22,9 +23,8 @@ def check_names(settings: Settings, loaded: Loaded) -> None:
 
 
 def _runbooks(settings: Settings, loaded: Loaded) -> Iterable[str]:
-    used = {rule.runbook for rule in settings.rules.rules}
     for name, book in settings.runbooks.items():
-        if book.action in loaded.actions or loaded.disabled or _is_shipped_and_idle(settings, name, used):
+        if book.action in loaded.actions or loaded.disabled or _is_shipped(settings, name):
             continue
         yield (
             f'{settings.runbook_actions[name]}: runbook "{name}" needs the action "{book.action}", which no plugin '
@@ -32,9 +32,12 @@ def _runbooks(settings: Settings, loaded: Loaded) -> Iterable[str]:
         )
 
 
-def _is_shipped_and_idle(settings: Settings, name: str, used: set[str]) -> bool:
-    """Without services there is nothing that the shipped runbook could be run on."""
-    return name not in used or not settings.inventory.services
+def _is_shipped(settings: Settings, name: str) -> bool:
+    """What nobody wrote is nobody's mistake: a machine without a supervisor has the shipped runbooks too.
+
+    A response that would need one is refused with that reason.
+    """
+    return settings.runbook_actions[name].startswith(str(shipped_configs()))
 
 
 def _arguments(settings: Settings, loaded: Loaded) -> Iterable[str]:

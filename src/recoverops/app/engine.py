@@ -17,11 +17,12 @@ from recoverops.app.crosscheck import check_names
 from recoverops.app.files import ANCHOR_FILE
 from recoverops.app.plugins import Loaded, load_plugins
 from recoverops.app.release import release
+from recoverops.app.reload import Reloader
 from recoverops.app.settings import Settings
 from recoverops.app.workers import CourierWorker, PipelineWorker, SourceWorker, SweepWorker, Worker
 from recoverops.clock import SystemClock
-from recoverops.model import ComponentState, ComponentStatus, SegmentKey, UnreachableError
-from recoverops.pipeline import Conditions, Courier, Observer, Parts, Sweep, on_failure, respond
+from recoverops.model import ComponentState, ComponentStatus, Decision, Incident, SegmentKey, UnreachableError
+from recoverops.pipeline import Conditions, Courier, Observer, Parts, Playbook, Sweep, evaluate, on_failure, respond
 from recoverops.ports import Clock, WorkflowContext
 from recoverops.storage import STOP_FILE, AuditAnchor, DirectoryLock, SqlStore, StopFile, open_store
 from recoverops.workflows import DbosEngine
@@ -40,14 +41,29 @@ class RecoverOps:
         self.metrics = Metrics()
         self.loaded = Loaded()
         self.stop = StopFile(settings.data_dir / STOP_FILE, clock=self.clock)
+        self.playbook = Playbook(settings.rules, settings.runbooks)
+        self._reloader: Reloader | None = None
         self._closing = ExitStack()
         self._sources: list[SourceWorker] = []
         self._store: SqlStore | None = None
+        self._parts_built: Parts | None = None
+        self._workflows: DbosEngine | None = None
         self._pipeline: PipelineWorker | None = None
         self._sweep = SweepWorker(self.clock, self.metrics)
         self._courier: CourierWorker | None = None
         self._anchored_at: datetime | None = None
+        self._known_store: ComponentStatus | None = None
         self._is_started = False
+
+    @property
+    def parts(self) -> Parts:
+        assert self._parts_built is not None, "the engine has not been started"
+        return self._parts_built
+
+    @property
+    def workflows(self) -> DbosEngine:
+        assert self._workflows is not None, "the engine has not been started"
+        return self._workflows
 
     @property
     def store(self) -> SqlStore:
@@ -74,8 +90,9 @@ class RecoverOps:
         self._store = open_store(self.settings.storage, data_dir=self.settings.data_dir, clock=self.clock)
         self._closing.callback(self._store.close, timeout=DRAIN_TIMEOUT)
         self._closing.callback(self._anchor)
-        parts = self._parts(self._store)
-        engine = self._engine(parts, self._store)
+        self._reloader = Reloader(self.settings, self.loaded, self.playbook, self._store, self.clock)
+        parts = self._parts_built = self._parts(self._store)
+        engine = self._workflows = self._engine(parts, self._store)
         observer = Observer(parts, engine.start)
         observer.remember_alerts(self._store.read(lambda tx: tx.signals.current()))
         self._courier = CourierWorker(Courier(parts, self.loaded.notifiers), self.clock, self.metrics)
@@ -106,8 +123,7 @@ class RecoverOps:
             conditions=Conditions(),
             inventory=settings.inventory,
             actions=self.loaded.actions,
-            rules=settings.rules,
-            runbooks=settings.runbooks,
+            playbook=self.playbook,
             telemetry=self.metrics,
             decision=settings.decision,
             detection=settings.detection,
@@ -138,6 +154,21 @@ class RecoverOps:
             return f"sqlite:///{self.settings.data_dir / 'dbos.sqlite'}"
         return sa.make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
+    def reload(self) -> bool:
+        """Rules and runbooks are read again; False when they are wrong and the old ones were kept."""
+        assert self._reloader is not None, "the engine has not been started"
+        return self._reloader.reload()
+
+    def runbooks(self) -> tuple[str, ...]:
+        return tuple(self.parts.runbooks)
+
+    def evaluate(self, incident: Incident) -> Decision:
+        """A dry run: what would be decided about it now."""
+        return evaluate(self.parts, incident)
+
+    def start_response(self, key: SegmentKey) -> None:
+        self.workflows.start(key)
+
     def nudge(self) -> None:
         """A person answered: what waited for it goes on now."""
         self._due_or_posted(self.clock.now())
@@ -159,9 +190,17 @@ class RecoverOps:
 
     def components(self) -> tuple[ComponentStatus, ...]:
         sources = [worker.status for worker in self._sources]
-        return (self._store_status(), *self.loaded.statuses, *sources)
+        rules = (self._reloader.status,) if self._reloader is not None else ()
+        return (self._store_status(), *rules, *self.loaded.statuses, *sources)
 
     def _store_status(self) -> ComponentStatus:
+        """Asked by really writing, and at most once a second: /ready is open to everybody who reaches the port."""
+        known = self._known_store
+        if known is None or self.clock.now() - known.since >= timedelta(seconds=1):
+            known = self._known_store = self._ask_store()
+        return known
+
+    def _ask_store(self) -> ComponentStatus:
         now = self.clock.now()
         try:
             self.store.ping(timeout=timedelta(seconds=2))
@@ -171,7 +210,7 @@ class RecoverOps:
 
     def readings(self) -> Iterable[tuple[str, dict[str, str], float]]:
         """Gauges for /metrics."""
-        yield "recoverops_ready", {}, float(self._is_started)
+        yield "recoverops_ready", {}, float(self.is_ready())
         yield "recoverops_emergency_stop", {}, float(self._is_stopped())
         for name, worker in zip(self.loaded.sources, self._sources, strict=True):
             yield "recoverops_source_up", {"source": name}, float(worker.status.state is ComponentState.UP)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from recoverops.api import ApiSettings
+from recoverops.app.books import Books, read_books
+from recoverops.app.profiles import Profile, apply
 from recoverops.app.settings import DEFAULT_PLUGINS, PluginEntry, Settings
 from recoverops.app.shipped import shipped_configs
-from recoverops.config import Configuration, Located, load_documents, problem, process_environment
-from recoverops.decision import DecisionSettings, Rule, RuleBook, RuleCondition
+from recoverops.config import Configuration, Section, problem, process_environment
+from recoverops.decision import DecisionSettings
 from recoverops.detection import DetectionSettings
 from recoverops.incidents import IncidentSettings
 from recoverops.model import MisconfiguredError
 from recoverops.notifications import NotificationSettings
-from recoverops.remediation import Runbook
 from recoverops.sources import IntakeSettings
 from recoverops.storage import StorageSettings
 from recoverops.topology import Inventory, ServiceSettings
@@ -40,6 +41,8 @@ def _data_dir(reader: Configuration, given: str) -> Path:
 def load_settings(path: Path | None, environment: Mapping[str, str]) -> Settings:
     """Raises one MisconfiguredError with every problem of the configuration, the rules and the runbooks."""
     reader = Configuration.load(path, environment)
+    profile = reader.setting("profile", Profile | None, default=None)  # type: ignore[arg-type]
+    filled = apply(profile.value, reader) if not profile.problems and profile.value is not None else None
     data_dir = reader.setting("data_dir", str, default=DATA_DIR)
     rules_path = reader.setting("rules", str, default="")
     runbooks_path = reader.setting("runbooks", str, default="")
@@ -54,18 +57,20 @@ def load_settings(path: Path | None, environment: Mapping[str, str]) -> Settings
     notifications = reader.section("notifications", NotificationSettings)
     problems = list(_problems_of(reader))
     base = reader.path.parent if reader.path else Path()
-    rules = _read(base, rules_path.value if not rules_path.problems else "", "remediation-rules.yaml", problems)
-    before = len(problems)
-    books = _read_runbooks(base, runbooks_path.value if not runbooks_path.problems else "", problems)
-    problems.extend(_rule_problems(rules, books, knows_all=len(problems) == before))
+    rules_at = _path(base, rules_path, "remediation-rules.yaml")
+    runbooks_at = _path(base, runbooks_path, "runbooks")
+    books = _read_books(rules_at, runbooks_at, problems)
     inventory = _inventory(reader, services.value if not services.problems else (), problems)
-    if problems:
+    if problems or books is None:
         raise MisconfiguredError(*dict.fromkeys(problems))
     return Settings(
         path=reader.path,
         data_dir=_data_dir(reader, data_dir.value),
         environment=environment,
         warnings=reader.warnings,
+        profile=profile.value,
+        from_profile=filled.taken if filled else (),
+        over_profile=filled.overruled if filled else (),
         plugins=plugins.value or DEFAULT_PLUGINS,
         configuration=reader,
         api=api.value,
@@ -76,10 +81,18 @@ def load_settings(path: Path | None, environment: Mapping[str, str]) -> Settings
         incidents=incidents.value,
         decision=decision.value,
         notifications=notifications.value,
-        rules=RuleBook(located.value for located in rules),
-        runbooks={located.value.name: located.value for located in books},
-        runbook_actions={located.value.name: str(located.at("action")) for located in books},
+        rules_path=rules_at,
+        runbooks_path=runbooks_at,
+        rules=books.rules,
+        runbooks=books.runbooks,
+        runbook_actions=books.runbook_actions,
     )
+
+
+def _path(base: Path, given: Section[str], shipped: str) -> Path:
+    """Where the rules or the runbooks are: as the file says, else the shipped ones."""
+    named = given.value if not given.problems else ""
+    return base / named if named else shipped_configs() / shipped
 
 
 def _problems_of(reader: Configuration) -> tuple[str, ...]:
@@ -90,54 +103,12 @@ def _problems_of(reader: Configuration) -> tuple[str, ...]:
     return ()
 
 
-def _read(base: Path, given: str, shipped: str, problems: list[str]) -> tuple[Located[Rule], ...]:
+def _read_books(rules: Path, runbooks: Path, problems: list[str]) -> Books | None:
     try:
-        return load_documents(base / given if given else shipped_configs() / shipped, Rule, items="rules")
+        return read_books(rules, runbooks)
     except MisconfiguredError as error:
         problems.extend(error.problems)
-        return ()
-
-
-def _read_runbooks(base: Path, given: str, problems: list[str]) -> tuple[Located[Runbook], ...]:
-    try:
-        return load_documents(base / given if given else shipped_configs() / "runbooks", Runbook)
-    except MisconfiguredError as error:
-        problems.extend(error.problems)
-        return ()
-
-
-def _rule_problems(
-    rules: Iterable[Located[Rule]], books: Iterable[Located[Runbook]], *, knows_all: bool
-) -> Iterable[str]:
-    """What one file cannot know by itself: conditions that do not compile, names that mean nothing, or two things.
-
-    `knows_all`: every runbook could be read, so a name that is not among them does not exist.
-    """
-    known = {located.value.name for located in books}
-    yield from _twice(rules, "rule", [(located, located.value.name) for located in rules])
-    yield from _twice(books, "runbook", [(located, located.value.name) for located in books])
-    for located in rules:
-        rule = located.value
-        if knows_all and rule.runbook not in known:
-            yield problem(
-                located.at("runbook"),
-                f'rule "{rule.name}" names the runbook "{rule.runbook}", which does not exist',
-                f"use one of {', '.join(sorted(known)) or 'none'}, or add its file to the directory of runbooks",
-            )
-        try:
-            RuleCondition.compile(rule.when)
-        except MisconfiguredError as error:
-            yield problem(located.at("when"), f'rule "{rule.name}": {error}', "see docs/rules.md for what may be asked")
-
-
-def _twice(
-    _: object, what: str, named: list[tuple[Located[Rule], str]] | list[tuple[Located[Runbook], str]]
-) -> Iterable[str]:
-    seen: set[str] = set()
-    for located, name in named:
-        if name in seen:
-            yield problem(located.place, f'{what} "{name}" exists twice', "give each its own name")
-        seen.add(name)
+        return None
 
 
 def _inventory(reader: Configuration, services: tuple[ServiceSettings, ...], problems: list[str]) -> Inventory:
@@ -150,4 +121,14 @@ def _inventory(reader: Configuration, services: tuple[ServiceSettings, ...], pro
                 problem(reader.place(f"services[{position}].name"), what, "keep one entry for each service")
             )
         first.setdefault(service.name, position)
+    problems.extend(
+        problem(
+            reader.place(f"services[{position}].depends_on"),
+            f'service "{service.name}" depends on "{needed}", which is not in the list',
+            "add that service, or leave it out",
+        )
+        for position, service in enumerate(services)
+        for needed in service.depends_on
+        if needed not in first
+    )
     return Inventory(()) if problems else Inventory.of(services)

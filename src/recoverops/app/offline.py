@@ -18,10 +18,10 @@ from recoverops.storage import STOP_FILE, AuditAnchor, SqlStore, StopFile, open_
 
 
 @contextmanager
-def opened_store(settings: Settings, *, clock: Clock | None = None) -> Iterator[SqlStore]:
-    """Raises NotFoundError when nothing has ever been stored there."""
+def opened_store(settings: Settings, *, clock: Clock | None = None, may_create: bool = False) -> Iterator[SqlStore]:
+    """Raises NotFoundError when nothing has ever been stored there, unless it may be created."""
     is_file = not settings.storage.url.get_secret_value()
-    if is_file and not (settings.data_dir / "recoverops.sqlite").exists():
+    if is_file and not may_create and not (settings.data_dir / "recoverops.sqlite").exists():
         raise NotFoundError(
             f"there is no store in {settings.data_dir}; start the engine with `recoverops up`, or name its "
             f"configuration with --config"

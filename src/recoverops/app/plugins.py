@@ -6,10 +6,10 @@ The only private thing about a bundled vendor is that its version need not be pi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import Distribution, EntryPoint, entry_points
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -21,8 +21,6 @@ from recoverops.redact import redact
 
 GROUP = "recoverops.plugins"
 OWN_PACKAGE = "recoverops"
-
-P = TypeVar("P", Source, PushSource, Action, Notifier)
 
 
 class _UnfitError(Exception):
@@ -87,10 +85,17 @@ def _load_one(
     if section.problems:
         raise MisconfiguredError(*section.problems)
     parts = _build(settings, position, plugin, section.value, context)
-    _add(loaded.sources, parts.sources, "source")
-    _add(loaded.push_sources, parts.push_sources, "intake")
-    _add(loaded.actions, parts.actions, "action")
-    _add(loaded.notifiers, parts.notifiers, "notifier")
+    for known, brought, what in (
+        (loaded.sources, parts.sources, "source"),
+        (loaded.push_sources, parts.push_sources, "intake"),
+        (loaded.actions, parts.actions, "action"),
+        (loaded.notifiers, parts.notifiers, "notifier"),
+    ):
+        _refuse_twice(known, [part.name for part in brought], what)
+    loaded.sources.update({part.name: part for part in parts.sources})
+    loaded.push_sources.update({part.name: part for part in parts.push_sources})
+    loaded.actions.update({part.name: part for part in parts.actions})
+    loaded.notifiers.update({part.name: part for part in parts.notifiers})
     loaded.statuses.append(_status(entry, ComponentState.UP, _inventory_of(parts), clock))
 
 
@@ -160,11 +165,11 @@ def _build(
     return parts
 
 
-def _add(known: dict[str, P], parts: Iterable[P], what: str) -> None:
-    for part in parts:
-        if part.name in known:
-            raise _UnfitError(f'it brings the {what} "{part.name}", which another plugin brought already')
-        known[part.name] = part
+def _refuse_twice(known: Container[str], names: Sequence[str], what: str) -> None:
+    """Before anything of the plugin is taken: one that is disabled brings nothing."""
+    for position, name in enumerate(names):
+        if name in known or name in names[:position]:
+            raise _UnfitError(f'it brings the {what} "{name}", which is there already')
 
 
 def _inventory_of(parts: PluginParts) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -20,22 +22,30 @@ from recoverops.app.engine import RecoverOps
 from recoverops.app.files import ADMIN_KEY_FILE
 from recoverops.app.release import release
 from recoverops.config import resolve_secret
+from recoverops.decision import DecisionSettings
 from recoverops.model import MisconfiguredError
 from recoverops.model.ids import new_key
+from recoverops.operations import Ceilings
 
 LAG_EVERY_S, LAG_KEPT = 0.1, 100
+_LOG = logging.getLogger("recoverops.serve")
 
 
 def serve(engine: RecoverOps, *, on_ready: Callable[[str], None]) -> None:
-    """Starts everything, calls `on_ready` with the address, and returns after SIGTERM or SIGINT.
+    """Starts everything, calls `on_ready` with the address, and returns after SIGTERM or SIGINT. SIGHUP reloads.
 
     Raises what `RecoverOps.start` raises, and MisconfiguredError when the port is taken.
     """
+    signal.signal(signal.SIGHUP, _too_early)
     engine.start()
     try:
         asyncio.run(_serve(engine, on_ready))
     finally:
         engine.close()
+
+
+def _too_early(_number: int, _frame: FrameType | None) -> None:
+    """A reload asked for while it starts: what is on disk is being read anyway, so it must not end the process."""
 
 
 async def _serve(engine: RecoverOps, on_ready: Callable[[str], None]) -> None:
@@ -59,7 +69,9 @@ async def _serve(engine: RecoverOps, on_ready: Callable[[str], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.ask_to_exit)
-    measuring = asyncio.create_task(lag.measure())
+    hangups = Hangups(engine.reload)
+    loop.add_signal_handler(signal.SIGHUP, hangups.ask)
+    working = (asyncio.create_task(lag.measure()), asyncio.create_task(hangups.obey()))
     try:
         await server.serve()
     except SystemExit as error:  # uvicorn's way to say that it could not listen
@@ -67,7 +79,8 @@ async def _serve(engine: RecoverOps, on_ready: Callable[[str], None]) -> None:
             f"api.port: {settings.host}:{settings.port} cannot be listened on; is it in use? Choose another api.port"
         ) from error
     finally:
-        measuring.cancel()
+        for task in working:
+            task.cancel()
 
 
 class _Server(uvicorn.Server):
@@ -88,6 +101,26 @@ class _Server(uvicorn.Server):
 
     def ask_to_exit(self) -> None:
         self.should_exit = True
+
+
+class Hangups:
+    """Each SIGHUP reloads; those that come while a reload runs are one more."""
+
+    def __init__(self, reload: Callable[[], object]) -> None:
+        self._reload = reload
+        self._asked = asyncio.Event()
+
+    def ask(self) -> None:
+        self._asked.set()
+
+    async def obey(self) -> None:
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            try:
+                await asyncio.to_thread(self._reload)
+            except Exception:  # noqa: BLE001 - a worker's supervisor: recorded, and the next one is obeyed
+                _LOG.exception("reload_failed")
 
 
 class LoopLag:
@@ -123,9 +156,21 @@ def doors_of(engine: RecoverOps) -> Doors:
         is_ready=engine.is_ready,
         nudge=engine.nudge,
         admitted=engine.alerts_stored,
+        inventory=engine.settings.inventory,
+        runbooks=engine.runbooks,
+        evaluate=engine.evaluate,
+        start=engine.start_response,
         stop_channels=engine.settings.stop_channels,
+        channels_of=engine.settings.channels_of,
+        ceilings=_ceilings(engine.settings.decision),
         max_body_bytes=engine.settings.intake.max_body_bytes,
         version=release(),
+    )
+
+
+def _ceilings(settings: DecisionSettings) -> Ceilings:
+    return Ceilings(
+        per_hour=settings.max_actions_per_hour, per_day=settings.max_actions_per_day, cooldown=settings.cooldown
     )
 
 

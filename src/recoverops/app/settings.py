@@ -10,11 +10,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from recoverops.api import ApiSettings
+from recoverops.app.profiles import Profile
 from recoverops.config import Configuration
 from recoverops.decision import DecisionSettings, RuleBook
 from recoverops.detection import DetectionSettings
 from recoverops.incidents import IncidentSettings
-from recoverops.notifications import NotificationSettings
+from recoverops.model import Notification
+from recoverops.notifications import NotificationSettings, channels_for
 from recoverops.remediation import Runbook
 from recoverops.sources import IntakeSettings
 from recoverops.storage import StorageSettings
@@ -51,6 +53,11 @@ class Settings:
     data_dir: Path
     environment: Mapping[str, str]
     warnings: tuple[str, ...]
+    profile: Profile | None
+    from_profile: tuple[str, ...]
+    """What it decided: `decision.mode: ask`."""
+    over_profile: tuple[str, ...]
+    """What it would have decided, had the file or a variable not said otherwise: `decision.cooldown`."""
     plugins: tuple[PluginEntry, ...]
     configuration: Configuration
     """Kept for the plugins' own sections, which are checked when their classes are known."""
@@ -62,10 +69,16 @@ class Settings:
     incidents: IncidentSettings
     decision: DecisionSettings
     notifications: NotificationSettings
+    rules_path: Path
+    """A file, or a directory of them; a reload reads the same."""
+    runbooks_path: Path
     rules: RuleBook
     runbooks: Mapping[str, Runbook]
     runbook_actions: Mapping[str, str]
     """Runbook name -> the place of its `action`, for the check that has to wait for the plugins."""
+
+    def channels_of(self, notification: Notification) -> tuple[str, ...]:
+        return channels_for(notification, self.notifications)
 
     @property
     def stop_channels(self) -> tuple[str, ...]:

@@ -10,7 +10,10 @@ import typer
 
 from recoverops.cli import show
 from recoverops.cli.exits import Exit, told_errors
+from recoverops.cli.init import init
+from recoverops.cli.maintenance import maintenance_commands
 from recoverops.cli.options import ConfigOption, JsonOption, data_dir_of, local_actor, print_json, settings_of
+from recoverops.cli.schema import schema
 from recoverops.model import IncidentState, to_plain
 
 application = typer.Typer(
@@ -212,12 +215,43 @@ def resume(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     with told_errors():
         settings = settings_of(config)
         switch = stop_switch(settings.data_dir)
-        with opened_store(settings) as store:
+        with opened_store(settings, may_create=True) as store:
             cleared = clear_stop(switch, store, SystemClock(), by=local_actor(), channels=settings.stop_channels)
     if as_json:
         print_json({"cleared": to_plain(cleared)})
     else:
         print("resumed" if cleared.stopped else "there was no emergency stop")
+
+
+@application.command(epilog=_example("recoverops run restart-service checkout --reason 'stuck since noon'"))
+def run(
+    runbook: Annotated[str, typer.Argument(help="The runbook, by name.")],
+    service: Annotated[str, typer.Argument(help="The service of the inventory that it is aimed at.")],
+    config: ConfigOption = None,
+    reason: Annotated[str, typer.Option(help="Why; stands in the timeline and the audit log.")] = "no reason given",
+    as_json: JsonOption = False,
+) -> None:
+    """Ask for a runbook on a service. The gates decide as ever; a running engine takes it up within a second."""
+    from recoverops.app.offline import opened_store
+    from recoverops.clock import SystemClock
+    from recoverops.model import RunRequest
+    from recoverops.operations import request_run
+
+    with told_errors():
+        settings = settings_of(config)
+        with opened_store(settings) as store:
+            incident = request_run(
+                store,
+                SystemClock(),
+                RunRequest(runbook=runbook, by=local_actor(), reason=reason),
+                service=service,
+                inventory=settings.inventory,
+                runbooks=settings.runbooks,
+            )
+    if as_json:
+        print_json({"incident": incident.id})
+    else:
+        print(f"{incident.id}: {incident.title}\nFollow it with: recoverops why {incident.id}")
 
 
 @application.command(epilog=_example("recoverops plugins"))
@@ -236,6 +270,10 @@ def plugins(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         if one.sha256:
             print(f"    sha256 {one.sha256}")
 
+
+application.add_typer(maintenance_commands)
+application.command(epilog=_example("recoverops init", "recoverops init --directory /etc/recoverops"))(init)
+application.command(epilog=_example("recoverops schema config"))(schema)
 
 audit_commands = typer.Typer(help="The audit log.", no_args_is_help=True)
 application.add_typer(audit_commands, name="audit")

@@ -9,7 +9,14 @@ from enum import IntEnum
 
 import typer
 
-from recoverops.model import ConflictError, ForbiddenError, MisconfiguredError, NotFoundError, RecoverOpsError
+from recoverops.model import (
+    ConflictError,
+    ForbiddenError,
+    MisconfiguredError,
+    NotFoundError,
+    PermanentError,
+    RecoverOpsError,
+)
 from recoverops.redact import redact
 
 
@@ -33,6 +40,7 @@ _CODES: tuple[tuple[type[RecoverOpsError], Exit], ...] = (
     (ConflictError, Exit.CONFLICT),
     (ForbiddenError, Exit.CONFLICT),
     (NotFoundError, Exit.NOT_FOUND),
+    (PermanentError, Exit.FAILED),
     (RecoverOpsError, Exit.UNREACHABLE),
 )
 

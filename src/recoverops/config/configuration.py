@@ -1,8 +1,8 @@
 """The configuration file and the environment, handed out section by section.
 
 `app` asks for every section with the class that its room wrote, then calls `finish`, which raises everything that is
-wrong at once. The order of strength: class default, file, `RECOVEROPS_*` variable; then the three switches, which only
-tighten.
+wrong at once. The order of strength: class default, `fill`ed layer, file, `RECOVEROPS_*` variable; then the three
+switches, which only tighten.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from recoverops.config import switches
 from recoverops.config.checking import check
 from recoverops.config.document import read_document
 from recoverops.config.environment import CONFIG, Variable, path_in, setting_variables
+from recoverops.config.layer import Filled, Given, fill
 from recoverops.config.place import MOST_PROBLEMS, KeyPath, Place, path_of, problem
 from recoverops.config.sentences import is_set_by, unknown_key, unknown_variable
 from recoverops.config.shape import variables_of
@@ -84,6 +85,17 @@ class Configuration:
         if problems:
             return cls(None, path=file, environment=environment, problems=tuple(problems))
         return cls(root, path=file, environment=environment, variables=found)
+
+    def fill(self, layer: Given, *, source: str) -> Filled | None:
+        """Put named defaults beneath the file and the variables, before any section is asked for.
+
+        `source` stands where a problem would name the file. None when the file could not be read.
+        """
+        if self._root is None:
+            return None
+        filled = fill(self._root, layer, source=source)
+        self._root = filled.node
+        return filled
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -7,10 +7,11 @@ from recoverops.decision.decide import Conclusion, decide
 from recoverops.decision.facts import Facts
 from recoverops.decision.gates import GATES
 from recoverops.decision.rules import Choice, RuleBook
-from recoverops.decision.settings import DecisionSettings, Rule, RuleFile
+from recoverops.decision.settings import REQUESTED, DecisionSettings, Rule, RuleFile, requested_rule
 
 __all__ = [
     "GATES",
+    "REQUESTED",
     "Choice",
     "Conclusion",
     "ConditionFacts",
@@ -21,4 +22,5 @@ __all__ = [
     "RuleCondition",
     "RuleFile",
     "decide",
+    "requested_rule",
 ]

@@ -30,17 +30,20 @@ class Conclusion:
 
 
 def decide(facts: Facts) -> Conclusion:
-    """Refuse beats wait beats observe beats ask beats act; among equals the earlier gate gives the reason."""
+    """Refuse beats wait beats observe beats ask beats act.
+
+    Among equals the earlier gate gives the reason; among gates that time can open, the one that opens last.
+    """
     verdicts = tuple(gate(facts) for _, gate in GATES)
     for answer, mode in _STRONGEST_FIRST:
         given = [verdict for verdict in verdicts if verdict.answer is answer]
         if given:
-            retries = [verdict.retry_at for verdict in given if verdict.retry_at is not None]
+            decisive = max(given, key=lambda verdict: verdict.retry_at or facts.now)
             return Conclusion(
                 mode=mode,
-                reason=given[0].reason,
-                statement=given[0].statement,
+                reason=decisive.reason,
+                statement=decisive.statement,
                 gates=verdicts,
-                retry_at=max(retries, default=None),
+                retry_at=decisive.retry_at,
             )
     return Conclusion(mode=DecisionMode.ACT, reason=verdicts[-1].reason, statement="every gate is open", gates=verdicts)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from recoverops.decision.settings import DecisionSettings, Rule
-from recoverops.model import Approval, Condition, Incident, Plan, Resource, StopState
+from recoverops.model import Approval, Condition, Incident, Plan, Resource, Silence, StopState
 from recoverops.ports import Usage
 from recoverops.topology import Inventory
 
@@ -30,6 +30,8 @@ class Facts:
     usage: Usage
     stop: StopState | None
     """None: the emergency stop could not be read."""
+    silences: tuple[Silence, ...]
+    """What people have silenced now."""
     approval: Approval | None
     """The newest approval of this incident, if there is one."""
 

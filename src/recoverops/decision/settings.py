@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from recoverops.model import Duration, Mode
 
 OWN_PARTS = ("service:recoverops*", "service:prometheus*", "service:alertmanager*", "service:*bastion*")
+
+
+REQUESTED = "requested"
+"""The name that stands where a rule's name would, when a person asked for a run."""
 
 
 class DecisionSettings(BaseModel):
@@ -108,10 +113,15 @@ class Rule(BaseModel):
     )
 
 
+def requested_rule(runbook: str) -> Rule:
+    """Stands in for a rule where a person asked for a run: no condition, and the person's word for the mode."""
+    return Rule(name=REQUESTED, when="true", runbook=runbook, mode=Mode.ACT)
+
+
 class RuleFile(BaseModel):
     """`remediation-rules.yaml`. The first rule that matches decides."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    version: int = Field(default=1, ge=1, le=1, description="Form of this file. This release reads 1.")
-    rules: tuple[Rule, ...] = Field(default=(), strict=False, description="The rules, in the order they are asked.")
+    version: Literal[1] = Field(description="Form of this file. This release reads 1.")
+    rules: tuple[Rule, ...] = Field(strict=False, description="The rules, in the order they are asked.")

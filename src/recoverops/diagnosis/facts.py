@@ -62,8 +62,12 @@ def gather(
     now: datetime,
     max_age: timedelta,
 ) -> Facts:
-    """Leaves out what is older than `max_age`, except alerts: their senders report changes only."""
-    fresh = [one for one in conditions if one.sticky or now - one.last_at <= max_age]
+    """Leaves out what is older than `max_age`, except alerts: their senders report changes only.
+
+    Who has not enough data has observed nothing, neither for nor against.
+    """
+    said = [one for one in conditions if one.status is not ConditionStatus.NOT_ENOUGH_DATA]
+    fresh = [one for one in said if one.sticky or now - one.last_at <= max_age]
     measured = {one.metric: _of_sample(one) for one in samples if now - one.at <= max_age}
     measured.update({_metric(one): _of_condition(one) for one in fresh if not is_alert_series(one.series)})
     return Facts(

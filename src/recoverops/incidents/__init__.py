@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from recoverops.incidents.life import fingerprint, is_clear, is_firing, joined, opened
+from recoverops.incidents.ending import CLOSABLE, CLOSED, finished
+from recoverops.incidents.life import fingerprint, is_clear, is_firing, joined, opened, reopened
+from recoverops.incidents.patience import waited
 from recoverops.incidents.settings import IncidentSettings
 
-__all__ = ["IncidentSettings", "fingerprint", "is_clear", "is_firing", "joined", "opened"]
+__all__ = [
+    "CLOSABLE",
+    "CLOSED",
+    "IncidentSettings",
+    "fingerprint",
+    "finished",
+    "is_clear",
+    "is_firing",
+    "joined",
+    "opened",
+    "reopened",
+    "waited",
+]

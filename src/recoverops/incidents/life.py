@@ -19,14 +19,19 @@ from recoverops.model import (
     IncidentId,
     IncidentState,
     Resource,
+    ResponseStage,
     digest,
     worst,
 )
 
+HEALTH = frozenset({"availability", "latency", "errors", "cpu", "memory", "disk"})
+"""Symptoms that usually have one cause: of one resource they are one incident. Every other symptom is its own."""
+
 
 def fingerprint(resource: Resource, symptom: str) -> Fingerprint:
     """One trouble of one resource: a failing probe and a dead process of one service are the same incident."""
-    return Fingerprint(digest("incident", str(resource), symptom)[:32])
+    family = "health" if symptom in HEALTH else symptom
+    return Fingerprint(digest("incident", str(resource), family)[:32])
 
 
 def opened(anomaly: Anomaly, *, incident_id: IncidentId, now: datetime) -> Incident:
@@ -53,6 +58,19 @@ def joined(incident: Incident, anomaly: Anomaly, *, now: datetime) -> Incident:
         incident,
         series=(*incident.series, anomaly.series),
         severity=worst(incident.severity, anomaly.severity),
+        updated_at=now,
+    )
+
+
+def reopened(incident: Incident, *, now: datetime) -> Incident:
+    """New evidence came to an incident that nobody works on any more: the response starts afresh."""
+    return msgspec.structs.replace(
+        incident,
+        state=IncidentState.OPEN if incident.state is IncidentState.ESCALATED else incident.state,
+        reason="new_evidence",
+        response=ResponseStage.DUE,
+        episode=incident.episode + 1,
+        segment=1,
         updated_at=now,
     )
 

@@ -1,7 +1,7 @@
 """The fault lab: a small real application, real faults, measured recoveries. Entered by `recoverops demo`.
 
-The names below are imported on first use: the lab's own processes (`shop`, `traffic`) live in this package too, and
-must start in a blink and without any of it.
+The names below are imported on first use: the lab's own processes (`shop`, `traffic`, `stray`) live in this package
+too, and must start in a blink and without any of it.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from recoverops.lab.demo import run_demo
+from recoverops.lab.demo import QUICK, Timing, run_demo
 from recoverops.lab.figures import DemoResult, to_plain
 from recoverops.lab.lines import Lines
 from recoverops.lab.picture import Picture
@@ -26,11 +26,15 @@ class InterruptedBySignal(BaseException):
         self.signum = signum
 
 
-def main_demo(*, as_json: bool, keep: bool) -> int:
-    """0: healed and verified. 1: not. 128 + n: ended by signal n. Nothing of it runs on, unless `keep`."""
+def main_demo(*, as_json: bool, keep: bool, quick: bool = False, only: tuple[str, ...] = ()) -> int:
+    """0: all healed and verified, and no false action. 1: not. 128 + n: ended by signal n.
+
+    Nothing of it runs on, unless `keep`. `quick` shortens the healthy minute before the first fault to five seconds;
+    `only` names the faults to run. Raises MisconfiguredError when one of them does not exist.
+    """
     try:
         with _interruptible():
-            result = _shown(as_json=as_json, keep=keep)
+            result = _shown(as_json=as_json, keep=keep, only=only, timing=QUICK if quick else Timing())
     except InterruptedBySignal as interrupted:
         print("interrupted; everything that the demo started has been ended", file=sys.stderr)  # noqa: T201
         return 128 + interrupted.signum
@@ -39,14 +43,14 @@ def main_demo(*, as_json: bool, keep: bool) -> int:
     return HEALED if result.is_healed else NOT_HEALED
 
 
-def _shown(*, as_json: bool, keep: bool) -> DemoResult:
+def _shown(*, as_json: bool, keep: bool, only: tuple[str, ...], timing: Timing) -> DemoResult:
     if as_json:
-        return run_demo(keep=keep, report=Lines(sys.stderr))
+        return run_demo(keep=keep, report=Lines(sys.stderr), only=only, timing=timing)
     console = Console()
     if not console.is_terminal or console.is_dumb_terminal:
-        return run_demo(keep=keep, report=Lines(sys.stdout))
+        return run_demo(keep=keep, report=Lines(sys.stdout), only=only, timing=timing)
     with Picture(console) as picture:
-        return run_demo(keep=keep, report=picture)
+        return run_demo(keep=keep, report=picture, only=only, timing=timing)
 
 
 @contextmanager

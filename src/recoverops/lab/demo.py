@@ -1,69 +1,58 @@
-"""One demo from end to end: a real service is really broken, RecoverOps heals it, and everything is measured.
+"""One demo from end to end: healthy traffic, then fault after fault on real services, and everything is measured.
 
-Called by `command`. It watches from outside only: the customers' file, the start ledger, and RecoverOps's HTTP door.
-It never helps the service and never tells RecoverOps anything. When the time is over it gives up and reports what it
+Called by `command`. It never helps a service that RecoverOps is about to heal and never tells RecoverOps anything; what
+a fault left behind is put back only when its scenario is over. When its time is over it gives up and reports what it
 saw.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from recoverops.clock import SystemClock
 from recoverops.lab import figures
-from recoverops.lab.children import last_lines
-from recoverops.lab.events import (
-    DemoEvent,
-    Finished,
-    Phase,
-    PhaseBegan,
-    PolicyShown,
-    RequestsEnded,
-    StationsReached,
-    Told,
-)
-from recoverops.lab.faults import FAULTS, Fault
-from recoverops.lab.figures import DemoResult, Kept, Traffic
-from recoverops.lab.incident_view import IncidentReader, IncidentView
-from recoverops.lab.layout import SERVICE
-from recoverops.lab.policy import DEVIATIONS
-from recoverops.lab.recovery import QUIET, Recovery, judge_recovery, served_for
-from recoverops.lab.shop import starts_in
-from recoverops.lab.target import read_target
+from recoverops.lab.events import Finished, Phase, PolicyShown, ScenarioEnded
+from recoverops.lab.faults import Fault, Needs
+from recoverops.lab.figures import DemoResult, Kept, LeftOut, Scenario, Traffic, Window
+from recoverops.lab.policy import Deviation, deviations
+from recoverops.lab.recovery import QUIET
+from recoverops.lab.scenario import Walk
+from recoverops.lab.scenarios import causes_of, chosen
+from recoverops.lab.scene import Scene
 from recoverops.lab.tether import World, tethered_world
-from recoverops.lab.traffic import RequestLog
-from recoverops.model import IncidentState, PermanentError, Resource, ResourceKind, UnreachableError
+from recoverops.lab.watch import GaveUpError, Report, Watch
+from recoverops.model import PermanentError
 from recoverops.ports import Clock
-from recoverops.testing.supervisor import Supervisor
-
-Report = Callable[[DemoEvent], None]
-
-TARGET = Resource(kind=ResourceKind.SERVICE, name=SERVICE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    give_up_after: timedelta = timedelta(seconds=60)
-    """For all of it, from the first process to the last figure."""
-    healthy_for: timedelta = timedelta(seconds=5)
-    """How long everything has to be well, with nothing done, before the fault: long enough to act on a false alarm."""
+    healthy_for: timedelta = timedelta(seconds=60)
+    """How long everything has to be well, with nothing done, before the first fault."""
+    healthy_between: timedelta = timedelta(seconds=5)
+    """The same before each fault after it."""
+    become_healthy_within: timedelta = timedelta(seconds=60)
+    """Beyond the time that it has to be well for, before a fault; also for the start."""
+    give_up_after: timedelta = timedelta(seconds=90)
+    """For one scenario, from its fault."""
     quiet: timedelta = QUIET
-    every_s: float = 0.1
-    """How often to look at the customers' file."""
-    ask_every_s: float = 0.3
-    """How often to ask RecoverOps."""
 
 
-def run_demo(*, keep: bool, report: Report, fault: str = "crash", timing: Timing | None = None) -> DemoResult:
+QUICK = Timing(healthy_for=timedelta(seconds=5))
+
+
+def run_demo(*, keep: bool, report: Report, only: Collection[str] = (), timing: Timing | None = None) -> DemoResult:
     """Everything that it started is ended before it returns or raises, unless `keep` and it came to an end.
 
-    Raises PermanentError when the lab could not even be started; a service that was not healed is a result.
+    `only` names the faults; without a name all of `scenarios.SCENARIOS`. Raises MisconfiguredError for a name that is
+    none, PermanentError when the lab could not even be started; a service that was not healed is a result.
     """
+    faults = chosen(only)
     clock = SystemClock()
-    with tethered_world() as world:
-        demo = _Demo(world, FAULTS[fault], report=report, timing=timing or Timing(), clock=clock)
+    with tethered_world(causes=causes_of(faults)) as world:
+        demo = _Demo(world, faults, report=report, timing=timing or Timing(), clock=clock)
         try:
             result = demo.run(keep=keep)
         finally:
@@ -72,180 +61,102 @@ def run_demo(*, keep: bool, report: Report, fault: str = "crash", timing: Timing
     return result
 
 
-class _GaveUpError(Exception):
-    """It will not be healed in time; the message says why."""
-
-
 class _Demo:
-    """The walk through one demo, and what has been seen so far."""
+    """The walk through one demo, and what has been measured so far."""
 
-    def __init__(self, world: World, fault: Fault, *, report: Report, timing: Timing, clock: Clock) -> None:
+    def __init__(
+        self, world: World, faults: Collection[Fault], *, report: Report, timing: Timing, clock: Clock
+    ) -> None:
         self._world = world
-        self._fault = fault
-        self._report = report
+        self._faults = faults
         self._timing = timing
         self._clock = clock
-        self._give_up_at = clock.monotonic() + timing.give_up_after.total_seconds()
-        self._reader = IncidentReader(world.layout.api_url, admin_key=world.layout.admin_key)
-        self._log = RequestLog(world.layout.requests)
-        self._asked_at = 0.0
-        self._views: tuple[IncidentView, ...] = ()
-        self._told: set[tuple[str, int]] = set()
-        self._fault_at: datetime | None = None
-        self._recovery: Recovery | None = None
+        self._watch = Watch(world, report=report, clock=clock)
+        self._policy: tuple[Deviation, ...] = ()
+        self._scene: Scene | None = None
+        self._scenarios: list[Scenario] = []
+        self._windows: list[Window] = []
+        self._left_out: list[LeftOut] = []
 
     def close(self) -> None:
-        self._reader.close()
+        self._watch.close()
+        if self._scene is not None:
+            self._scene.close()
 
     def run(self, *, keep: bool) -> DemoResult:
-        self._report(PolicyShown(deviations=DEVIATIONS))
         try:
-            self._start()
-            self._stay_healthy()
-            self._break_it()
-            self._follow()
-            statement = "healed, verified by RecoverOps and by the customers"
-        except (_GaveUpError, PermanentError) as error:
-            statement = str(error)
-            self._quote_log(statement)
-        self._begin(Phase.OVER, statement.partition("\n")[0])
+            scene = self._start()
+            for fault in self._faults:
+                self._show(fault, scene)
+            self._stay_healthy(self._timing.healthy_between)
+            failure = ""
+        except (GaveUpError, PermanentError) as error:
+            failure = str(error)
+            self._watch.quote_log(failure)
+        statement = self._statement(failure)
+        self._watch.begin(Phase.OVER, statement.partition("\n")[0])
         return self._result(statement, kept=self._keep() if keep else None)
 
-    # the walk
-
-    def _start(self) -> None:
-        self._begin(Phase.STARTING, "starting the shop under supervisord (autorestart=false), customers and RecoverOps")
-        while self._world.facts() is None or not self._reader.is_ready():
-            self._tick("RecoverOps was not ready")
-
-    def _stay_healthy(self) -> None:
-        seconds = self._timing.healthy_for.total_seconds()
-        self._begin(Phase.HEALTHY, f"all is well for {seconds:g} s, and nothing must happen")
-        since = self._clock.now()
-        while self._served_for(since) < self._timing.healthy_for or self._has_open_incident():
-            self._tick("the shop was not healthy, or RecoverOps saw trouble where there was none")
-            self._ask()
-
-    def _break_it(self) -> None:
+    def _start(self) -> Scene:
+        self._watch.begin(
+            Phase.STARTING, "starting the shop under supervisord (autorestart=false), its customers and RecoverOps"
+        )
+        until = self._clock.monotonic() + self._timing.become_healthy_within.total_seconds()
+        while not self._watch.is_ready():
+            self._watch.look(until=until, missing="gave up: RecoverOps was not ready in time")
         facts = self._world.facts()
         assert facts is not None
-        supervisor = Supervisor(
-            url=facts.supervisor_url, pid=facts.supervisor_pid, directory=self._world.layout.supervisor
-        )
-        target = read_target(supervisor, SERVICE)
-        self._fault_at = self._clock.now()
-        self._fault.inject(target)
-        self._begin(Phase.FAULT, f"{SERVICE} is broken: {self._fault.summary}")
+        self._policy = deviations(causes_of(self._faults), has_small_disk=facts.has_small_disk)
+        self._watch.report(PolicyShown(deviations=self._policy))
+        self._scene = Scene(self._world.layout, facts)
+        return self._scene
 
-    def _follow(self) -> None:
-        while True:
-            self._tick("it was not healed")
-            self._ask()
-            self._judge()
-            view = self._own_incident()
-            if view is None:
-                continue
-            if view.incident.state is IncidentState.ESCALATED:
-                raise _GaveUpError(f"RecoverOps called a person: {view.incident.reason}")
-            if view.incident.is_over and self._recovery is not None:
-                return
-
-    # one look
-
-    def _tick(self, missing: str) -> None:
-        """Wait a moment and look at the customers. Raises when the time is over or a process has ended."""
-        self._clock.sleep(self._timing.every_s)
-        self._report(RequestsEnded(requests=self._log.read_new(), now=self._clock.now()))
-        self._world.check()
-        if self._clock.monotonic() >= self._give_up_at:
-            seconds = self._timing.give_up_after.total_seconds()
-            raise _GaveUpError(f"gave up after {seconds:g} s: {missing}")
-
-    def _ask(self) -> None:
-        """Read every incident, and tell what is new. A door that does not answer is asked again at the next look."""
-        if self._clock.monotonic() < self._asked_at + self._timing.ask_every_s:
+    def _show(self, fault: Fault, scene: Scene) -> None:
+        if fault.needs is Needs.MOUNT and not scene.facts.has_small_disk:
+            self._left_out.append(LeftOut(fault=fault.name, why="it needs root, to mount a small disk"))
             return
-        self._asked_at = self._clock.monotonic()
-        try:
-            self._views = self._reader.all()
-        except UnreachableError:
-            return
-        for view in reversed(self._views):
-            self._tell(view)
+        is_first = not self._scenarios
+        self._stay_healthy(self._timing.healthy_for if is_first else self._timing.healthy_between)
+        walk = Walk(fault, scene, self._watch, give_up_after=self._timing.give_up_after, quiet=self._timing.quiet)
+        scenario, window = walk.run()
+        self._scenarios.append(scenario)
+        self._windows.append(window)
+        self._watch.report(ScenarioEnded(scenario=scenario))
+        walk.restore()
 
-    def _tell(self, view: IncidentView) -> None:
-        for place, entry in enumerate(view.timeline):
-            if (key := (view.incident.id, place)) not in self._told:
-                self._told.add(key)
-                self._say("RecoverOps", entry.at, entry.text)
-        if self._fault_at is not None and view is self._own_incident():
-            reached = {station: self._since_fault(at) or 0.0 for station, at in figures.stations(view).items()}
-            self._report(StationsReached(since_fault_s=reached))
-
-    def _judge(self) -> None:
-        assert self._fault_at is not None
-        if self._recovery is not None:
-            return
-        verdict = judge_recovery(self._log.requests, fault_at=self._fault_at, quiet=self._timing.quiet)
-        if isinstance(verdict, Recovery):
-            self._recovery = verdict
-            quiet = self._timing.quiet.total_seconds()
-            self._say(
-                "customers", verdict.at, f"served again; {verdict.failed} requests had failed, none for {quiet:g} s"
+    def _stay_healthy(self, duration: timedelta) -> None:
+        seconds = duration.total_seconds()
+        self._watch.begin(Phase.HEALTHY, f"all is well for {seconds:g} s, and nothing must happen")
+        since = self._clock.now()
+        until = self._clock.monotonic() + (duration + self._timing.become_healthy_within).total_seconds()
+        while self._watch.served_for(since) < duration or self._watch.has_open_incident():
+            self._watch.look(
+                until=until, missing="gave up: the shop was not healthy, or RecoverOps saw trouble where there was none"
             )
+            self._watch.ask()
 
-    # what is known
-
-    def _own_incident(self) -> IncidentView | None:
-        if self._fault_at is None:
-            return None
-        return figures.incident_of(self._views, target=TARGET, fault_at=self._fault_at)
-
-    def _has_open_incident(self) -> bool:
-        return any(not view.incident.is_over for view in self._views)
-
-    def _served_for(self, since: datetime) -> timedelta:
-        return served_for(self._log.requests, since=since)
-
-    def _since_fault(self, at: datetime) -> float | None:
-        return None if self._fault_at is None else (at - self._fault_at).total_seconds()
+    def _statement(self, failure: str) -> str:
+        """How it ended, in one sentence; the first thing that went wrong stands in front."""
+        false = figures.false_actions(self._watch.views, self._windows)
+        if false:
+            wrong = ", ".join(f"{one.plan.action} on {one.plan.target.name}" for one in false)
+            return f"{len(false)} false actions: {wrong}"
+        unhealed = [f"{one.fault}: {one.statement}" for one in self._scenarios if not one.is_healed]
+        if failure or unhealed:
+            return "; ".join([*unhealed, *([failure] if failure else [])])
+        return "healed, verified by RecoverOps and by the customers"
 
     def _result(self, statement: str, *, kept: Kept | None) -> DemoResult:
-        self._log.read_new()
-        requests = self._log.requests
-        recovered_at = self._recovery.at if self._recovery else None
+        requests = self._watch.requests
         return DemoResult(
-            scenarios=(
-                figures.scenario(
-                    self._fault,
-                    self._own_incident(),
-                    fault_at=self._fault_at,
-                    recovery=self._recovery,
-                    service_starts=starts_in(self._world.layout.ledger),
-                ),
-            ),
-            false_actions=figures.false_actions(
-                self._views, target=TARGET, fault_at=self._fault_at, recovered_at=recovered_at
-            ),
-            policy=DEVIATIONS,
+            scenarios=tuple(self._scenarios),
+            false_actions=len(figures.false_actions(self._watch.views, self._windows)),
+            policy=self._policy,
             traffic=Traffic(sent=len(requests), failed=sum(not one.ok for one in requests)),
             statement=statement,
+            left_out=tuple(self._left_out),
             kept=kept,
         )
-
-    # telling
-
-    def _begin(self, phase: Phase, text: str) -> None:
-        self._report(PhaseBegan(phase=phase, at=self._clock.now(), text=text))
-
-    def _say(self, who: str, at: datetime, text: str) -> None:
-        self._report(Told(who=who, at=at, since_fault_s=self._since_fault(at), text=text))
-
-    def _quote_log(self, told: str) -> None:
-        """The end of what RecoverOps itself has written, unless it has been told already."""
-        quote = last_lines(self._world.layout.log("recoverops"))
-        if quote and quote not in told:
-            self._say("RecoverOps's log", self._clock.now(), f"\n{quote}")
 
     def _keep(self) -> Kept | None:
         """None when there is nothing left that could be kept."""

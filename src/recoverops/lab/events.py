@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from recoverops.lab.figures import DemoResult, Station
+from recoverops.lab.figures import DemoResult, Scenario, Station
 from recoverops.lab.policy import Deviation
 from recoverops.lab.traffic import Request
 
@@ -17,6 +17,8 @@ class Phase(StrEnum):
     HEALTHY = "healthy"
     """everything runs, and nothing must happen"""
     FAULT = "fault"
+    """a scenario begins; all that follows, up to the next one, is its own"""
+    RESTORING = "restoring"
     OVER = "over"
 
 
@@ -58,8 +60,13 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioEnded:
+    scenario: Scenario
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
     result: DemoResult
 
 
-DemoEvent = PhaseBegan | PolicyShown | RequestsEnded | StationsReached | Told | Finished
+DemoEvent = PhaseBegan | PolicyShown | RequestsEnded | StationsReached | Told | ScenarioEnded | Finished

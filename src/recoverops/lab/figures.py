@@ -43,13 +43,41 @@ class Scenario:
     verified: bool
     """RecoverOps verified on fresh evidence that its run helped, and resolved the incident."""
     recovered_s: float | None
-    """From the fault until customers were served again, as the customers saw it."""
+    """From the fault until customers were served again, as the customers saw it; 0 when they never noticed."""
     resolved_s: float | None
+    service: str
+    """To which it was done."""
     service_starts: int
+    """How often that service was started during the scenario, by its own ledger; a deployment starts it, too."""
+    failed_requests: int
+    statement: str
+    """In one sentence how it ended."""
 
     @property
     def is_healed(self) -> bool:
         return self.verified and self.recovered_s is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A fault that this machine does not allow."""
+
+    fault: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """When which actions on which service are right: from the fault until its scenario is over."""
+
+    target: Resource
+    allowed: frozenset[str]
+    begin: datetime
+    end: datetime
+
+    def covers(self, action: ActionRecord) -> bool:
+        is_in_time = self.begin <= action.intent_at <= self.end
+        return is_in_time and action.plan.target == self.target and action.plan.action in self.allowed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +105,14 @@ class DemoResult:
     traffic: Traffic
     statement: str
     """In one sentence how it ended."""
+    left_out: tuple[LeftOut, ...] = ()
     kept: Kept | None = None
 
     @property
     def is_healed(self) -> bool:
-        return bool(self.scenarios) and all(scenario.is_healed for scenario in self.scenarios)
+        """Every fault was healed, and nothing was done that was not needed."""
+        healed = [scenario.is_healed for scenario in self.scenarios]
+        return bool(healed) and all(healed) and self.false_actions == 0
 
 
 def to_plain(result: DemoResult) -> dict[str, Any]:
@@ -91,6 +122,7 @@ def to_plain(result: DemoResult) -> dict[str, Any]:
         "false_actions": result.false_actions,
         "policy": {one.setting: {"default": one.default, "here": one.here, "why": one.why} for one in result.policy},
         "traffic": {"sent": result.traffic.sent, "failed": result.traffic.failed},
+        "left_out": [{"fault": one.fault, "why": one.why} for one in result.left_out],
         "statement": result.statement,
     }
     if (kept := result.kept) is not None:
@@ -109,14 +141,20 @@ def _plain_scenario(scenario: Scenario) -> dict[str, Any]:
         "verified": scenario.verified,
         "recovered_s": scenario.recovered_s,
         "resolved_s": scenario.resolved_s,
+        "service": scenario.service,
         "service_starts": scenario.service_starts,
+        "failed_requests": scenario.failed_requests,
+        "statement": scenario.statement,
     }
 
 
 def incident_of(views: Iterable[IncidentView], *, target: Resource, fault_at: datetime) -> IncidentView | None:
-    """The incident that the fault caused: the first of its target that was opened after it."""
+    """The incident that the fault caused: of those of its target that were opened after it, the first acted on.
+
+    The first of all when none was acted on.
+    """
     after = [view for view in views if view.incident.resource == target and view.incident.opened_at >= fault_at]
-    return min(after, key=lambda view: view.incident.opened_at, default=None)
+    return min(after, key=lambda view: (not effects([view]), view.incident.opened_at), default=None)
 
 
 def scenario(
@@ -126,6 +164,7 @@ def scenario(
     fault_at: datetime | None,
     recovery: Recovery | None,
     service_starts: int,
+    statement: str = "",
 ) -> Scenario:
     run = view.runs[-1] if view is not None and view.runs else None
     return Scenario(
@@ -138,7 +177,10 @@ def scenario(
         verified=view is not None and _is_verified(view),
         recovered_s=round(recovery.recovered_s, 3) if recovery else None,
         resolved_s=_seconds(fault_at, view.incident.resolved_at if view else None),
+        service=fault.service,
         service_starts=service_starts,
+        failed_requests=recovery.failed if recovery else 0,
+        statement=statement,
     )
 
 
@@ -148,17 +190,10 @@ def effects(views: Iterable[IncidentView]) -> tuple[ActionRecord, ...]:
     return tuple(one for one in actions if one.outcome is None or one.outcome.status not in _NOT_DONE)
 
 
-def false_actions(
-    views: Iterable[IncidentView], *, target: Resource, fault_at: datetime | None, recovered_at: datetime | None
-) -> int:
-    """Effects without need: before the fault, on something else, or after customers were served again."""
-    return sum(
-        fault_at is None
-        or action.plan.target != target
-        or action.intent_at < fault_at
-        or (recovered_at is not None and action.intent_at > recovered_at)
-        for action in effects(views)
-    )
+def false_actions(views: Iterable[IncidentView], windows: Iterable[Window]) -> tuple[ActionRecord, ...]:
+    """Effects that no scenario's window covers: in healthy times, on another service, or of the wrong kind."""
+    allowed = tuple(windows)
+    return tuple(action for action in effects(views) if not any(window.covers(action) for window in allowed))
 
 
 def stations(view: IncidentView) -> Mapping[Station, datetime]:

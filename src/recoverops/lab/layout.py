@@ -1,16 +1,33 @@
-"""Where everything of one demo lies: its directory, its files and its two ports. Both ends of the tether read it."""
+"""Where everything of one demo lies: its directory, its files and its ports. Both ends of the tether read it.
+
+The engine is told of `srv`, `data` and `logs`. What the lab alone uses lies beside them: `wings`, the starts, the
+customers' requests.
+"""
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from recoverops.model import Record
 
 HOST = "127.0.0.1"
-SERVICE = "checkout"
-"""The shop's name in the supervisor and in the inventory."""
+DEPENDS_ON: Mapping[str, tuple[str, ...]] = {
+    "gateway": ("catalogue", "orders"),
+    "catalogue": (),
+    "orders": ("payments", "database"),
+    "payments": (),
+    "worker": ("database",),
+    "database": (),
+}
+"""The services of the shop, by their names in the supervisor and in the inventory, and what each of them calls."""
+SERVICES = tuple(DEPENDS_ON)
+FRONT = "gateway"
+ON_SMALL_DISK = "database"
+"""The service whose data folder is a file system of its own, where the lab may mount one."""
 
 
 class Facts(Record, frozen=True, kw_only=True):
@@ -18,29 +35,53 @@ class Facts(Record, frozen=True, kw_only=True):
 
     supervisor_url: str
     supervisor_pid: int
-    engine_pid: int
     traffic_pid: int
+    engine_pid: int | None
+    """None when the world was asked for without RecoverOps."""
+    has_small_disk: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     directory: Path
-    shop_port: int
+    ports: Mapping[str, int]
+    """By service."""
     api_port: int
 
     @classmethod
     def choose(cls, directory: Path) -> Layout:
-        """In this directory, on two ports that are free now."""
-        with socket.create_server((HOST, 0)) as shop, socket.create_server((HOST, 0)) as api:
-            return cls(directory=directory, shop_port=shop.getsockname()[1], api_port=api.getsockname()[1])
+        """In this directory, on ports that are free now."""
+        with ExitStack() as held:
+            free = [held.enter_context(socket.create_server((HOST, 0))) for _ in (*SERVICES, "api")]
+            *ports, api_port = (one.getsockname()[1] for one in free)
+        return cls(directory=directory, ports=dict(zip(SERVICES, ports, strict=True)), api_port=api_port)
+
+    @classmethod
+    def from_arguments(cls, directory: str, api_port: str, *ports: str) -> Layout:
+        """The reverse of `to_arguments`."""
+        named = (port.partition("=") for port in ports)
+        return cls(
+            directory=Path(directory),
+            api_port=int(api_port),
+            ports={name: int(port) for name, _, port in named},
+        )
+
+    def to_arguments(self) -> tuple[str, ...]:
+        return (str(self.directory), str(self.api_port), *(f"{name}={port}" for name, port in self.ports.items()))
+
+    def url(self, service: str) -> str:
+        return f"http://{HOST}:{self.ports[service]}"
 
     @property
     def shop_url(self) -> str:
-        return f"http://{HOST}:{self.shop_port}"
+        """Where the customers go."""
+        return self.url(FRONT)
 
     @property
     def api_url(self) -> str:
         return f"http://{HOST}:{self.api_port}"
+
+    # RecoverOps
 
     @property
     def config(self) -> Path:
@@ -51,20 +92,63 @@ class Layout:
         return self.directory / "remediation-rules.yaml"
 
     @property
+    def runbooks(self) -> Path:
+        return self.directory / "runbooks"
+
+    @property
     def data(self) -> Path:
-        return self.directory / "data"
+        """RecoverOps's own."""
+        return self.directory / "recoverops-data"
 
     @property
     def admin_key(self) -> Path:
         return self.data / "admin.key"
 
     @property
+    def quarantine(self) -> Path:
+        """On another file system than the small disk."""
+        return self.directory / "quarantine"
+
+    # the shop
+
+    @property
     def supervisor(self) -> Path:
         return self.directory / "sup"
 
+    def home(self, service: str) -> Path:
+        """Its releases, and the symlink `current` to the one that it runs."""
+        return self.directory / "srv" / service
+
+    def release(self, service: str) -> Path:
+        return self.home(service) / "current"
+
+    def data_of(self, service: str) -> Path:
+        return self.directory / "data" / service
+
+    def dumps(self) -> Path:
+        """Where the database's nightly dumps lie, beside the data."""
+        return self.data_of(ON_SMALL_DISK) / "dumps"
+
+    def log_of(self, service: str) -> Path:
+        return self.directory / "logs" / f"{service}.log"
+
+    # the lab alone
+
     @property
-    def ledger(self) -> Path:
-        return self.directory / "starts.jsonl"
+    def wings(self) -> Path:
+        """The services' admin sockets."""
+        return self.directory / "wings"
+
+    @property
+    def scratch(self) -> Path:
+        """Where processes work that belong to no service."""
+        return self.directory / "scratch"
+
+    def admin(self, service: str) -> Path:
+        return self.wings / f"{service}.sock"
+
+    def ledger(self, service: str) -> Path:
+        return self.directory / "starts" / f"{service}.jsonl"
 
     @property
     def requests(self) -> Path:
@@ -75,4 +159,5 @@ class Layout:
         return self.directory / "facts.json"
 
     def log(self, name: str) -> Path:
+        """Of a process that is not of the shop."""
         return self.directory / f"{name}.log"

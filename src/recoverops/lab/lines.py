@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from recoverops.lab.events import DemoEvent, PhaseBegan, PolicyShown, RequestsEnded, StationsReached, Told
+from recoverops.lab.events import (
+    DemoEvent,
+    Finished,
+    Phase,
+    PhaseBegan,
+    PolicyShown,
+    RequestsEnded,
+    ScenarioEnded,
+    StationsReached,
+    Told,
+)
 from recoverops.lab.figures import DemoResult, Scenario
+from recoverops.lab.traffic import PAGES
 
 
 class Lines:
-    """Prints each event as it comes. The customers' requests show only when their answers change."""
+    """Prints each event as it comes. Customers show when one of their pages begins to fail, and when none fails
+    any more."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
-        self._was_ok = True
+        self._failing: set[tuple[str, str]] = set()
+        """The pages whose newest request failed."""
         self._stations: set[str] = set()
 
     def __call__(self, event: DemoEvent) -> None:
@@ -25,21 +38,29 @@ class Lines:
             told = [f"  {one.setting} = {one.here} (default {one.default}): {one.why}" for one in event.deviations]
             return ["lab policy; what differs from the defaults:", *told]
         if isinstance(event, PhaseBegan):
+            if event.phase is Phase.FAULT:
+                self._stations.clear()
             return [f"== {event.text}"]
         if isinstance(event, Told):
             return [f"{since(event.since_fault_s)} {event.who}: {event.text}"]
         if isinstance(event, RequestsEnded):
             return self._turns(event)
+        return self._lines_of_progress(event)
+
+    def _lines_of_progress(self, event: StationsReached | ScenarioEnded | Finished) -> list[str]:
         if isinstance(event, StationsReached):
             return self._new_stations(event)
+        if isinstance(event, ScenarioEnded):
+            return scenario_lines(event.scenario)
         return summary_lines(event.result)
 
     def _turns(self, event: RequestsEnded) -> list[str]:
         told = []
         for one in sorted(event.requests, key=lambda one: one.n):
-            if one.ok is not self._was_ok:
+            page, before = PAGES[one.n % len(PAGES)], bool(self._failing)
+            (self._failing.discard if one.ok else self._failing.add)(page)
+            if bool(self._failing) is not before:
                 told.append(f"           customers: request {one.n} {'served' if one.ok else f'failed: {one.error}'}")
-            self._was_ok = one.ok
         return told
 
     def _new_stations(self, event: StationsReached) -> list[str]:
@@ -53,32 +74,56 @@ def since(seconds: float | None) -> str:
     return " " * 11 if seconds is None else f"[{seconds:+7.2f} s]"
 
 
-def summary_lines(result: DemoResult) -> list[str]:
-    rows = [row for scenario in result.scenarios for row in summary_rows(scenario)]
-    width = max((len(name) for name, _ in rows), default=0)
-    ended = [f"{name:<{width}}  {value}" for name, value in (*rows, *totals(result))]
-    return ["", *ended, *how_to_end(result), "HEALED" if result.is_healed else f"NOT HEALED: {result.statement}"]
-
-
-def summary_rows(scenario: Scenario) -> tuple[tuple[str, str], ...]:
-    """The figures of one scenario, named."""
-    return (
-        ("fault", scenario.fault),
-        ("detected after", _seconds(scenario.detected_s)),
+def scenario_lines(scenario: Scenario) -> list[str]:
+    """The figures of one scenario, one below the other."""
+    rows = (
+        ("fault", f"{scenario.fault} of {scenario.service}"),
+        ("detected after", seconds(scenario.detected_s)),
         ("cause", f"{scenario.cause or '-'} (right: {scenario.cause_expected})"),
         ("runbook", scenario.runbook or "-"),
         ("actions", ", ".join(scenario.actions) or "-"),
-        ("served again after", f"{_seconds(scenario.recovered_s)} (as the customers saw it)"),
+        ("served again after", f"{seconds(scenario.recovered_s)} (as the customers saw it)"),
         ("verified", "yes" if scenario.verified else "no"),
-        ("resolved after", _seconds(scenario.resolved_s)),
+        ("resolved after", seconds(scenario.resolved_s)),
         ("starts of the service", f"{scenario.service_starts} (by its own ledger)"),
     )
+    width = max(len(name) for name, _ in rows)
+    return [*(f"  {name:<{width}}  {value}" for name, value in rows), f"  {scenario.statement}"]
+
+
+def summary_lines(result: DemoResult) -> list[str]:
+    rows = [HEADINGS, *(table_row(scenario) for scenario in result.scenarios)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    table = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    figures = [f"{name}: {value}" for name, value in totals(result)]
+    return ["", *table, "", *figures, *how_to_end(result), verdict(result)]
+
+
+HEADINGS = ("fault", "detected", "cause", "actions", "verified", "served again")
+
+
+def table_row(scenario: Scenario) -> tuple[str, ...]:
+    """One scenario under `HEADINGS`."""
+    is_right = scenario.cause == scenario.cause_expected
+    return (
+        scenario.fault,
+        seconds(scenario.detected_s),
+        (scenario.cause or "-") + ("" if is_right else f" (right: {scenario.cause_expected})"),
+        ", ".join(scenario.actions) or "-",
+        "yes" if scenario.verified else "no",
+        seconds(scenario.recovered_s),
+    )
+
+
+def verdict(result: DemoResult) -> str:
+    return "HEALED" if result.is_healed else f"NOT HEALED: {result.statement}"
 
 
 def totals(result: DemoResult) -> tuple[tuple[str, str], ...]:
     return (
         ("false actions", str(result.false_actions)),
         ("requests", f"{result.traffic.sent} sent, {result.traffic.failed} failed"),
+        *((f"left out, {one.fault}", one.why) for one in result.left_out),
     )
 
 
@@ -93,5 +138,5 @@ def how_to_end(result: DemoResult) -> list[str]:
     ]
 
 
-def _seconds(value: float | None) -> str:
+def seconds(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f} s"

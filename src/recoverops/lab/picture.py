@@ -12,9 +12,18 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from recoverops.lab.events import DemoEvent, Phase, PhaseBegan, PolicyShown, RequestsEnded, StationsReached, Told
-from recoverops.lab.figures import DemoResult, Station
-from recoverops.lab.lines import how_to_end, since, summary_rows, totals
+from recoverops.lab.events import (
+    DemoEvent,
+    Phase,
+    PhaseBegan,
+    PolicyShown,
+    RequestsEnded,
+    ScenarioEnded,
+    StationsReached,
+    Told,
+)
+from recoverops.lab.figures import DemoResult, Scenario, Station
+from recoverops.lab.lines import HEADINGS, how_to_end, since, table_row, totals, verdict
 from recoverops.lab.policy import Deviation
 from recoverops.lab.traffic import Request
 
@@ -22,7 +31,7 @@ CELL = timedelta(milliseconds=625)
 CELLS = 64
 """40 seconds, in a row that with its label fits a terminal of 80 columns."""
 LABEL = "requests  "
-STORY_LINES = 12
+STORY_LINES = 10
 """With everything else 20 lines, so that a terminal of 24 shows all of it while it runs."""
 REFRESHES_PER_S = 8
 
@@ -52,6 +61,7 @@ class Picture:
         self._fault_at: datetime | None = None
         self._stations: Mapping[Station, float] = {}
         self._story: deque[Text] = deque(maxlen=STORY_LINES)
+        self._ended: list[Scenario] = []
         self._result: DemoResult | None = None
 
     def __enter__(self) -> Picture:
@@ -70,6 +80,8 @@ class Picture:
         parts: list[RenderableType] = [_line(self._headline, style="bold"), Text()]
         if self._now is not None:
             parts += [strip(self._requests, now=self._now, fault_at=self._fault_at), Text()]
+        if self._ended:
+            parts += [_line(done(self._ended)), Text()]
         parts += [loop(self._stations), Text(), *self._story]
         if self._result is not None:
             parts += [Text(), _summary(self._result)]
@@ -82,6 +94,8 @@ class Picture:
             self._headline = event.text
             if event.phase is Phase.FAULT:
                 self._fault_at = event.at
+                self._stations = {}
+                self._story.clear()
                 self._story.append(_line(f"{since(0.0)} {event.text}", style="red"))
         elif isinstance(event, RequestsEnded):
             self._requests.extend(event.requests)
@@ -90,6 +104,8 @@ class Picture:
             self._stations = event.since_fault_s
         elif isinstance(event, Told):
             self._story.append(_line(f"{since(event.since_fault_s)} {event.who}: {event.text}"))
+        elif isinstance(event, ScenarioEnded):
+            self._ended.append(event.scenario)
         else:
             self._result = event.result
 
@@ -139,6 +155,11 @@ def loop(reached: Mapping[Station, float]) -> RenderableType:
     return table
 
 
+def done(ended: Iterable[Scenario]) -> str:
+    """The scenarios so far, in one line."""
+    return "done: " + ", ".join(f"{one.fault} {'healed' if one.is_healed else 'NOT healed'}" for one in ended)
+
+
 def _policy(deviations: Iterable[Deviation]) -> RenderableType:
     table = Table(title="lab policy: what differs from the defaults", title_justify="left", box=None)
     for heading in ("setting", "default", "here", "why"):
@@ -149,9 +170,11 @@ def _policy(deviations: Iterable[Deviation]) -> RenderableType:
 
 
 def _summary(result: DemoResult) -> RenderableType:
-    table = Table(show_header=False, title="measured", title_justify="left")
+    table = Table(title="measured", title_justify="left")
+    for heading in HEADINGS:
+        table.add_column(heading)
     for scenario in result.scenarios:
-        for name, value in (*summary_rows(scenario), *totals(result)):
-            table.add_row(name, value)
-    verdict = Text("HEALED", style="bold green") if result.is_healed else Text(f"NOT HEALED: {result.statement}", "red")
-    return Group(table, verdict, *(Text(line) for line in how_to_end(result)))
+        table.add_row(*table_row(scenario))
+    figures = (Text(f"{name}: {value}") for name, value in totals(result))
+    end = Text(verdict(result), style="bold green" if result.is_healed else "red")
+    return Group(table, *figures, end, *(Text(line) for line in how_to_end(result)))

@@ -20,7 +20,7 @@ class NotYet(StrEnum):
     NOTHING_SEEN = "nothing_seen"
     """no request has ended since the fault: nothing is known"""
     NEVER_FAILED = "never_failed"
-    """no customer has felt the fault, so there is nothing to recover from"""
+    """no customer has felt the fault so far, so there is nothing to recover from yet"""
     STILL_FAILING = "still_failing"
     """the newest known request, or the one before a gap, failed"""
     NOT_QUIET_YET = "not_quiet_yet"

@@ -12,13 +12,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from recoverops.lab.children import own_environment
 from recoverops.lab.layout import Facts, Layout
-from recoverops.model import PermanentError, from_json
+from recoverops.model import IncidentKind, PermanentError, from_json
 
 KEEP = b"keep\n"
 END_WITHIN_S = 40.0
@@ -79,27 +80,29 @@ class World:
 
 
 @contextmanager
-def tethered_world(layout: Layout | None = None) -> Iterator[World]:
+def tethered_world(layout: Layout | None = None, *, causes: Collection[IncidentKind] | None = None) -> Iterator[World]:
     """A world that is starting, in a new directory of its own; ended when the block is left, unless it was kept.
 
-    The directory goes with it.
+    The directory goes with it. `causes`: what its RecoverOps has rules for; None: without RecoverOps.
     """
     layout = layout or Layout.choose(Path(tempfile.mkdtemp(prefix="recoverops-demo-")))
     # a file and no pipe: reading it never waits for whoever else may hold the other end
     with tempfile.TemporaryFile() as errors:
-        world = World(layout, _started(layout, errors), errors=errors)
+        world = World(layout, _started(layout, errors, causes=causes), errors=errors)
         try:
             yield world
         finally:
             world.end()
 
 
-def _started(layout: Layout, errors: IO[bytes]) -> subprocess.Popen[bytes]:
-    arguments = (str(layout.directory), str(layout.shop_port), str(layout.api_port))
+def _started(layout: Layout, errors: IO[bytes], *, causes: Collection[IncidentKind] | None) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "recoverops.lab.world", *layout.to_arguments()]
+    engine = "--without-engine" if causes is None else f"--rules={','.join(causes)}"
     return subprocess.Popen(
-        [sys.executable, "-m", "recoverops.lab.world", *arguments],
+        [*command, engine],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=errors,
+        env=own_environment(os.environ),
         process_group=0,  # Ctrl-C in the terminal reaches the demo alone, which then ends the world in order
     )

@@ -1,8 +1,10 @@
 """Steady customers for the lab: `python -m recoverops.lab.traffic --url URL --out FILE`, a process of its own.
 
+They browse (`GET URL/browse`) and buy (`POST URL/buy`) in turns.
+
 Open loop: request n is due at start + n / rate whether or not the ones before were answered, and its latency counts
 from when it was due, so a stalled service cannot hide behind a stalled customer. One that fails, or is answered later
-than the timeout, is failed. One JSON line per request; `recovery` judges them. Knows only the URL it buys at.
+than the timeout, is failed. One JSON line per request; `recovery` judges them. Knows only the shop's front door.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from types import FrameType
 from urllib.parse import urlsplit
 
 LONGEST_RUN_S = 3600.0
+PAGES = (("GET", "/browse"), ("POST", "/buy"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +86,7 @@ class RequestLog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customers:
-    """How they buy."""
+    """How they come."""
 
     url: str
     rate: float
@@ -118,16 +121,18 @@ class Steady:
                 self._wait_until(began + after_s)
                 if self._is_stopped:
                     return
-                pool.submit(self._buy, n, due=began + after_s, due_at=began_at + timedelta(seconds=after_s))
+                pool.submit(self._visit, n, due=began + after_s, due_at=began_at + timedelta(seconds=after_s))
 
     def _wait_until(self, due: float) -> None:
         while not self._is_stopped and (left_s := due - time.monotonic()) > 0:
             time.sleep(min(left_s, 0.1))
 
-    def _buy(self, n: int, *, due: float, due_at: datetime) -> None:
+    def _visit(self, n: int, *, due: float, due_at: datetime) -> None:
         allowed = self._customers.timeout_s
         waited = time.monotonic() - due
-        error = "late before it could be sent" if waited >= allowed else _post(self._customers.url, allowed - waited)
+        method, page = PAGES[n % len(PAGES)]
+        url = f"{self._customers.url}{page}"
+        error = "late before it could be sent" if waited >= allowed else _ask(method, url, allowed - waited)
         latency_s = time.monotonic() - due
         if not error and latency_s > allowed:
             error = f"answered after {latency_s:.2f} s, allowed are {allowed:g} s"
@@ -139,12 +144,12 @@ class Steady:
             self._out.flush()
 
 
-def _post(url: str, timeout_s: float) -> str:
-    """Buy once, on a connection of its own; the error in words, empty when it was served."""
+def _ask(method: str, url: str, timeout_s: float) -> str:
+    """One page, on a connection of its own; the error in words, empty when it was served."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_s)
     try:
-        connection.request("POST", parts.path, body=b"")
+        connection.request(method, parts.path, body=b"" if method == "POST" else None)
         response = connection.getresponse()
         response.read()
     except (OSError, http.client.HTTPException) as error:
@@ -156,10 +161,10 @@ def _post(url: str, timeout_s: float) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="traffic", description="Sends steady requests and writes one line for each.")
-    parser.add_argument("--url", required=True)
+    parser.add_argument("--url", required=True, help="the front door, without a path")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--rate", type=float, default=20.0, help="requests per second (default 20)")
-    parser.add_argument("--timeout", type=float, default=1.0, help="seconds until a request counts as failed (1)")
+    parser.add_argument("--timeout", type=float, default=1.5, help="seconds until a request counts as failed (1.5)")
     parser.add_argument("--seconds", type=float, default=LONGEST_RUN_S, help="ends by itself after this (3600)")
     given = parser.parse_args(arguments)
     steady = Steady(Customers(url=given.url, rate=given.rate, timeout_s=given.timeout), out=given.out)

@@ -1,12 +1,14 @@
-"""The process that holds a demo together: `python -m recoverops.lab.world DIRECTORY SHOP_PORT API_PORT`.
+"""The process that holds a demo together: `python -m recoverops.lab.world DIRECTORY API_PORT SERVICE=PORT...`.
 
 It starts the shop under a real supervisord, the customers and RecoverOps itself, each as a process that knows nothing
 of the others, and ends them all, with the directory, when its standard input closes or it gets SIGTERM. Started by
-`tether`; says why it ended on standard error.
+`tether`; says why it ended on standard error. `--rules=KIND,...` says what RecoverOps has rules for;
+`--without-engine` leaves it out.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import select
 import shutil
@@ -15,7 +17,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack, suppress
 from datetime import timedelta
 from importlib.util import find_spec
@@ -23,11 +25,13 @@ from pathlib import Path
 from types import FrameType
 
 from recoverops.clock import SystemClock
+from recoverops.lab import releases
 from recoverops.lab.children import last_lines, running
-from recoverops.lab.layout import SERVICE, Facts, Layout
+from recoverops.lab.layout import DEPENDS_ON, FRONT, ON_SMALL_DISK, SERVICES, Facts, Layout
+from recoverops.lab.mounts import small_disk
 from recoverops.lab.policy import write_policy
 from recoverops.lab.tether import KEEP
-from recoverops.model import MisconfiguredError, PermanentError, RecoverOpsError, to_json
+from recoverops.model import IncidentKind, MisconfiguredError, PermanentError, RecoverOpsError, to_json
 from recoverops.ports import Clock
 from recoverops.testing.supervisor import Program, running_supervisor
 
@@ -79,45 +83,75 @@ class Tether:
         self._kept_until = self._clock.monotonic() + KEPT_FOR.total_seconds()
 
 
-def hold(layout: Layout, tether: Tether, *, clock: Clock) -> None:
-    """Start everything and hold it until Ended. Raises a RecoverOpsError when a part of it failed."""
+def hold(layout: Layout, tether: Tether, *, causes: Collection[IncidentKind] | None, clock: Clock) -> None:
+    """Start everything and hold it until Ended. Raises a RecoverOpsError when a part of it failed.
+
+    `causes`: what RecoverOps has rules for; None: without RecoverOps.
+    """
     if find_spec("supervisor") is None:
         raise MisconfiguredError(
             'the lab needs a real supervisord, which is not installed: pip install "recoverops[lab]"'
         )
     with ExitStack() as held:
-        supervisor = held.enter_context(running_supervisor(layout.supervisor, [_shop(layout)]))
+        has_small_disk = held.enter_context(small_disk(layout.data_of(ON_SMALL_DISK)))
+        _furnish(layout)
+        supervisor = held.enter_context(
+            running_supervisor(layout.supervisor, [_program(layout, one) for one in SERVICES])
+        )
         _wait_for_shop(layout, tether, clock=clock)
-        traffic = held.enter_context(running(_traffic(layout), log=layout.log("traffic")))
-        write_policy(layout, supervisor_url=supervisor.url)
-        engine = held.enter_context(running(_engine(layout), log=layout.log("recoverops")))
+        parts = {"the traffic": (held.enter_context(running(_traffic(layout), log=layout.log("traffic"))), "traffic")}
+        if causes is not None:
+            write_policy(layout, supervisor_url=supervisor.url, causes=causes, has_small_disk=has_small_disk)
+            engine = held.enter_context(running(_engine(layout), log=layout.log("recoverops")))
+            parts["RecoverOps"] = (engine, "recoverops")
         _write_facts(
             layout,
             Facts(
                 supervisor_url=supervisor.url,
                 supervisor_pid=supervisor.pid,
-                engine_pid=engine.pid,
-                traffic_pid=traffic.pid,
+                traffic_pid=parts["the traffic"][0].pid,
+                engine_pid=parts["RecoverOps"][0].pid if "RecoverOps" in parts else None,
+                has_small_disk=has_small_disk,
             ),
         )
         while True:
             tether.wait()
-            _check("RecoverOps", engine, log=layout.log("recoverops"))
-            _check("the traffic", traffic, log=layout.log("traffic"))
+            for name, (process, log) in parts.items():
+                _check(name, process, log=layout.log(log))
 
 
-def _shop(layout: Layout) -> Program:
+def _furnish(layout: Layout) -> None:
+    """Every folder that a service or RecoverOps expects, and the first release of each service."""
+    for service in SERVICES:
+        releases.install_first(layout.home(service), service)
+        layout.data_of(service).mkdir(parents=True, exist_ok=True)
+    logs, starts = layout.log_of(FRONT).parent, layout.ledger(FRONT).parent
+    for folder in (logs, starts, layout.dumps(), layout.quarantine, layout.scratch):
+        folder.mkdir()
+    layout.wings.mkdir(mode=0o700)
+
+
+def _program(layout: Layout, service: str) -> Program:
     """Not restarted by its supervisor: whoever brings it back is not supervisord."""
-    arguments = ("--port", str(layout.shop_port), "--ledger", str(layout.ledger))
+    peers = (word for peer in DEPENDS_ON[service] for word in ("--peer", f"{peer}={layout.ports[peer]}"))
+    places = {
+        "--port": layout.ports[service],
+        "--home": layout.home(service),
+        "--data": layout.data_of(service),
+        "--ledger": layout.ledger(service),
+        "--admin": layout.admin(service),
+    }
+    arguments = (str(word) for option in places.items() for word in option)
     return Program(
-        name=SERVICE,
-        command=(sys.executable, "-m", "recoverops.lab.shop", *arguments),
+        name=service,
+        command=(sys.executable, "-m", f"recoverops.lab.shop.{service}", *arguments, *peers),
         autorestart=False,
+        stdout=layout.log_of(service),
     )
 
 
 def _traffic(layout: Layout) -> tuple[str, ...]:
-    arguments = ("--url", f"{layout.shop_url}/buy", "--out", str(layout.requests))
+    arguments = ("--url", layout.shop_url, "--out", str(layout.requests))
     return (sys.executable, "-m", "recoverops.lab.traffic", *arguments)
 
 
@@ -127,10 +161,14 @@ def _engine(layout: Layout) -> tuple[str, ...]:
 
 def _wait_for_shop(layout: Layout, tether: Tether, *, clock: Clock) -> None:
     until = clock.monotonic() + SHOP_UP_WITHIN.total_seconds()
-    while not _answers(f"{layout.shop_url}/health"):
-        if clock.monotonic() >= until:
-            raise PermanentError(f"the shop at {layout.shop_url} did not answer within {SHOP_UP_WITHIN.seconds} s")
-        tether.wait()
+    for service in SERVICES:
+        while not _answers(f"{layout.url(service)}/health"):
+            if clock.monotonic() >= until:
+                raise PermanentError(
+                    f"{service} at {layout.url(service)} did not answer within {SHOP_UP_WITHIN.seconds} s; its last "
+                    f"lines:\n{last_lines(layout.log_of(service))}"
+                )
+            tether.wait()
 
 
 def _answers(url: str) -> bool:
@@ -155,14 +193,19 @@ def _write_facts(layout: Layout, facts: Facts) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    directory, shop_port, api_port = sys.argv[1:] if arguments is None else arguments
-    layout = Layout(directory=Path(directory), shop_port=int(shop_port), api_port=int(api_port))
+    parser = argparse.ArgumentParser(prog="world", description="Holds a shop, its customers and RecoverOps.")
+    parser.add_argument("place", nargs="+", help="directory, port of RecoverOps, SERVICE=PORT...")
+    parser.add_argument("--rules", default="", help="kinds of incidents, separated by commas")
+    parser.add_argument("--without-engine", action="store_true")
+    given = parser.parse_args(arguments)
+    layout = Layout.from_arguments(*given.place)
+    causes = None if given.without_engine else [IncidentKind(kind) for kind in given.rules.split(",") if kind]
     clock = SystemClock()
     tether = Tether(sys.stdin.fileno(), clock=clock)
     failure = ""
     try:
         with suppress(Ended):
-            hold(layout, tether, clock=clock)
+            hold(layout, tether, causes=causes, clock=clock)
     except RecoverOpsError as error:
         failure = str(error)
         print(failure, file=sys.stderr)  # noqa: T201 - the tether reads it

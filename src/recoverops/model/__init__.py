@@ -37,10 +37,12 @@ from recoverops.model.ids import (
     IncidentId,
     NotificationId,
     RunId,
+    SilenceId,
     digest,
     new_approval_id,
     new_incident_id,
     new_notification_id,
+    new_silence_id,
 )
 from recoverops.model.incident import (
     LEGAL_TRANSITIONS,
@@ -48,6 +50,7 @@ from recoverops.model.incident import (
     IncidentKind,
     IncidentState,
     ResponseStage,
+    RunRequest,
     SegmentKey,
     TimelineEntry,
 )
@@ -58,6 +61,7 @@ from recoverops.model.resource import Resource, ResourceKind, Service
 from recoverops.model.run import ActionRecord, Outcome, OutcomeStatus, Run, RunState
 from recoverops.model.severity import Severity, worst
 from recoverops.model.signal import Admission, Alert, AlertStatus, Sample, StoredAlert, is_alert_series, series_name
+from recoverops.model.silence import Silence
 from recoverops.model.verdict import Verdict, VerdictStatus
 
 __all__ = [
@@ -121,11 +125,14 @@ __all__ = [
     "RuleVerdict",
     "Run",
     "RunId",
+    "RunRequest",
     "RunState",
     "Sample",
     "SegmentKey",
     "Service",
     "Severity",
+    "Silence",
+    "SilenceId",
     "StopState",
     "StoredAlert",
     "TimelineEntry",
@@ -142,6 +149,7 @@ __all__ = [
     "new_approval_id",
     "new_incident_id",
     "new_notification_id",
+    "new_silence_id",
     "parse_duration",
     "series_name",
     "to_json",

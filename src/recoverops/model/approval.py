@@ -34,6 +34,10 @@ class Approval(Record, frozen=True, kw_only=True):
     decided_at: datetime | None = None
     note: str = ""
 
+    def unanswered(self, now: datetime) -> ApprovalState:
+        """What it becomes when nobody needs the answer any more."""
+        return ApprovalState.EXPIRED if now >= self.expires_at else ApprovalState.WITHDRAWN
+
 
 class WaitKind(StrEnum):
     HOLD = "hold"

@@ -11,6 +11,8 @@ from recoverops.model.record import Record
 class ComponentState(StrEnum):
     UP = "up"
     STARTING = "starting"
+    DEGRADED = "degraded"
+    """it works, but not as its files say now"""
     UNREACHABLE = "unreachable"
     DISABLED = "disabled"
 

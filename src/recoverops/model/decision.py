@@ -32,6 +32,7 @@ class GateName(StrEnum):
 
     EMERGENCY_STOP = "emergency_stop"
     PROTECTED_TARGETS = "protected_targets"
+    MAINTENANCE = "maintenance"
     ALLOW_LIST = "allow_list"
     EVIDENCE_FRESH = "evidence_fresh"
     HOLD = "hold"
@@ -62,6 +63,7 @@ class Reason(StrEnum):
     STOP_STATE_UNKNOWN = "stop_state_unknown"
     TARGET_PROTECTED = "target_protected"
     LAST_HEALTHY_MEMBER = "last_healthy_member"
+    SILENCED = "silenced"
     NOT_ON_ALLOW_LIST = "not_on_allow_list"
     TARGET_UNKNOWN = "target_unknown"
     EVIDENCE_STALE = "evidence_stale"
@@ -84,7 +86,10 @@ class Reason(StrEnum):
     NO_RULE_MATCHED = "no_rule_matched"
     RULE_UNKNOWN = "rule_unknown"
     """a rule's condition needs something that is missing"""
+    DEPENDENCY_AT_FAULT = "dependency_at_fault"
+    """the surest cause lies with a service that this one needs"""
     PLAN_FAILED = "plan_failed"
+    RULES_CHANGED = "rules_changed"
     GAVE_UP = "gave_up"
     """a gate stayed shut for longer than the response may wait"""
 

@@ -12,6 +12,7 @@ DecisionId = NewType("DecisionId", str)
 RunId = NewType("RunId", str)
 ApprovalId = NewType("ApprovalId", str)
 NotificationId = NewType("NotificationId", str)
+SilenceId = NewType("SilenceId", str)
 Fingerprint = NewType("Fingerprint", str)
 """Names one trouble of one resource: the same trouble seen twice has the same fingerprint."""
 
@@ -30,6 +31,10 @@ def new_approval_id(at: datetime) -> ApprovalId:
 
 def new_notification_id(at: datetime) -> NotificationId:
     return NotificationId(_new("ntf", at))
+
+
+def new_silence_id(at: datetime) -> SilenceId:
+    return SilenceId(_new("sil", at))
 
 
 def digest(*parts: str) -> str:

@@ -56,6 +56,7 @@ LEGAL_TRANSITIONS: frozenset[tuple[IncidentState, IncidentState]] = frozenset(
         (IncidentState.VERIFYING, IncidentState.RESOLVED),
         (IncidentState.VERIFYING, IncidentState.ESCALATED),
         (IncidentState.ESCALATED, IncidentState.RESOLVED),
+        (IncidentState.ESCALATED, IncidentState.OPEN),
     }
 )
 """The life cycle. The database refuses every other change of state."""
@@ -71,6 +72,14 @@ class ResponseStage(StrEnum):
     FINISHED = "finished"
 
 
+class RunRequest(Record, frozen=True, kw_only=True):
+    """A person asks for a runbook on a service. The gates are asked as ever; the request is the evidence."""
+
+    runbook: str
+    by: str
+    reason: str
+
+
 class Incident(Record, frozen=True, kw_only=True):
     id: IncidentId
     fingerprint: Fingerprint
@@ -84,6 +93,8 @@ class Incident(Record, frozen=True, kw_only=True):
     kind: IncidentKind = IncidentKind.UNKNOWN
     series: tuple[str, ...] = ()
     """The series at fault; verification needs every one of them to be normal again."""
+    request: RunRequest | None = None
+    """Set when a person asked for a run; then `series` is empty, and no rule is asked."""
     resolved_at: datetime | None = None
     reason: str = ""
     """Why it is in this state, one of the constant words of `model.reasons`."""

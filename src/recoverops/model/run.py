@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
-from recoverops.model.ids import DecisionId, IncidentId, RunId
+from recoverops.model.ids import ApprovalId, DecisionId, IncidentId, RunId
 from recoverops.model.plan import Plan
 from recoverops.model.record import Record
 from recoverops.model.verdict import Verdict
@@ -14,6 +15,10 @@ from recoverops.model.verdict import Verdict
 class RunState(StrEnum):
     RUNNING = "running"
     VERIFYING = "verifying"
+    UNDOING = "undoing"
+    """it did not help, and is being taken back"""
+    UNDONE = "undone"
+    """it did not help, and the state before it was restored"""
     SUCCEEDED = "succeeded"
     """acted, and verified that it helped"""
     FAILED = "failed"
@@ -40,6 +45,8 @@ class Outcome(Record, frozen=True, kw_only=True):
     status: OutcomeStatus
     statement: str
     at: datetime
+    after: Mapping[str, str] = {}
+    """The state that the action left; an undo restores the one before only if this one still stands."""
 
 
 class ActionRecord(Record, frozen=True, kw_only=True):
@@ -52,6 +59,8 @@ class ActionRecord(Record, frozen=True, kw_only=True):
     plan: Plan
     intent_at: datetime
     not_after: datetime
+    is_undo: bool = False
+    """It restores what an earlier step of the run changed."""
     outcome: Outcome | None = None
 
 
@@ -63,6 +72,8 @@ class Run(Record, frozen=True, kw_only=True):
     runbook_digest: str
     plan: Plan
     state: RunState
+    approval_id: ApprovalId | None = None
+    """The approval that it acts on. One approval is good for one action."""
     requested_by: str
     """`rule:<name>` or the person who approved"""
     started_at: datetime

@@ -51,6 +51,10 @@ def incident_resolved(incident: Incident, statement: str, *, at: datetime) -> No
     return _of(incident, "incident.resolved", f"{incident.resource} recovered", statement, at=at)
 
 
+def incident_closed(incident: Incident, statement: str, *, at: datetime) -> Notification:
+    return _of(incident, "incident.resolved", f"{incident.resource}: a person closed it", statement, at=at)
+
+
 def incident_escalated(incident: Incident, statement: str, *, at: datetime) -> Notification:
     body = f"{statement}\nA person has to take over. Everything that was decided: recoverops why {incident.id}"
     return _of(incident, "incident.escalated", f"{incident.resource} needs a person", body, at=at)

@@ -4,19 +4,37 @@ from __future__ import annotations
 
 from recoverops.operations.admit import admit
 from recoverops.operations.approvals import answer, list_approvals
-from recoverops.operations.stop import Stopped, Telling, clear_stop, engage_stop
+from recoverops.operations.close import ChannelsOf, close_incident
+from recoverops.operations.dry_run import Evaluate, evaluate_incident, evaluate_run
+from recoverops.operations.limits import Ceilings, LimitsView, limits_view
+from recoverops.operations.request import request_run
+from recoverops.operations.silences import end_silence, list_silences, silence
+from recoverops.operations.stop import Stopped, Telling, clear_stop, engage_stop, read_stop
 from recoverops.operations.view import IncidentStory, RunStory, list_incidents, tell_incident
 
 __all__ = [
+    "Ceilings",
+    "ChannelsOf",
+    "Evaluate",
     "IncidentStory",
+    "LimitsView",
     "RunStory",
     "Stopped",
     "Telling",
     "admit",
     "answer",
     "clear_stop",
+    "close_incident",
+    "end_silence",
     "engage_stop",
+    "evaluate_incident",
+    "evaluate_run",
+    "limits_view",
     "list_approvals",
     "list_incidents",
+    "list_silences",
+    "read_stop",
+    "request_run",
+    "silence",
     "tell_incident",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from recoverops.model import RecoverOpsError, StopState
+from recoverops.model import RecoverOpsError, StopState, UnreachableError
 from recoverops.notifications import compose
 from recoverops.ports import Clock, StopSwitch, Store, Tx
 
@@ -25,6 +25,14 @@ class Telling:
 
     store: Store
     channels: tuple[str, ...]
+
+
+def read_stop(switch: StopSwitch) -> StopState:
+    """One that cannot be read counts as engaged, and says why it cannot."""
+    try:
+        return switch.read()
+    except UnreachableError as error:
+        return StopState(stopped=True, reason=str(error))
 
 
 def engage_stop(switch: StopSwitch, telling: Callable[[], Telling], clock: Clock, *, reason: str, by: str) -> Stopped:

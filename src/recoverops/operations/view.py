@@ -56,10 +56,11 @@ def list_incidents(
 
 def tell_incident(store: Store, incident_id: str) -> IncidentStory:
     """Raises NotFoundError. An unambiguous end of an id is enough: `a3f9c1` for inc-20261120-101530-a3f9c1."""
-    return store.read(lambda tx: _story(tx, _find(tx, incident_id)))
+    return store.read(lambda tx: _story(tx, find_incident(tx, incident_id)))
 
 
-def _find(tx: Tx, text: str) -> Incident:
+def find_incident(tx: Tx, text: str) -> Incident:
+    """By its id, or an unambiguous end of it of four characters or more. Raises NotFoundError."""
     try:
         return tx.incidents.get(IncidentId(text))
     except NotFoundError:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from recoverops.pipeline.assess import Assessment, assess
 from recoverops.pipeline.conditions import Conditions
 from recoverops.pipeline.deliver import Courier
+from recoverops.pipeline.evaluate import evaluate
 from recoverops.pipeline.observe import Observer
 from recoverops.pipeline.parts import ENGINE, Parts
+from recoverops.pipeline.playbook import Page, Playbook
 from recoverops.pipeline.respond import on_failure, respond
 from recoverops.pipeline.sweep import Sweep
 
@@ -16,9 +18,12 @@ __all__ = [
     "Conditions",
     "Courier",
     "Observer",
+    "Page",
     "Parts",
+    "Playbook",
     "Sweep",
     "assess",
+    "evaluate",
     "on_failure",
     "respond",
 ]

@@ -31,7 +31,7 @@ from recoverops.model import (
 from recoverops.pipeline.deciding import LOOK_AGAIN
 from recoverops.pipeline.ending import escalate, park
 from recoverops.pipeline.parts import ENGINE, Parts
-from recoverops.pipeline.permit import ask_gates
+from recoverops.pipeline.permit import ask_gates, rule_of
 from recoverops.pipeline.story import tell
 from recoverops.ports import Tx, WorkflowContext
 from recoverops.redact import redact
@@ -102,13 +102,13 @@ def _refusal(parts: Parts, tx: Tx, run: Run, *, now: datetime) -> Outcome | None
     if now > run.not_after:
         return expired(not_after=run.not_after, now=now)
     decision = next(one for one in tx.decisions.of_incident(run.incident_id) if one.id == run.decision_id)
-    rule = parts.rules.rule(decision.rule or "")
+    incident = tx.incidents.get(run.incident_id)
+    rule = rule_of(parts, incident, decision.rule)
     runbook = parts.runbooks.get(run.runbook)
     if rule is None or runbook is None or runbook.digest != run.runbook_digest:
         return Outcome(
             status=OutcomeStatus.GATED, statement="the rule or the runbook changed since the decision", at=now
         )
-    incident = tx.incidents.get(run.incident_id)
     conclusion = ask_gates(parts, tx, incident, rule, run.plan, now=now, ignoring=run.id)
     if conclusion.mode is DecisionMode.ACT:
         return None

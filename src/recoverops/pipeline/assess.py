@@ -1,16 +1,19 @@
 """What is wrong, which rule applies, and what it would do: everything that a decision needs except permission.
 
 Reads the world (the action's `plan` probes its target), changes nothing. Its result is remembered by the workflow, so
-that a segment which resumes after a crash decides on what was seen before it.
+that a segment which resumes soon after a crash decides on what was seen before it; after an outage it is out of date.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from recoverops.decision import Choice, ConditionFacts
+import msgspec
+
+from recoverops.decision import REQUESTED, Choice, ConditionFacts
 from recoverops.diagnosis import diagnose
 from recoverops.model import (
+    Condition,
     ConflictError,
     Hypothesis,
     Incident,
@@ -20,8 +23,10 @@ from recoverops.model import (
     Plan,
     Reason,
     Record,
+    Resource,
     RetryableError,
     RuleVerdict,
+    RunRequest,
     Service,
 )
 from recoverops.pipeline.parts import Parts
@@ -39,6 +44,10 @@ class Assessment(Record, frozen=True, kw_only=True):
     rule: str | None = None
     runbook: str | None = None
     plan: Plan | None = None
+    page: str = ""
+    """Digest of the rules and runbooks that were asked; empty when a person asked for the run."""
+    seen_at: datetime | None = None
+    """When the world was looked at; after an outage that may be long ago. None only while it is put together."""
 
     @property
     def kind(self) -> IncidentKind:
@@ -46,8 +55,21 @@ class Assessment(Record, frozen=True, kw_only=True):
 
 
 def assess(parts: Parts, incident: Incident, *, now: datetime) -> Assessment:
+    return msgspec.structs.replace(_look(parts.pinned(), incident, now=now), seen_at=now)
+
+
+def _look(parts: Parts, incident: Incident, *, now: datetime) -> Assessment:
+    if incident.request is not None:
+        return _requested(parts, incident, incident.request)
     conditions = parts.conditions.of_resource(incident.resource)
-    hypotheses = diagnose(incident, conditions, now=now, max_age=parts.decision.evidence_max_age)
+    hypotheses = diagnose(
+        incident,
+        conditions,
+        now=now,
+        max_age=parts.decision.evidence_max_age,
+        samples=parts.conditions.samples_of(incident.resource),
+        dependencies=_dependencies(parts, incident),
+    )
     if not any(one.series in incident.series for one in conditions):
         return Assessment(
             hypotheses=hypotheses,
@@ -56,10 +78,24 @@ def assess(parts: Parts, incident: Incident, *, now: datetime) -> Assessment:
             statement="nothing has been heard of the series at fault since the start",
             may_come=True,
         )
+    if hypotheses and hypotheses[0].resource != incident.resource:
+        return Assessment(
+            hypotheses=hypotheses,
+            rules=(),
+            reason=Reason.DEPENDENCY_AT_FAULT,
+            statement=f"{hypotheses[0].resource}, which it needs, is in trouble; that is repaired there",
+            may_come=True,
+        )
     choice = parts.rules.choose(_condition_facts(parts, incident, hypotheses, now))
     if choice.rule is None:
         return _no_rule(choice, hypotheses)
-    return _plan(parts, incident, hypotheses, choice)
+    return msgspec.structs.replace(_plan(parts, incident, hypotheses, choice), page=parts.playbook.page.digest)
+
+
+def _dependencies(parts: Parts, incident: Incident) -> dict[Resource, tuple[Condition, ...]]:
+    service = parts.inventory.find(incident.resource)
+    needed = [parts.inventory.services[name] for name in (service.depends_on if service else ())]
+    return {one.resource: parts.conditions.of_resource(one.resource) for one in needed}
 
 
 def _condition_facts(
@@ -99,35 +135,37 @@ def _no_rule(choice: Choice, hypotheses: tuple[Hypothesis, ...]) -> Assessment:
     )
 
 
+def _requested(parts: Parts, incident: Incident, request: RunRequest) -> Assessment:
+    found = Assessment(hypotheses=(), rules=(), reason=Reason.OK, statement="", rule=REQUESTED, runbook=request.runbook)
+    if request.runbook not in parts.runbooks:
+        return _failed(found, Reason.PLAN_FAILED, f'there is no runbook "{request.runbook}" any more')
+    return _planned(parts, incident, found, request.runbook)
+
+
 def _plan(parts: Parts, incident: Incident, hypotheses: tuple[Hypothesis, ...], choice: Choice) -> Assessment:
     assert choice.rule is not None
-    runbook = parts.runbooks[choice.rule.runbook]
     found = Assessment(
         hypotheses=hypotheses,
         rules=choice.verdicts,
         reason=Reason.OK,
         statement="",
         rule=choice.rule.name,
-        runbook=runbook.name,
+        runbook=choice.rule.runbook,
     )
+    return _planned(parts, incident, found, choice.rule.runbook)
+
+
+def _planned(parts: Parts, incident: Incident, found: Assessment, runbook: str) -> Assessment:
     service = parts.inventory.find(incident.resource)
     if service is None:
         return _failed(found, Reason.TARGET_UNKNOWN, f"{incident.resource} is not in the inventory (services:)")
     try:
-        plan = make_plan(parts, runbook.name, service)
+        plan = make_plan(parts, runbook, service)
     except RetryableError as error:
         return _failed(found, Reason.PLAN_FAILED, redact(str(error)), may_come=True)
     except (PermanentError, MisconfiguredError, ConflictError) as error:
         return _failed(found, Reason.PLAN_FAILED, redact(str(error)))
-    return Assessment(
-        hypotheses=hypotheses,
-        rules=choice.verdicts,
-        reason=Reason.OK,
-        statement=plan.summary,
-        rule=choice.rule.name,
-        runbook=runbook.name,
-        plan=plan,
-    )
+    return msgspec.structs.replace(found, statement=plan.summary, plan=plan)
 
 
 def make_plan(parts: Parts, runbook_name: str, service: Service) -> Plan:

@@ -41,6 +41,11 @@ class Conditions:
         with self._lock:
             return tuple(self._by_resource.get(str(resource), {}).values())
 
+    def samples_of(self, resource: Resource) -> tuple[Sample, ...]:
+        """The newest sample of every metric."""
+        with self._lock:
+            return tuple(self._newest.get(str(resource), {}).values())
+
     def metrics_of(self, resource: Resource, *, since: datetime) -> dict[str, float]:
         """Metric name -> newest value. A metric that nobody measured at or after `since` is absent."""
         with self._lock:

@@ -17,6 +17,7 @@ from recoverops.model import (
     Plan,
     Reason,
     Record,
+    Resource,
     Run,
     RunId,
     RunState,
@@ -28,7 +29,8 @@ from recoverops.notifications import compose
 from recoverops.pipeline.assess import Assessment
 from recoverops.pipeline.ending import escalate, finish, park
 from recoverops.pipeline.parts import ENGINE, Parts
-from recoverops.pipeline.permit import ask_gates
+from recoverops.pipeline.permit import ask_gates, rule_of, usable_approval
+from recoverops.pipeline.silenced import is_patience_spent, naming_silence
 from recoverops.pipeline.story import tell
 from recoverops.ports import Tx
 
@@ -49,13 +51,16 @@ class Decided(Record, frozen=True, kw_only=True):
 
 
 def decide_in(parts: Parts, tx: Tx, key: SegmentKey, assessment: Assessment) -> Decided:
-    now = parts.clock.now()
+    parts, now = parts.pinned(), parts.clock.now()
     known = tx.incidents.get(key.incident_id)
     if known.is_over:
         return Decided(mode=DecisionMode.OBSERVE, reason=Reason.NOT_FIRING)
     incident = _diagnosed(tx, known, assessment, now=now)
-    decision = _conclude(parts, tx, incident, assessment, key, now=now)
-    if decision.mode is DecisionMode.WAIT and now - incident.opened_at >= parts.decision.give_up_after:
+    decision_id = DecisionId(f"dec-{key.incident_id}-{key.episode}-{key.segment}")
+    decision = conclude(parts, tx, incident, assessment, decision_id, now=now)
+    felt = _felt(incident, decision)
+    may_give_up = decision.mode is DecisionMode.WAIT and decision.reason is not Reason.RULES_CHANGED
+    if may_give_up and is_patience_spent(parts, tx, incident, felt, now=now):
         decision = _given_up(parts, decision)
     tx.decisions.insert(decision)
     tell(tx, incident, "decided", _in_words(decision), at=now, actor=ENGINE, detail=_detail(decision))
@@ -73,11 +78,20 @@ def _diagnosed(tx: Tx, incident: Incident, assessment: Assessment, *, now: datet
     return msgspec.structs.replace(incident, kind=assessment.kind)
 
 
-def _conclude(
-    parts: Parts, tx: Tx, incident: Incident, assessment: Assessment, key: SegmentKey, *, now: datetime
+def conclude(
+    parts: Parts, tx: Tx, incident: Incident, assessment: Assessment, decision_id: DecisionId, *, now: datetime
+) -> Decision:
+    """The decision that the gates leave, with the silence named that stands over it; writes nothing."""
+    decision = _under_gates(parts, tx, incident, assessment, decision_id, now=now)
+    named = naming_silence(tx, incident.resource, decision.statement, now=now)
+    return msgspec.structs.replace(decision, statement=named)
+
+
+def _under_gates(
+    parts: Parts, tx: Tx, incident: Incident, assessment: Assessment, decision_id: DecisionId, *, now: datetime
 ) -> Decision:
     draft = Decision(
-        id=DecisionId(f"dec-{key.incident_id}-{key.episode}-{key.segment}"),
+        id=decision_id,
         incident_id=incident.id,
         at=now,
         mode=DecisionMode.WAIT if assessment.may_come else DecisionMode.REFUSE,
@@ -90,9 +104,13 @@ def _conclude(
         rules_digest=parts.rules.digest,
         retry_at=now + LOOK_AGAIN if assessment.may_come else None,
     )
-    rule = parts.rules.rule(assessment.rule) if assessment.rule else None
-    if assessment.plan is None or rule is None:
+    if _is_out_of_date(parts, assessment, now=now):
+        return _seen_too_long_ago(draft)
+    if assessment.plan is None:
         return draft
+    rule = rule_of(parts, incident, assessment.rule)
+    if rule is None or _was_reloaded(parts, assessment):
+        return _asked_anew(draft)
     conclusion = ask_gates(parts, tx, incident, rule, assessment.plan, now=now)
     return msgspec.structs.replace(
         draft,
@@ -102,6 +120,42 @@ def _conclude(
         gates=conclusion.gates,
         retry_at=conclusion.retry_at,
     )
+
+
+def _is_out_of_date(parts: Parts, assessment: Assessment, *, now: datetime) -> bool:
+    """Whether the world was looked at before an outage: what was seen and planned then says nothing about now."""
+    return assessment.seen_at is None or now - assessment.seen_at > parts.decision.evidence_max_age
+
+
+def _seen_too_long_ago(decision: Decision) -> Decision:
+    return msgspec.structs.replace(
+        decision,
+        mode=DecisionMode.WAIT,
+        reason=Reason.EVIDENCE_STALE,
+        statement="it was looked at before an interruption; looked at anew before anything is done",
+        retry_at=decision.at + LOOK_AGAIN,
+    )
+
+
+def _was_reloaded(parts: Parts, assessment: Assessment) -> bool:
+    """Whether other rules or runbooks hold now than those that the plan was made with."""
+    page = parts.playbook.page
+    return assessment.runbook not in page.runbooks or assessment.page not in {"", page.digest}
+
+
+def _asked_anew(decision: Decision) -> Decision:
+    return msgspec.structs.replace(
+        decision,
+        mode=DecisionMode.WAIT,
+        reason=Reason.RULES_CHANGED,
+        statement="the rules or the runbooks changed while this was looked at; asked anew with the new ones",
+        retry_at=decision.at + LOOK_AGAIN,
+    )
+
+
+def _felt(incident: Incident, decision: Decision) -> set[Resource]:
+    touched = (decision.plan.target, *decision.plan.touches) if decision.plan else ()
+    return {incident.resource, *touched}
 
 
 def _given_up(parts: Parts, decision: Decision) -> Decision:
@@ -150,14 +204,14 @@ def _carry_out(parts: Parts, tx: Tx, incident: Incident, decision: Decision, *, 
 def _due_at(incident: Incident, decision: Decision, *, now: datetime) -> datetime:
     """A gate that names its hour is believed; where nobody knows, looks become rarer with the incident's age."""
     asked = decision.retry_at or now + LOOK_AGAIN
-    if decision.reason in {Reason.HOLDING, Reason.COOLING_DOWN}:
+    if decision.reason in {Reason.HOLDING, Reason.COOLING_DOWN, Reason.SILENCED}:
         return asked
     return max(asked, now + min(RAREST_LOOK, (now - incident.opened_at) / 10))
 
 
 def _begin_run(parts: Parts, tx: Tx, incident: Incident, decision: Decision, *, now: datetime) -> Decided:
     plan, runbook = _plan_of(decision), parts.runbooks[decision.runbook or ""]
-    approval = tx.approvals.newest_of(incident.id) if decision.reason is Reason.APPROVED else None
+    approval = usable_approval(tx, incident) if decision.reason is Reason.APPROVED else None
     run = Run(
         id=RunId(decision.id.replace("dec-", "run-", 1)),
         incident_id=incident.id,
@@ -166,7 +220,8 @@ def _begin_run(parts: Parts, tx: Tx, incident: Incident, decision: Decision, *, 
         runbook_digest=runbook.digest,
         plan=plan,
         state=RunState.RUNNING,
-        requested_by=f"{approval.decided_by}" if approval else f"rule:{decision.rule}",
+        approval_id=approval.id if approval else None,
+        requested_by=_requester(incident, decision, approval),
         started_at=now,
         not_after=now + parts.decision.act_within,
     )
@@ -177,6 +232,12 @@ def _begin_run(parts: Parts, tx: Tx, incident: Incident, decision: Decision, *, 
     )
     parts.post(tx, compose.run_started(saved, run, at=now))
     return Decided(mode=decision.mode, reason=decision.reason, run_id=run.id)
+
+
+def _requester(incident: Incident, decision: Decision, approval: Approval | None) -> str:
+    if approval is not None and approval.decided_by is not None:
+        return approval.decided_by
+    return incident.request.by if incident.request else f"rule:{decision.rule}"
 
 
 def _ask(parts: Parts, tx: Tx, incident: Incident, decision: Decision, *, now: datetime) -> Decided:
@@ -191,7 +252,7 @@ def _ask(parts: Parts, tx: Tx, incident: Incident, decision: Decision, *, now: d
             decision_id=decision.id,
             plan=plan,
             plan_hash=plan.hash,
-            requested_by=ENGINE,
+            requested_by=incident.request.by if incident.request else ENGINE,
             requested_at=now,
             expires_at=now + parts.decision.approval_ttl,
         )

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from recoverops import incidents
 from recoverops.model import (
     ApprovalState,
     Incident,
@@ -18,6 +19,7 @@ from recoverops.model import (
 )
 from recoverops.notifications import compose
 from recoverops.pipeline.parts import ENGINE, Parts
+from recoverops.pipeline.silenced import naming_silence
 from recoverops.pipeline.story import tell
 from recoverops.ports import Tx
 
@@ -52,19 +54,12 @@ def park(
 def finish(tx: Tx, incident: Incident, *, state: IncidentState, reason: str, now: datetime) -> Incident:
     """Nothing more will be done about it unless somebody asks."""
     tx.waits.take(incident.id)
-    return tx.incidents.save(
-        msgspec.structs.replace(
-            incident,
-            state=state,
-            reason=reason,
-            response=ResponseStage.FINISHED,
-            updated_at=now,
-            resolved_at=now if state is IncidentState.RESOLVED else None,
-        )
-    )
+    return tx.incidents.save(incidents.finished(incident, state=state, reason=reason, now=now))
 
 
 def escalate(parts: Parts, tx: Tx, incident: Incident, *, reason: str, statement: str, now: datetime) -> Incident:
+    """A silence over the resource keeps nobody from being called; it is named."""
+    statement = naming_silence(tx, incident.resource, statement, now=now)
     withdraw_question(tx, incident, now=now, note="escalated")
     saved = finish(tx, incident, state=IncidentState.ESCALATED, reason=reason, now=now)
     tell(tx, saved, "escalated", statement, at=now, actor=ENGINE, detail={"reason": reason})
@@ -86,9 +81,7 @@ def withdraw_question(tx: Tx, incident: Incident, *, now: datetime, note: str) -
     approval = tx.approvals.newest_of(incident.id)
     if approval is None or approval.state is not ApprovalState.PENDING:
         return
-    expired = now >= approval.expires_at
-    state = ApprovalState.EXPIRED if expired else ApprovalState.WITHDRAWN
-    tx.approvals.settle(approval.id, state, by=ENGINE, at=now, note=note)
+    tx.approvals.settle(approval.id, approval.unanswered(now), by=ENGINE, at=now, note=note)
 
 
 def restart_response(parts: Parts, tx: Tx, key: SegmentKey, message: str) -> datetime | None:

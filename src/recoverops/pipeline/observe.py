@@ -14,6 +14,7 @@ from recoverops.model import (
     Anomaly,
     ConflictError,
     Incident,
+    ResponseStage,
     Sample,
     SegmentKey,
     StoredAlert,
@@ -79,7 +80,11 @@ class Observer:
         """Writes what was found, oldest first. While the store is down it is kept here and tried again."""
         while self._unsaved:
             anomalies, processed = self._unsaved[0]
-            opened = self._write_once(anomalies, processed) if anomalies or processed else ()
+            try:
+                opened = self._write_once(anomalies, processed) if anomalies or processed else ()
+            except ConflictError:
+                self._unsaved.rotate(-1)  # whatever is wrong with this one must not hold up the others
+                raise
             self._unsaved.popleft()
             for incident in opened:
                 self._parts.telemetry.count("recoverops_incidents_opened_total", symptom=incident.symptom)
@@ -113,8 +118,13 @@ class Observer:
             return incident
         tell(tx, known, "anomaly", anomaly.statement, at=now, actor=ENGINE, detail=_detail(anomaly))
         joined = incidents.joined(known, anomaly, now=now)
-        if joined is not known:
-            tx.incidents.save(joined)
+        if joined is known:
+            return None
+        if joined.response is ResponseStage.FINISHED:
+            return tx.incidents.save(incidents.reopened(joined, now=now))
+        tx.incidents.save(joined)
+        if joined.response is ResponseStage.PARKED and tx.waits.make_due(joined.id, at=now):
+            self._parts.nudge(now)
         return None
 
 

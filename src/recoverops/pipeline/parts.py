@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from recoverops.decision import DecisionSettings, RuleBook
@@ -12,6 +12,7 @@ from recoverops.incidents import IncidentSettings
 from recoverops.model import Notification
 from recoverops.notifications import NotificationSettings, channels_for
 from recoverops.pipeline.conditions import Conditions
+from recoverops.pipeline.playbook import Playbook
 from recoverops.ports import Action, Clock, StopSwitch, Store, Telemetry, Tx
 from recoverops.remediation import Runbook
 from recoverops.sources import IntakeSettings
@@ -29,8 +30,7 @@ class Parts:
     conditions: Conditions
     inventory: Inventory
     actions: Mapping[str, Action]
-    rules: RuleBook
-    runbooks: Mapping[str, Runbook]
+    playbook: Playbook
     telemetry: Telemetry
     decision: DecisionSettings
     detection: DetectionSettings
@@ -39,6 +39,18 @@ class Parts:
     notifications: NotificationSettings
     nudge: Callable[[datetime | None], None]
     """Something may have been posted; and, when there is a time, something becomes due then."""
+
+    def pinned(self) -> Parts:
+        """The same with today's rules and runbooks for good: what belongs together asks one page, whoever reloads."""
+        return replace(self, playbook=self.playbook.pinned())
+
+    @property
+    def rules(self) -> RuleBook:
+        return self.playbook.page.rules
+
+    @property
+    def runbooks(self) -> Mapping[str, Runbook]:
+        return self.playbook.page.runbooks
 
     def post(self, tx: Tx, notification: Notification) -> None:
         """Into the outbox, in the caller's transaction."""

@@ -7,10 +7,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from recoverops.decision import Conclusion, Facts, Rule, decide
-from recoverops.model import Incident, Plan, RunId, StopState, UnreachableError
+from recoverops.decision import Conclusion, Facts, Rule, decide, requested_rule
+from recoverops.model import Approval, Incident, Plan, RunId, RunState, StopState, UnreachableError
 from recoverops.pipeline.parts import Parts
 from recoverops.ports import Tx
+
+
+def rule_of(parts: Parts, incident: Incident, name: str | None) -> Rule | None:
+    """The rule of this name; what stands in for it when a person asked for the run."""
+    if incident.request is not None:
+        return requested_rule(incident.request.runbook)
+    return parts.rules.rule(name) if name else None
 
 
 def ask_gates(
@@ -31,9 +38,22 @@ def ask_gates(
             group_conditions={one.name: parts.conditions.of_resource(one.resource) for one in members},
             usage=tx.limits.usage(plan.target, now=now, ignoring=ignoring),
             stop=_stop_state(parts),
-            approval=tx.approvals.newest_of(incident.id),
+            silences=tx.silences.active(now),
+            approval=usable_approval(tx, incident, ignoring=ignoring),
         )
     )
+
+
+def usable_approval(tx: Tx, incident: Incident, *, ignoring: RunId | None = None) -> Approval | None:
+    """The newest approval of the incident, unless a run has acted on it: one yes is good for one action."""
+    approval = tx.approvals.newest_of(incident.id)
+    if approval is None:
+        return None
+    spent = any(
+        run.approval_id == approval.id and run.id != ignoring and run.state is not RunState.ABANDONED
+        for run in tx.runs.of_incident(incident.id)
+    )
+    return None if spent else approval
 
 
 def _stop_state(parts: Parts) -> StopState | None:

@@ -1,4 +1,4 @@
-"""The response to one incident: decide, act, verify. A plain function over `ports.WorkflowContext`.
+"""The response to one incident: decide, act, verify, undo. A plain function over `ports.WorkflowContext`.
 
 Each call is one segment. A segment ends by finishing the response, or by parking it in a `wait` row; the sweep or a
 signal starts the next one. The truth is in the store, so a segment that starts afresh (a new process, a lost workflow
@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from recoverops.model import ConflictError, Record, ResponseStage, RunId, RunState, SegmentKey
+from recoverops.model import ConflictError, Incident, Record, ResponseStage, RunId, RunState, SegmentKey
 from recoverops.pipeline.acting import act
 from recoverops.pipeline.assess import Assessment, assess
 from recoverops.pipeline.deciding import Decided, decide_in
 from recoverops.pipeline.ending import restart_response
 from recoverops.pipeline.parts import Parts
+from recoverops.pipeline.undoing import undo
 from recoverops.pipeline.verifying import verify
 from recoverops.ports import Tx, WorkflowContext
 
@@ -25,39 +26,54 @@ class Begin(StrEnum):
     DECIDE = "decide"
     ACT = "act"
     VERIFY = "verify"
+    UNDO = "undo"
 
 
 class Begun(Record, frozen=True, kw_only=True):
     what: Begin
     run_id: RunId | None = None
+    assessment: Assessment | None = None
+    """When there is something to decide."""
+
+
+_RESUME = {RunState.VERIFYING: Begin.VERIFY, RunState.UNDOING: Begin.UNDO}
 
 
 def respond(parts: Parts, ctx: WorkflowContext, key: SegmentKey) -> None:
-    begun: Begun = ctx.step("begin", lambda: parts.store.read(lambda tx: _begin(tx, key)), returns=Begun)
+    begun: Begun = ctx.step("begin", lambda: _begin(parts, key), returns=Begun)
     run_id = begun.run_id
     if begun.what is Begin.STALE:
         return
-    if begun.what is Begin.DECIDE:
-        run_id = _decide(parts, ctx, key)
+    if begun.assessment is not None:
+        run_id = _decide(parts, ctx, key, begun.assessment)
     if run_id is None:
         return
-    if begun.what is Begin.VERIFY or act(parts, ctx, key, run_id):
-        verify(parts, ctx, key, run_id)
+    if begun.what is not Begin.UNDO:
+        is_to_verify = begun.what is Begin.VERIFY or act(parts, ctx, key, run_id)
+        if not is_to_verify or not verify(parts, ctx, key, run_id):
+            return
+    undo(parts, ctx, key, run_id)
 
 
-def _begin(tx: Tx, key: SegmentKey) -> Begun:
+def _begin(parts: Parts, key: SegmentKey) -> Begun:
+    """One step, since each costs a write to the workflow database; a decision follows the assessment anyway."""
+    what, run_id, incident = parts.store.read(lambda tx: _standing(tx, key))
+    assessment = assess(parts, incident, now=parts.clock.now()) if what is Begin.DECIDE else None
+    return Begun(what=what, run_id=run_id, assessment=assessment)
+
+
+def _standing(tx: Tx, key: SegmentKey) -> tuple[Begin, RunId | None, Incident]:
     incident = tx.incidents.get(key.incident_id)
     is_current = (incident.episode, incident.segment) == (key.episode, key.segment)
     if incident.is_over or not is_current or incident.response is not ResponseStage.DUE:
-        return Begun(what=Begin.STALE)
+        return Begin.STALE, None, incident
     run = tx.runs.unfinished_of(incident.id)
     if run is None:
-        return Begun(what=Begin.DECIDE)
-    return Begun(what=Begin.VERIFY if run.state is RunState.VERIFYING else Begin.ACT, run_id=run.id)
+        return Begin.DECIDE, None, incident
+    return _RESUME.get(run.state, Begin.ACT), run.id, incident
 
 
-def _decide(parts: Parts, ctx: WorkflowContext, key: SegmentKey) -> RunId | None:
-    assessment: Assessment = ctx.step("assess", lambda: _assess(parts, key), returns=Assessment)
+def _decide(parts: Parts, ctx: WorkflowContext, key: SegmentKey, assessment: Assessment) -> RunId | None:
     decided: Decided = ctx.tx("decide", lambda tx: decide_in(parts, tx, key, assessment), returns=Decided)
     parts.telemetry.count("recoverops_decisions_total", mode=decided.mode, reason=decided.reason)
     if decided.wake_at is not None:
@@ -65,11 +81,6 @@ def _decide(parts: Parts, ctx: WorkflowContext, key: SegmentKey) -> RunId | None
     elif decided.run_id is None:
         parts.nudge(None)
     return decided.run_id
-
-
-def _assess(parts: Parts, key: SegmentKey) -> Assessment:
-    incident = parts.store.read(lambda tx: tx.incidents.get(key.incident_id))
-    return assess(parts, incident, now=parts.clock.now())
 
 
 def on_failure(parts: Parts, key: SegmentKey, message: str) -> None:

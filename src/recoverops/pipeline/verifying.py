@@ -9,6 +9,7 @@ from itertools import count
 import msgspec
 
 from recoverops.model import (
+    EffectClass,
     IncidentState,
     Record,
     RunId,
@@ -42,31 +43,34 @@ class Look(Record, frozen=True, kw_only=True):
     verdict: Verdict | None
 
 
-def verify(parts: Parts, ctx: WorkflowContext, key: SegmentKey, run_id: RunId) -> None:
+def verify(parts: Parts, ctx: WorkflowContext, key: SegmentKey, run_id: RunId) -> bool:
+    """True: it did not help and can be taken back; the run is UNDOING and waits for that."""
     looks: Looks = ctx.step("looks", lambda: _looks(parts, run_id), returns=Looks)
     if looks.first > THREAD_LIMIT:
         ctx.tx("look-later", lambda tx: _park(parts, tx, key, looks.first), returns=None)
-        return
+        return False
     if looks.first > timedelta(0):
         ctx.sleep("look-wait-0", looks.first)
     most = max(1, int((THREAD_LIMIT - looks.first) / looks.every))
     for number in count(1):
         look: Look = ctx.step(f"look-{number}", lambda: _look(parts, key, run_id), returns=Look)
         if look.verdict is not None:
-            ctx.tx("verdict", partial(_conclude, parts, key, run_id, look.verdict), returns=None)
+            has_to_undo = ctx.tx("verdict", partial(_conclude, parts, key, run_id, look.verdict), returns=bool)
             parts.nudge(None)
-            return
+            return bool(has_to_undo)
         if number >= most:
             ctx.tx("look-later", lambda tx: _park(parts, tx, key, looks.every), returns=None)
-            return
+            return False
         ctx.sleep(f"look-wait-{number}", looks.every)
+    raise AssertionError("count() does not end")
 
 
 def _looks(parts: Parts, run_id: RunId) -> Looks:
     run, now = parts.store.read(lambda tx: tx.runs.get(run_id)), parts.clock.now()
-    if run.runbook not in parts.runbooks or run.acted_at is None:
+    runbook = parts.playbook.runbook_of(run)
+    if runbook is None or run.acted_at is None:
         return Looks(first=timedelta(0), every=LONGEST_LOOK)
-    verify = parts.runbooks[run.runbook].verify
+    verify = runbook.verify
     return Looks(
         first=max(timedelta(0), run.acted_at + verify.lag + verify.hold - now),
         every=min(max(verify.hold / 8, SHORTEST_LOOK), LONGEST_LOOK),
@@ -76,7 +80,8 @@ def _looks(parts: Parts, run_id: RunId) -> Looks:
 def _look(parts: Parts, key: SegmentKey, run_id: RunId) -> Look:
     run, incident = parts.store.read(lambda tx: (tx.runs.get(run_id), tx.incidents.get(key.incident_id)))
     now = parts.clock.now()
-    if run.runbook not in parts.runbooks:
+    runbook = parts.playbook.runbook_of(run)
+    if runbook is None:
         told = f'the runbook "{run.runbook}" is not configured any more, so nobody knows what recovery means'
         return Look(verdict=Verdict(status=VerdictStatus.UNKNOWN, statement=told, at=now))
     assert run.acted_at is not None, "a run is verified only after it acted"
@@ -86,7 +91,7 @@ def _look(parts: Parts, key: SegmentKey, run_id: RunId) -> Look:
             parts.conditions.of_resource(incident.resource),
             acted_at=run.acted_at,
             now=now,
-            verify=parts.runbooks[run.runbook].verify,
+            verify=runbook.verify,
         )
     )
 
@@ -104,13 +109,17 @@ def _park(parts: Parts, tx: Tx, key: SegmentKey, rest: timedelta) -> None:
     )
 
 
-def _conclude(parts: Parts, key: SegmentKey, run_id: RunId, verdict: Verdict, tx: Tx) -> None:
+def _conclude(parts: Parts, key: SegmentKey, run_id: RunId, verdict: Verdict, tx: Tx) -> bool:
     now, run, incident = parts.clock.now(), tx.runs.get(run_id), tx.incidents.get(key.incident_id)
     helped = verdict.status is VerdictStatus.RECOVERED
     unknown = verdict.status is VerdictStatus.UNKNOWN
     state = RunState.SUCCEEDED if helped else RunState.UNKNOWN if unknown else RunState.FAILED
-    tx.limits.release(run.id)
-    tx.runs.save(msgspec.structs.replace(run, state=state, verdict=verdict, ended_at=now))
+    has_to_undo = state is RunState.FAILED and run.plan.effect is EffectClass.REVERSIBLE
+    if has_to_undo:
+        tx.runs.save(msgspec.structs.replace(run, state=RunState.UNDOING, verdict=verdict))
+    else:
+        tx.limits.release(run.id)
+        tx.runs.save(msgspec.structs.replace(run, state=state, verdict=verdict, ended_at=now))
     tell(
         tx,
         incident,
@@ -123,6 +132,8 @@ def _conclude(parts: Parts, key: SegmentKey, run_id: RunId, verdict: Verdict, tx
     if helped:
         parts.telemetry.count("remediation_success_total", action=run.plan.action)
         resolve(parts, tx, incident, reason="verified", statement=f"{run.runbook} helped", now=now)
-        return
+        return False
     parts.telemetry.count("remediation_failure_total", reason=verdict.status)
-    escalate(parts, tx, incident, reason=f"verdict_{verdict.status}", statement=verdict.statement, now=now)
+    if not has_to_undo:
+        escalate(parts, tx, incident, reason=f"verdict_{verdict.status}", statement=verdict.statement, now=now)
+    return has_to_undo

@@ -33,6 +33,8 @@ from recoverops.model import (
     Resource,
     Run,
     RunId,
+    Silence,
+    SilenceId,
     StoredAlert,
     TimelineEntry,
     Wait,
@@ -135,6 +137,9 @@ class WaitStore(Protocol):
 
     def of_incident(self, incident_id: IncidentId) -> Wait | None: ...
 
+    def listed(self) -> tuple[Wait, ...]:
+        """All of them, the one that is due first before the others."""
+
     def due(self, now: datetime) -> tuple[Wait, ...]: ...
 
     def make_due(self, incident_id: IncidentId, *, at: datetime) -> bool:
@@ -157,6 +162,36 @@ class Usage(Record, frozen=True, kw_only=True):
     """Resources that running runs touch now, as `kind:name`."""
 
 
+class LastAction(Record, frozen=True, kw_only=True):
+    """The newest counted action on one target."""
+
+    target: str
+    """As `kind:name`."""
+    at: datetime
+
+
+class Lock(Record, frozen=True, kw_only=True):
+    """A resource that a running run touches."""
+
+    resource: str
+    """As `kind:name`."""
+    run_id: RunId
+    since: datetime
+
+
+class Standing(Record, frozen=True, kw_only=True):
+    """Every limit's use, for people to see. Decisions read `Usage`."""
+
+    in_last_hour: int
+    in_last_day: int
+    oldest_in_hour: datetime | None
+    oldest_in_day: datetime | None
+    last_actions: tuple[LastAction, ...]
+    """By target; those at or before the asked time are left out."""
+    locks: tuple[Lock, ...]
+    """By resource."""
+
+
 class LimitStore(Protocol):
     """Rates, cooldowns and locks. All counts are rolling windows in UTC and survive restarts."""
 
@@ -166,6 +201,9 @@ class LimitStore(Protocol):
         `ignoring` leaves out what that run itself reserved.
         """
 
+    def standing(self, *, now: datetime, acted_after: datetime) -> Standing:
+        """All targets with their newest action, if that was later than `acted_after`, and all locks. Takes no lock."""
+
     def reserve(self, *, run_id: RunId, target: Resource, touches: Sequence[Resource], at: datetime) -> None:
         """Counts one action and locks what it touches. Raises ConflictError when a lock is held."""
 
@@ -174,6 +212,28 @@ class LimitStore(Protocol):
 
     def cancel(self, run_id: RunId) -> None:
         """The action never started: gives the locks back and takes it out of every count."""
+
+
+class SilenceStore(Protocol):
+    """What people have silenced, and until when."""
+
+    def insert(self, silence: Silence) -> None:
+        """Raises ConflictError when its id is stored already."""
+
+    def get(self, silence_id: SilenceId) -> Silence:
+        """Raises NotFoundError."""
+
+    def active(self, now: datetime) -> tuple[Silence, ...]:
+        """Those that count at `now`, the one that began first before the others."""
+
+    def over_after(self, at: datetime) -> tuple[Silence, ...]:
+        """Those that ended later than `at`, or have not ended yet; the one that began first before the others."""
+
+    def listed(self, *, limit: int = 100) -> tuple[Silence, ...]:
+        """Newest first, ended ones included."""
+
+    def end(self, silence_id: SilenceId, *, by: str, at: datetime) -> Silence:
+        """Before its time, compare-and-set; raises ConflictError when it was ended by somebody, or is over."""
 
 
 class Outbox(Protocol):
@@ -223,6 +283,8 @@ class Tx(Protocol):
     def waits(self) -> WaitStore: ...
     @property
     def limits(self) -> LimitStore: ...
+    @property
+    def silences(self) -> SilenceStore: ...
     @property
     def outbox(self) -> Outbox: ...
     @property

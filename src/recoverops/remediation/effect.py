@@ -70,7 +70,7 @@ def expired(*, not_after: datetime, now: datetime) -> Outcome:
 def after_execution(execution: Execution, probe: ProbeResult | None, *, now: datetime) -> Outcome:
     """`probe` is asked only when the execution's own report is unknown."""
     if execution.status is ExecutionStatus.SUCCEEDED:
-        return Outcome(status=OutcomeStatus.SUCCEEDED, statement=execution.statement, at=now)
+        return Outcome(status=OutcomeStatus.SUCCEEDED, statement=execution.statement, at=now, after=execution.after)
     if execution.status is ExecutionStatus.FAILED:
         return Outcome(status=OutcomeStatus.FAILED, statement=execution.statement, at=now)
     if probe is not None and probe.answer is ProbeAnswer.DONE:

@@ -39,7 +39,11 @@ def judge(
 
 
 def _asked(incident: Incident, conditions: Iterable[Condition]) -> dict[str, Condition | None]:
-    known = {one.series: one for one in conditions if one.symptom == incident.symptom}
+    everything = tuple(conditions)
+    symptoms = {incident.symptom, *(one.symptom for one in everything if one.series in incident.series)}
+    known = {one.series: one for one in everything if one.symptom in symptoms}
+    if incident.request is not None:
+        return {one.series: one for one in everything if not one.sticky}
     measured = {name: one for name, one in known.items() if not one.sticky}
     ours = {name: known.get(name) for name in incident.series if not is_alert_series(name)}
     if measured or ours:

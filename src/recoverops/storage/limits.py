@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from recoverops.model import ConflictError, Resource, RunId
-from recoverops.ports import Usage
+from recoverops.ports import LastAction, Lock, Standing, Usage
 from recoverops.storage.schema import reservation, resource_lock
 from recoverops.storage.serial import take_serial_lock
 from recoverops.storage.statements import insert_unless_there
@@ -34,6 +34,15 @@ _LOCKS = (
     sa.select(resource_lock.c.resource, resource_lock.c.run_id)
     .where(resource_lock.c.run_id != sa.bindparam("ignoring"))
     .order_by(resource_lock.c.resource)
+)
+_LAST_ACTIONS = (
+    sa.select(reservation.c.target, sa.func.max(reservation.c.at))
+    .where(reservation.c.at > sa.bindparam("acted_after"))
+    .group_by(reservation.c.target)
+    .order_by(reservation.c.target)
+)
+_ALL_LOCKS = sa.select(resource_lock.c.resource, resource_lock.c.run_id, resource_lock.c.at).order_by(
+    resource_lock.c.resource
 )
 _COUNT = sa.insert(reservation)
 _LOCK = insert_unless_there(resource_lock)
@@ -73,6 +82,20 @@ class SqlLimits:
     def _locks(self, *, ignoring: RunId) -> dict[str, RunId]:
         rows = self._connection.execute(_LOCKS, {"ignoring": ignoring})
         return {resource: RunId(run_id) for resource, run_id in rows}
+
+    def standing(self, *, now: datetime, acted_after: datetime) -> Standing:
+        window = {"hour_ago": now - HOUR, "day_ago": now - DAY, "ignoring": _NO_RUN}
+        in_hour, in_day, oldest_in_hour, oldest_in_day = self._connection.execute(_COUNTS, window).one()
+        actions = self._connection.execute(_LAST_ACTIONS, {"acted_after": acted_after})
+        locks = self._connection.execute(_ALL_LOCKS)
+        return Standing(
+            in_last_hour=in_hour,
+            in_last_day=in_day,
+            oldest_in_hour=oldest_in_hour,
+            oldest_in_day=oldest_in_day,
+            last_actions=tuple(LastAction(target=target, at=at) for target, at in actions),
+            locks=tuple(Lock(resource=resource, run_id=RunId(run_id), since=at) for resource, run_id, at in locks),
+        )
 
     def reserve(self, *, run_id: RunId, target: Resource, touches: Sequence[Resource], at: datetime) -> None:
         """Each call counts one action. A lock that this run holds already is no conflict; on a conflict nothing at

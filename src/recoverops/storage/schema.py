@@ -202,6 +202,18 @@ resource_lock = sa.Table(
     sa.Index("resource_lock_of_run", "run_id"),
 )
 
+silence = sa.Table(
+    "silence",
+    metadata,
+    _text("id", primary_key=True),
+    _time("starts_at"),
+    _time("ends_at"),
+    _time("ended_at", nullable=True),
+    _text("record"),
+    sa.Index("silence_ends", "ends_at"),
+    sa.Index("silence_newest", "starts_at", "id"),
+)
+
 delivery = sa.Table(
     "delivery",
     metadata,

@@ -15,6 +15,7 @@ from recoverops.storage.limits import SqlLimits
 from recoverops.storage.outbox import SqlOutbox
 from recoverops.storage.runs import SqlRuns
 from recoverops.storage.signals import SqlSignals
+from recoverops.storage.silences import SqlSilences
 from recoverops.storage.waits import SqlWaits
 
 
@@ -28,6 +29,7 @@ class SqlTx:
         "_outbox",
         "_runs",
         "_signals",
+        "_silences",
         "_waits",
     )
 
@@ -39,6 +41,7 @@ class SqlTx:
         self._approvals = SqlApprovals(connection)
         self._waits = SqlWaits(connection)
         self._limits = SqlLimits(connection, may_write=may_write)
+        self._silences = SqlSilences(connection)
         self._outbox = SqlOutbox(connection)
         self._audit = SqlAudit(connection)
 
@@ -69,6 +72,10 @@ class SqlTx:
     @property
     def limits(self) -> SqlLimits:
         return self._limits
+
+    @property
+    def silences(self) -> SqlSilences:
+        return self._silences
 
     @property
     def outbox(self) -> SqlOutbox:

@@ -15,6 +15,7 @@ from recoverops.storage.statements import first_record, insert_or_replace, recor
 _PARK = insert_or_replace(parked_wait, key="incident_id", columns=("due_at", "record"))
 _RECORD = sa.select(parked_wait.c.record)
 _OF_INCIDENT = _RECORD.where(parked_wait.c.incident_id == sa.bindparam("id"))
+_LISTED = _RECORD.order_by(parked_wait.c.due_at, parked_wait.c.incident_id)
 _LOCKED = _OF_INCIDENT.with_for_update()
 _DUE = _RECORD.where(parked_wait.c.due_at <= sa.bindparam("now")).order_by(
     parked_wait.c.due_at, parked_wait.c.incident_id
@@ -40,6 +41,9 @@ class SqlWaits:
 
     def of_incident(self, incident_id: IncidentId) -> Wait | None:
         return first_record(self._connection, _OF_INCIDENT, Wait, {"id": incident_id})
+
+    def listed(self) -> tuple[Wait, ...]:
+        return records(self._connection, _LISTED, Wait)
 
     def due(self, now: datetime) -> tuple[Wait, ...]:
         return records(self._connection, _DUE, Wait, {"now": now})

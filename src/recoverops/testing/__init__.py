@@ -14,6 +14,7 @@ from recoverops.testing.notifier_kit import check_notifier, sample_notification
 from recoverops.testing.receiver import Receiver, Reply, running_receiver
 from recoverops.testing.source_kit import check_push_source, check_source
 from recoverops.testing.supervisor import Program, Supervisor, running_supervisor
+from recoverops.testing.undo_kit import Undoing
 
 __all__ = [
     "ConformanceError",
@@ -26,6 +27,7 @@ __all__ = [
     "Reply",
     "ScriptedSource",
     "Supervisor",
+    "Undoing",
     "check_action",
     "check_declaration",
     "check_notifier",

@@ -10,24 +10,22 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from typing import cast
 
 from recoverops.model import (
     EffectClass,
-    Execution,
     ExecutionStatus,
     MisconfiguredError,
     PermanentError,
     Plan,
     ProbeAnswer,
-    ProbeResult,
     Service,
     UnreachableError,
-    from_json,
-    to_json,
 )
-from recoverops.ports import Action
-from recoverops.redact import redact
+from recoverops.ports import Action, ReversibleAction
+from recoverops.testing.action_claims import claim_answer, claim_succeeded, claim_texts, stored
 from recoverops.testing.claims import ConformanceError, claim, claim_no_secret
+from recoverops.testing.undo_kit import Situation, Undoing, check_undo
 
 _KEY = "conformance-kit:1"
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -43,12 +41,14 @@ def check_action(
     snapshot: Callable[[], object],
     cut_off: Callable[[], AbstractContextManager[object]],
     secrets: Iterable[str] = (),
+    undoing: Undoing | None = None,
 ) -> None:
     """Runs every check of the kit; raises `ConformanceError` with the sentence that does not hold.
 
     `break_it` brings the target into a state that the action repairs. `snapshot` returns everything that the action may
     change, comparable with `==`; it must differ after each real effect (count starts, not only "it runs").
-    `cut_off` makes the target unreachable for the time of its context.
+    `cut_off` makes the target unreachable for the time of its context. A REVERSIBLE action needs `undoing`;
+    `break_it` is then called after its `tamper` as well.
     """
     given = dict(arguments or {})
     hidden = tuple(secrets)
@@ -59,6 +59,11 @@ def check_action(
     check_effect(action, service, given, snapshot=snapshot, secrets=hidden)
     break_it()
     check_unreachable(action, service, given, snapshot=snapshot, cut_off=cut_off, secrets=hidden)
+    if action.effect is EffectClass.REVERSIBLE:
+        if undoing is None:
+            raise ConformanceError("it is reversible, so the kit needs `undoing`: what is restored, and a later change")
+        eyes = Situation(break_it=break_it, snapshot=snapshot, undoing=undoing, cut_off=cut_off)
+        check_undo(cast(ReversibleAction, action), service, given, situation=eyes, secrets=hidden)
 
 
 def check_declaration(action: Action) -> None:
@@ -76,6 +81,7 @@ def check_declaration(action: Action) -> None:
         _claim_pattern(parameter.name, parameter.pattern)
     if action.effect is EffectClass.REVERSIBLE:
         claim(callable(getattr(action, "undo", None)), "it is declared reversible but has no undo")
+        claim(callable(getattr(action, "probe_undo", None)), "it is declared reversible but has no probe_undo")
 
 
 def check_arguments(
@@ -119,13 +125,13 @@ def check_effect(
     _claim_plan(action, service, arguments, plan, secrets)
     claim(plan.hash == again.hash, "two plans of the same thing have different hashes")
     claim(snapshot() == before, "plan changed the target")
-    _claim_answer(action.probe(plan, service), ProbeAnswer.NOT_DONE, "before it was executed", secrets)
+    claim_answer(action.probe(plan, service), ProbeAnswer.NOT_DONE, "before it was executed", secrets)
     claim(snapshot() == before, "probe changed the target")
-    _claim_executed(action.execute(plan, service, idempotency_key=_KEY), "the first time", secrets)
+    claim_succeeded(action.execute(plan, service, idempotency_key=_KEY), "execute", "the first time", secrets)
     after = snapshot()
     claim(after != before, "execute reports success but the snapshot is the same: no effect, or not a telling snapshot")
-    _claim_answer(action.probe(plan, service), ProbeAnswer.DONE, "after it was executed", secrets)
-    _claim_executed(action.execute(plan, service, idempotency_key=_KEY), "the second time", secrets)
+    claim_answer(action.probe(plan, service), ProbeAnswer.DONE, "after it was executed", secrets)
+    claim_succeeded(action.execute(plan, service, idempotency_key=_KEY), "execute", "the second time", secrets)
     claim(snapshot() == after, "a second execute with the same plan and key repeated the effect")
 
 
@@ -142,7 +148,7 @@ def check_unreachable(
     plan = stored(action.plan(service, arguments))
     before = snapshot()
     with cut_off():
-        _claim_answer(action.probe(plan, service), ProbeAnswer.UNKNOWN, "while the target is unreachable", secrets)
+        claim_answer(action.probe(plan, service), ProbeAnswer.UNKNOWN, "while the target is unreachable", secrets)
         try:
             action.plan(service, arguments)
         except UnreachableError as error:
@@ -153,13 +159,8 @@ def check_unreachable(
         claim(
             execution.status is not ExecutionStatus.SUCCEEDED, "execute reports success while the target is unreachable"
         )
-        _claim_texts(execution.statement, execution.after, secrets, "execute")
+        claim_texts(execution.statement, execution.after, secrets, "execute")
     claim(snapshot() == before, "calls to an unreachable target had an effect")
-
-
-def stored(plan: Plan) -> Plan:
-    """The plan as storage gives it back."""
-    return from_json(Plan, to_json(plan))
 
 
 def _claim_pattern(name: str, pattern: str) -> None:
@@ -189,24 +190,4 @@ def _claim_plan(
     claim(dict(plan.arguments) == dict(arguments), f"the plan has arguments {plan.arguments}, given were {arguments}")
     claim(plan.timeout_s == action.timeout.total_seconds(), "the plan's timeout is not the action's")
     claim(service.name in plan.summary, f"the summary {plan.summary!r} does not name the service")
-    _claim_texts(plan.summary, plan.before, secrets, "plan")
-
-
-def _claim_answer(result: ProbeResult, expected: ProbeAnswer, when: str, secrets: Iterable[str]) -> None:
-    claim(result.answer is expected, f"probe says {result.answer} {when}, expected {expected}: {result.statement}")
-    _claim_texts(result.statement, {}, secrets, "probe")
-
-
-def _claim_executed(execution: Execution, when: str, secrets: Iterable[str]) -> None:
-    claim(
-        execution.status is ExecutionStatus.SUCCEEDED,
-        f"execute reports {execution.status} {when}: {execution.statement}",
-    )
-    _claim_texts(execution.statement, execution.after, secrets, "execute")
-
-
-def _claim_texts(statement: str, detail: Mapping[str, str], secrets: Iterable[str], where: str) -> None:
-    claim(bool(statement.strip()), f"{where} gives no sentence for people")
-    for text in (statement, *detail.values()):
-        claim(redact(text) == text, f"{where} returns text that is not redacted")
-        claim_no_secret(text, secrets, where=where)
+    claim_texts(plan.summary, plan.before, secrets, "plan")

@@ -52,6 +52,12 @@ class Program:
     stdout: Path | None = None
     """Where its output goes, errors included; by default `<name>.log` in the directory."""
     directory: Path | None = None
+    group: str | None = None
+    """Programs of one group are called `group:name`; by default each is a group of its own."""
+
+    @property
+    def full_name(self) -> str:
+        return self.name if self.group is None else f"{self.group}:{self.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +188,9 @@ def _wait_until_ready(supervisor: Supervisor, daemon: subprocess.Popen[bytes], p
     def is_ready() -> bool:
         if daemon.poll() is not None or not supervisor.is_answering():
             return daemon.poll() is not None
-        return all(supervisor.info(program.name)["statename"] not in {"STARTING", "BACKOFF"} for program in programs)
+        return all(
+            supervisor.info(program.full_name)["statename"] not in {"STARTING", "BACKOFF"} for program in programs
+        )
 
     is_settled = _within(_READY_S + max((program.startsecs for program in programs), default=0), is_ready)
     if daemon.poll() is not None or not is_settled:
@@ -253,6 +261,11 @@ def _configuration(directory: Path, doors: Sequence[str], programs: Sequence[Pro
     ]
     for program in programs:
         lines += _section(program, root)
+    for group in dict.fromkeys(program.group for program in programs if program.group is not None):
+        if not _NAME.fullmatch(group):
+            raise MisconfiguredError(f"group name {group!r} has characters outside letters, digits, `_`, `.`, `-`")
+        members = ",".join(program.name for program in programs if program.group == group)
+        lines += [f"[group:{group}]", f"programs={members}"]
     return "\n".join(lines) + "\n"
 
 

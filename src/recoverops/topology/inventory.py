@@ -21,6 +21,12 @@ class Inventory:
                 )
             self._services[service.name] = service
 
+        for service in self._services.values():
+            for needed in service.depends_on:
+                if needed not in self._services:
+                    what = f'services: "{service.name}" depends on "{needed}", which is not in the list'
+                    raise MisconfiguredError(f"{what}; add that service, or leave it out")
+
     @classmethod
     def of(cls, settings: Iterable[ServiceSettings]) -> Inventory:
         return cls(

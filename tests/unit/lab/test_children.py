@@ -55,6 +55,12 @@ def test_the_users_own_recoverops_settings_do_not_reach_the_demo() -> None:
     assert own_environment(environment) == {"PATH": "/bin"}
 
 
+def test_nothing_of_the_callers_shell_reaches_it_but_what_describes_the_machine() -> None:
+    environment = {"HOME": "/h", "LC_ALL": "C", "PYTEST_CURRENT_TEST": "test_x[crash]", "MAKEFLAGS": "FAULT=hang"}
+
+    assert own_environment(environment) == {"HOME": "/h", "LC_ALL": "C"}
+
+
 def test_a_message_quotes_the_end_of_a_log(tmp_path: Path) -> None:
     log = tmp_path / "log"
     assert last_lines(log) == ""

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from recoverops.lab import figures
-from recoverops.lab.faults import Crash
+from recoverops.lab.faults.crash import Crash
 from recoverops.lab.figures import DemoResult, Kept, Station, Traffic, to_plain
 from recoverops.lab.incident_view import IncidentView, RunView
-from recoverops.lab.policy import DEVIATIONS
+from recoverops.lab.policy import deviations
 from recoverops.lab.recovery import Recovery
 from recoverops.model import (
     ActionRecord,
@@ -42,7 +42,8 @@ from recoverops.model import (
 )
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-CHECKOUT = Resource(kind=ResourceKind.SERVICE, name="checkout")
+PAYMENTS = Resource(kind=ResourceKind.SERVICE, name="payments")
+DEVIATIONS = deviations([IncidentKind.SERVICE_DOWN])
 OTHER = Resource(kind=ResourceKind.SERVICE, name="search")
 
 
@@ -51,10 +52,14 @@ def at(seconds: float) -> datetime:
 
 
 def effect(
-    *, intent_s: float, target: Resource = CHECKOUT, status: OutcomeStatus | None = OutcomeStatus.SUCCEEDED
+    *,
+    intent_s: float,
+    target: Resource = PAYMENTS,
+    name: str = "restart-service",
+    status: OutcomeStatus | None = OutcomeStatus.SUCCEEDED,
 ) -> ActionRecord:
     plan = Plan(
-        action="restart-service",
+        action=name,
         effect=EffectClass.RESTORATIVE,
         target=target,
         arguments={},
@@ -93,7 +98,7 @@ def run(*actions: ActionRecord, verdict: VerdictStatus | None = VerdictStatus.RE
 
 
 def healed(
-    *, opened_s: float = 11, resource: Resource = CHECKOUT, runs: tuple[RunView, ...] | None = None
+    *, opened_s: float = 11, resource: Resource = PAYMENTS, runs: tuple[RunView, ...] | None = None
 ) -> IncidentView:
     return IncidentView(
         incident=Incident(
@@ -151,7 +156,10 @@ def test_a_healed_crash_has_all_its_figures() -> None:
         verified=True,
         recovered_s=3.25,
         resolved_s=8.25,
+        service="payments",
         service_starts=2,
+        failed_requests=60,
+        statement="",
     )
     assert scenario.is_healed
 
@@ -190,33 +198,63 @@ def test_the_incident_of_the_fault_is_the_first_of_its_service_after_it() -> Non
         healed(opened_s=30),
     )
 
-    assert figures.incident_of([later, first, other, before], target=CHECKOUT, fault_at=at(10)) is first
-    assert figures.incident_of([other, before], target=CHECKOUT, fault_at=at(10)) is None
+    assert figures.incident_of([later, first, other, before], target=PAYMENTS, fault_at=at(10)) is first
+    assert figures.incident_of([other, before], target=PAYMENTS, fault_at=at(10)) is None
+
+
+WINDOW = figures.Window(target=PAYMENTS, allowed=frozenset({"restart-service"}), begin=at(10), end=at(20))
 
 
 @pytest.mark.parametrize(
-    ("action", "count"),
+    ("action", "is_false"),
     [
-        (effect(intent_s=12.5), 0),
-        (effect(intent_s=9.5), 1),
-        (effect(intent_s=12.5, target=OTHER), 1),
-        (effect(intent_s=13.5), 1),
-        (effect(intent_s=9.5, status=OutcomeStatus.GATED), 0),
-        (effect(intent_s=9.5, status=OutcomeStatus.EXPIRED), 0),
-        (effect(intent_s=9.5, status=OutcomeStatus.UNKNOWN), 1),
-        (effect(intent_s=9.5, status=None), 1),
+        (effect(intent_s=12.5), False),
+        (effect(intent_s=9.5), True),
+        (effect(intent_s=20.5), True),
+        (effect(intent_s=12.5, target=OTHER), True),
+        (effect(intent_s=12.5, name="switch-release"), True),
+        (effect(intent_s=9.5, status=OutcomeStatus.GATED), False),
+        (effect(intent_s=9.5, status=OutcomeStatus.EXPIRED), False),
+        (effect(intent_s=9.5, status=OutcomeStatus.UNKNOWN), True),
+        (effect(intent_s=9.5, status=None), True),
     ],
 )
-def test_an_action_is_false_before_the_fault_on_another_service_or_after_the_recovery(
-    action: ActionRecord, count: int
+def test_an_action_is_false_outside_every_scenario_on_another_service_or_when_it_is_not_allowed(
+    action: ActionRecord, is_false: bool
 ) -> None:
     views = [healed(runs=(run(action),))]
 
-    assert figures.false_actions(views, target=CHECKOUT, fault_at=at(10), recovered_at=at(13.25)) == count
+    assert figures.false_actions(views, [WINDOW]) == ((action,) if is_false else ())
 
 
-def test_without_a_fault_every_action_is_false() -> None:
-    assert figures.false_actions([healed()], target=CHECKOUT, fault_at=None, recovered_at=None) == 1
+def test_in_healthy_times_every_action_is_false() -> None:
+    assert len(figures.false_actions([healed()], [])) == 1
+
+
+def test_an_action_is_right_when_one_of_the_scenarios_allows_it() -> None:
+    later = figures.Window(target=OTHER, allowed=frozenset({"restart-service"}), begin=at(30), end=at(40))
+    action = effect(intent_s=35, target=OTHER)
+
+    assert figures.false_actions([healed(runs=(run(action),))], [WINDOW, later]) == ()
+
+
+def test_of_several_incidents_of_the_service_the_one_acted_on_is_the_faults() -> None:
+    noise, acted_on = healed(opened_s=10.5, runs=()), healed(opened_s=14)
+
+    assert figures.incident_of([acted_on, noise], target=PAYMENTS, fault_at=at(10)) is acted_on
+
+
+@pytest.mark.parametrize(("false_actions", "is_healed"), [(0, True), (1, False)])
+def test_a_demo_with_a_false_action_has_failed(false_actions: int, is_healed: bool) -> None:
+    result = DemoResult(
+        scenarios=(figures.scenario(Crash(), healed(), fault_at=at(10), recovery=RECOVERY, service_starts=2),),
+        false_actions=false_actions,
+        policy=(),
+        traffic=Traffic(sent=1, failed=0),
+        statement="",
+    )
+
+    assert result.is_healed is is_healed
 
 
 def test_the_stations_carry_the_times_that_recoverops_stored() -> None:

@@ -15,15 +15,18 @@ from recoverops.lab.events import (
     PhaseBegan,
     PolicyShown,
     RequestsEnded,
+    ScenarioEnded,
     StationsReached,
     Told,
 )
 from recoverops.lab.figures import DemoResult, Kept, Scenario, Station, Traffic
 from recoverops.lab.lines import Lines
 from recoverops.lab.picture import CELL, CELLS, Cell, Picture, cells
-from recoverops.lab.policy import DEVIATIONS
+from recoverops.lab.policy import deviations
 from recoverops.lab.traffic import Request
+from recoverops.model import IncidentKind
 
+DEVIATIONS = deviations([IncidentKind.SERVICE_DOWN])
 NOW = datetime(2026, 1, 1, 0, 1, tzinfo=UTC)
 
 
@@ -41,7 +44,10 @@ SCENARIO = Scenario(
     verified=True,
     recovered_s=3.25,
     resolved_s=8.0,
-    service_starts=2,
+    service="payments",
+    service_starts=1,
+    failed_requests=60,
+    statement="healed",
 )
 
 
@@ -144,14 +150,15 @@ def test_plain_lines_name_each_deviation_beside_its_default() -> None:
     assert "decision.mode = act (default ask)" in text
 
 
-def test_plain_lines_tell_requests_only_when_their_answers_change() -> None:
-    served = RequestsEnded(requests=(request(1, ago_s=3),), now=NOW)
-    failing = RequestsEnded(requests=(request(2, ago_s=2, ok=False), request(3, ago_s=1, ok=False)), now=NOW)
-    again = RequestsEnded(requests=(request(4, ago_s=0),), now=NOW)
+def test_plain_lines_tell_of_customers_when_one_page_begins_to_fail_and_when_none_fails_any_more() -> None:
+    """Even numbers browse, odd ones buy."""
+    pages = ["served", "served", "failed", "served", "failed", "failed", "served", "failed", "failed", "served", "served"]
+    requests = (request(n, ago_s=10 - n, ok=page == "served") for n, page in enumerate(pages))
+    events = [RequestsEnded(requests=(one,), now=NOW) for one in requests]
 
-    assert [line.strip() for line in lines_of(served, failing, again).splitlines()] == [
+    assert [line.strip() for line in lines_of(*events).splitlines()] == [
         "customers: request 2 failed: refused",
-        "customers: request 4 served",
+        "customers: request 10 served",
     ]
 
 
@@ -163,6 +170,30 @@ def test_plain_lines_tell_each_station_once_and_when_it_was_reached() -> None:
         "[  +1.50 s] RecoverOps: opened: checkout is down",
         "[  +2.75 s] loop: act",
     ]
+
+
+def test_each_scenario_has_its_own_strip_of_stations_and_stays_in_the_list_of_those_done() -> None:
+    second = PhaseBegan(phase=Phase.FAULT, at=NOW, text="orders is broken")
+    text = lines_of(*EVENTS[3:], ScenarioEnded(scenario=SCENARIO), second, *EVENTS[3:4])
+    console = Console(file=io.StringIO(), width=120, height=60, force_terminal=True, color_system=None)
+    with Picture(console) as picture:
+        for event in (*EVENTS, ScenarioEnded(scenario=SCENARIO), second):
+            picture(event)
+        with console.capture() as captured:
+            console.print(picture.draw())
+
+    assert text.count("loop: detect") == 2
+    assert "served again after     3.25 s" in text
+    assert "done: crash healed" in captured.get()
+    assert "○ detect" in captured.get()
+    assert "opened: checkout is down" not in captured.get()
+
+
+def test_a_wrong_cause_stands_beside_the_right_one() -> None:
+    wrong = dataclasses.replace(SCENARIO, cause="high_cpu")
+    result = dataclasses.replace(finished().result, scenarios=(wrong, SCENARIO))
+
+    assert "high_cpu (right: service_down)" in lines_of(Finished(result=result))
 
 
 def test_the_end_says_healed_only_when_it_was_verified() -> None:

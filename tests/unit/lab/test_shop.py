@@ -1,84 +1,127 @@
-"""The shop as a real process."""
+"""The shop as real processes under a real supervisord."""
 
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sqlite3
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
-import httpx
 import pytest
+from tests.unit.lab.held_shop import Shop, eventually, held_shop
 
-from recoverops.lab.layout import Layout
-from recoverops.lab.shop import starts_in
+from recoverops.lab.layout import DEPENDS_ON, SERVICES
+from recoverops.lab.mounts import seen_by
+from recoverops.lab.shop.ledger import starts_in
 
 
-@contextmanager
-def shop(directory: Path) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
-    layout = Layout.choose(directory)
-    command = [sys.executable, "-m", "recoverops.lab.shop", "--port", str(layout.shop_port)]
-    process = subprocess.Popen([*command, "--ledger", str(layout.ledger)])
+@pytest.fixture(scope="module")
+def shop() -> Iterator[Shop]:
+    with held_shop() as held:
+        yield held
+
+
+def database_file(shop: Shop) -> Path:
+    return seen_by(shop.scene.facts.supervisor_pid, shop.layout.data_of("database") / "orders.sqlite")
+
+
+def test_customers_browse_and_buy_through_the_gateway(shop: Shop) -> None:
+    status, page = shop.get("gateway", "/browse")
+    assert (status, json.loads(page)["prices"]["tea"]) == (200, 450)
+
+    status, page = shop.get("gateway", "/buy")
+    assert (status, json.loads(page)["order"]) == (201, pytest.approx(1, abs=10_000))
+
+
+def test_an_order_is_on_disk_with_its_tax_before_it_is_confirmed(shop: Shop) -> None:
+    number = json.loads(shop.get("gateway", "/buy")[1])["order"]
+
+    with closing(sqlite3.connect(f"file:{database_file(shop)}?mode=ro", uri=True)) as db:
+        assert db.execute("SELECT item, cents FROM orders WHERE id = ?", (number,)).fetchone() == ("tea", 535)
+
+
+def test_the_worker_ships_what_has_been_ordered(shop: Shop) -> None:
+    number = json.loads(shop.get("gateway", "/buy")[1])["order"]
+
+    def is_shipped() -> bool:
+        with closing(sqlite3.connect(f"file:{database_file(shop)}?mode=ro", uri=True)) as db:
+            return bool(db.execute("SELECT shipped FROM orders WHERE id = ?", (number,)).fetchone()[0])
+
+    eventually("the order is shipped", is_shipped, within_s=10)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_counts_its_requests_and_describes_its_process(shop: Shop, service: str) -> None:
+    metrics = shop.metrics(service)
+
+    pid = shop.scene.target(service).pid
+    assert metrics["process_resident_memory_bytes"] > 5e6
+    assert metrics["process_open_fds"] == pytest.approx(len(os.listdir(f"/proc/{pid}/fd")), abs=20)
+    assert metrics["http_request_duration_seconds_count"] == sum(
+        value for name, value in metrics.items() if name.startswith("http_requests_total")
+    )
+    assert ("db_pool_size" in metrics) is (service in {"orders", "database"})
+
+
+def test_neither_health_nor_metrics_count_as_requests(shop: Shop) -> None:
+    for _ in range(3):
+        shop.get("worker", "/health")
+        shop.get("worker", "/metrics")
+
+    assert shop.metrics("worker")["http_request_duration_seconds_count"] == 0
+
+
+def test_health_is_a_services_own_and_not_that_of_what_it_needs(shop: Shop) -> None:
+    assert "payments" in DEPENDS_ON["orders"]
+    shop.scene.stop("payments")
     try:
-        with httpx.Client(base_url=layout.shop_url, trust_env=False) as client:
-            wait_until_it_answers(client)
-            yield process, client
+        assert shop.get("gateway", "/buy")[0] == 502
+        assert [shop.get(service, "/health")[0] for service in ("gateway", "orders")] == [200, 200]
     finally:
-        process.kill()
-        process.wait(10)
+        assert shop.scene.start("payments")
+    shop.wait_until_well()
 
 
-def wait_until_it_answers(client: httpx.Client) -> None:
-    until = time.monotonic() + 15
-    while time.monotonic() < until:
-        try:
-            if client.get("/health").is_success:
-                return
-        except httpx.TransportError:
-            time.sleep(0.05)
-    pytest.fail("the shop did not answer within 15 s")
+def test_each_start_appends_its_process_id_to_the_services_own_ledger(shop: Shop) -> None:
+    ledger = shop.layout.ledger("catalogue")
+    before, old = starts_in(ledger), shop.scene.target("catalogue").pid
+    assert before >= 1
+
+    shop.scene.restart("catalogue")
+
+    assert starts_in(ledger) == before + 1
+    pids = [json.loads(line)["pid"] for line in ledger.read_text().splitlines()]
+    assert pids[-2:] == [old, shop.scene.target("catalogue").pid]
+    shop.wait_until_well()
 
 
-def test_an_order_is_on_disk_before_it_is_confirmed(tmp_path: Path) -> None:
-    with shop(tmp_path) as (process, client):
-        answers = [client.post("/buy") for _ in range(3)]
-        process.kill()
-        process.wait(10)
+def test_it_ends_in_order_when_it_is_asked_to(shop: Shop) -> None:
+    os.kill(shop.scene.target("payments").pid, signal.SIGTERM)
 
-    assert [answer.status_code for answer in answers] == [201, 201, 201]
-    assert [answer.json()["order"] for answer in answers] == [1, 2, 3]
-    with closing(sqlite3.connect(tmp_path / "orders.sqlite")) as db:
-        assert db.execute("SELECT count(*) FROM bought").fetchone() == (3,)
+    assert shop.scene.supervisor.wait_for("payments", "EXITED")["exitstatus"] == 0
+    shop.scene.start("payments")
+    shop.wait_until_well()
 
 
-def test_each_start_appends_its_process_id_to_the_ledger(tmp_path: Path) -> None:
-    assert starts_in(tmp_path / "starts.jsonl") == 0
-    with shop(tmp_path) as (first, _):
-        pass
-    with shop(tmp_path) as (second, _):
-        pass
-
-    assert starts_in(tmp_path / "starts.jsonl") == 2
-    lines = (tmp_path / "starts.jsonl").read_text().splitlines()
-    assert [json.loads(line)["pid"] for line in lines] == [first.pid, second.pid]
+def test_a_service_has_no_right_that_the_mode_of_a_file_does_not_grant(shop: Shop) -> None:
+    for service in SERVICES:
+        status = Path(f"/proc/{shop.scene.target(service).pid}/status").read_text()
+        assert "CapEff:\t0000000000000000" in status
 
 
-def test_it_ends_in_order_when_it_is_asked_to(tmp_path: Path) -> None:
-    with shop(tmp_path) as (process, client):
-        client.post("/buy")
-        process.send_signal(signal.SIGTERM)
+def test_an_unknown_page_names_the_known_ones(shop: Shop) -> None:
+    status, page = shop.get("gateway", "/steal")
 
-        assert process.wait(10) == 0
+    assert status == 404
+    assert "try GET /browse, POST /buy" in json.loads(page)["error"]
 
 
-def test_an_unknown_page_names_the_known_one(tmp_path: Path) -> None:
-    with shop(tmp_path) as (_, client):
-        answer = client.post("/steal")
+def test_the_log_is_lines_with_time_level_and_place(shop: Shop) -> None:
+    first = shop.logged("orders").splitlines()[0]
 
-    assert answer.status_code == 404
-    assert "try /buy" in answer.json()["error"]
+    stamp, level, place = first.split()[:3]
+    assert (len(stamp), stamp[-1], level, place) == (24, "Z", "INFO", "service:")
+    assert "release 1.0.0 listens on port" in first

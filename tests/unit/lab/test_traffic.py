@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -18,11 +19,15 @@ from recoverops.lab.traffic import Customers, Request, RequestLog
 
 class Quick(BaseHTTPRequestHandler):
     status = 201
+    asked: ClassVar[list[str]] = []
 
     def do_POST(self) -> None:
+        self.asked.append(f"{self.command} {self.path}")
         self.send_response(self.status)
         self.send_header("Content-Length", "0")
         self.end_headers()
+
+    do_GET = do_POST  # noqa: N815 - the base class's naming
 
     def log_message(self, format: str, *args: object) -> None:
         """Silent."""
@@ -38,6 +43,8 @@ class Stuck(Quick):
     def do_POST(self) -> None:
         self.release.wait(10)
 
+    do_GET = do_POST  # noqa: N815 - the base class's naming
+
 
 @contextmanager
 def server(kind: type[BaseHTTPRequestHandler]) -> Iterator[str]:
@@ -47,7 +54,7 @@ def server(kind: type[BaseHTTPRequestHandler]) -> Iterator[str]:
         thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
-            yield f"http://127.0.0.1:{http.server_address[1]}/buy"
+            yield f"http://127.0.0.1:{http.server_address[1]}"
         finally:
             Stuck.release.set()
             http.shutdown()
@@ -68,6 +75,14 @@ def test_every_request_is_sent_at_its_time_and_written_down_once(tmp_path: Path)
     assert all(one.ok and not one.error for one in requests)
     gaps = {after.sent_at - before.sent_at for before, after in pairwise(requests)}
     assert gaps == {timedelta(milliseconds=50)}
+
+
+def test_customers_browse_and_buy_in_turns(tmp_path: Path) -> None:
+    Quick.asked.clear()
+    with server(Quick) as url:
+        sent_to(url, tmp_path, seconds="0.3")
+
+    assert sorted(Quick.asked) == ["GET /browse"] * 3 + ["POST /buy"] * 3
 
 
 def test_an_error_of_the_service_is_a_failed_request(tmp_path: Path) -> None:

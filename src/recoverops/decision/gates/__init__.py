@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from recoverops.decision.facts import Facts
-from recoverops.decision.gates import consent, evidence, limits, stop, target
+from recoverops.decision.gates import consent, evidence, limits, maintenance, stop, target
 from recoverops.model import GateName, GateVerdict
 
 Gate = Callable[[Facts], GateVerdict]
@@ -16,6 +16,7 @@ Gate = Callable[[Facts], GateVerdict]
 GATES: tuple[tuple[GateName, Gate], ...] = (
     (GateName.EMERGENCY_STOP, stop.emergency_stop),
     (GateName.PROTECTED_TARGETS, target.protected_targets),
+    (GateName.MAINTENANCE, maintenance.maintenance),
     (GateName.ALLOW_LIST, target.allow_list),
     (GateName.EVIDENCE_FRESH, evidence.evidence_fresh),
     (GateName.HOLD, evidence.hold),

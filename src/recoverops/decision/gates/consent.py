@@ -26,6 +26,8 @@ def effective_mode(facts: Facts) -> Mode:
 
 def autonomy(facts: Facts) -> GateVerdict:
     gate, mode = GateName.AUTONOMY, effective_mode(facts)
+    if facts.incident.request is not None:
+        return passed(gate, f"{facts.incident.request.by} asked for it")
     told = f"decision.mode is {facts.settings.mode}, the rule's mode is {facts.rule.mode}"
     if mode is Mode.OBSERVE:
         return GateVerdict(gate=gate, answer=GateAnswer.OBSERVE, reason=Reason.OBSERVE_ONLY, statement=told)
@@ -65,6 +67,8 @@ def _why_ask(facts: Facts) -> str | None:
         return f"{facts.plan.action} cannot be undone, so a person approves it, always"
     if facts.settings.require_approval:
         return "decision.require_approval (or REQUIRE_APPROVAL) is set"
+    if facts.incident.request is not None:
+        return None
     if effective_mode(facts) is not Mode.ACT:
         return f"decision.mode is {facts.settings.mode} and the rule's mode is {facts.rule.mode}"
     if facts.settings.ask_when_critical and facts.incident.severity is Severity.CRITICAL:

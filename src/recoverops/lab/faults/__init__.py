@@ -1,13 +1,36 @@
-"""What the lab can do to a service, by name. Adding one: a class in a file of its own here, and one line below.
+"""What the lab can do to the shop, by name. Adding one: a class in a file of its own here, and one line below.
 
 The name is the lab's alone: it never stands in a path, a command line, a label or a message that the engine can see.
 """
 
 from __future__ import annotations
 
+from recoverops.lab.faults.bad_deployment import BadDeployment
+from recoverops.lab.faults.broken_permission import BrokenPermission
+from recoverops.lab.faults.cpu_burn import CpuBurn
 from recoverops.lab.faults.crash import Crash
-from recoverops.lab.faults.fault import Fault, Target
+from recoverops.lab.faults.disk_fill import DiskFill
+from recoverops.lab.faults.fault import Fault, Needs
+from recoverops.lab.faults.hang import Hang
+from recoverops.lab.faults.memory_leak import MemoryLeak
+from recoverops.lab.faults.pool_exhausted import PoolExhausted
+from recoverops.lab.faults.port_taken import PortTaken
+from recoverops.lab.faults.slow_dependency import SlowDependency
 
-FAULTS: dict[str, Fault] = {fault.name: fault for fault in (Crash(),)}
+_ALL: tuple[Fault, ...] = (
+    Crash(),
+    Hang(),
+    PortTaken(),
+    DiskFill(),
+    BadDeployment(),
+    CpuBurn(),
+    SlowDependency(),
+    BrokenPermission(),
+    PoolExhausted(),
+    MemoryLeak(),
+)
+"""In the order of a whole demo: faults of one service are kept apart where it goes."""
 
-__all__ = ["FAULTS", "Crash", "Fault", "Target"]
+FAULTS: dict[str, Fault] = {fault.name: fault for fault in _ALL}
+
+__all__ = ["FAULTS", "Fault", "Needs"]

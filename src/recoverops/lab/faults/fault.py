@@ -1,18 +1,20 @@
-"""What a fault is: something real done to a running process, and the cause that a right diagnosis would name."""
+"""What a fault is: something real done to the running shop, the cause a right diagnosis names, and what may be done."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Protocol
 
-from recoverops.model import IncidentKind, Record
+from recoverops.lab.scene import Scene, Target
+from recoverops.model import IncidentKind
 
 
-class Target(Record, frozen=True, kw_only=True):
-    """The service as a fault sees it."""
+class Needs(StrEnum):
+    """What the machine has to offer beyond a shop under supervisord."""
 
-    name: str
-    pid: int
-    """Its process, as its supervisor told it a moment ago."""
+    NOTHING = "nothing"
+    MOUNT = "mount"
+    """the right to mount a small file system: root"""
 
 
 class Fault(Protocol):
@@ -20,12 +22,29 @@ class Fault(Protocol):
     def name(self) -> str: ...
 
     @property
+    def summary(self) -> str:
+        """One line for people: what is done to the service."""
+
+    @property
+    def service(self) -> str:
+        """The service it is done to, and the only one that needs a remedy."""
+
+    @property
     def cause_expected(self) -> IncidentKind:
         """What diagnosis has to answer to be right."""
 
     @property
-    def summary(self) -> str:
-        """One line for people: what is done to the service."""
+    def allowed(self) -> frozenset[str]:
+        """The actions that are right; any other one is a false action."""
 
-    def inject(self, target: Target) -> None:
-        """Do it, and return when it is done. Raises PermanentError when it could not be done."""
+    @property
+    def needs(self) -> Needs: ...
+
+    def inject(self, scene: Scene, target: Target) -> None:
+        """Do it, and return when it is done. Raises PermanentError when it could not be done.
+
+        `target` is the service's process before.
+        """
+
+    def restore(self, scene: Scene, target: Target) -> None:
+        """Put everything back for the next fault, healed or not. Touches nothing that is well already."""

@@ -8,6 +8,22 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from recoverops.model import Duration
+from recoverops.plugins.linux.action_settings import (
+    EndingSettings,
+    FreePortSettings,
+    NginxSettings,
+    RotationSettings,
+    ScriptsSettings,
+    SpareFilesSettings,
+    WorkersSettings,
+)
+from recoverops.plugins.linux.source_settings import (
+    HostSettings,
+    LogSettings,
+    PolledSettings,
+    ProcessSettings,
+    ReleaseSettings,
+)
 
 _LONGEST_SOCKET_PATH = 107
 """Bytes; the kernel's limit for the address of a unix socket."""
@@ -74,12 +90,83 @@ class SupervisorSettings(BaseModel):
 
 
 class LinuxSettings(BaseModel):
-    """What runs on this host."""
+    """What runs on this host, what is measured of it, and what may be done to it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     supervisor: SupervisorSettings | None = Field(
         default=None,
-        description="The supervisord to read from and to restart with. Default none: then there is neither the source "
-        "`supervisor` nor the action `restart-service`.",
+        description="The supervisord to read from and to act through. Default none: then there is neither the source "
+        "`supervisor` nor `process`, and no action that starts, stops or ends a service.",
+    )
+    process: ProcessSettings | None = Field(
+        default=ProcessSettings(),
+        description="The source `process`: CPU, memory and state of each supervised service's processes. Default on "
+        "when there is a supervisor; `null` turns it off.",
+    )
+    disk: PolledSettings | None = Field(
+        default=PolledSettings(),
+        description="The source `disk`: how full the file system under a service's address `disk` is. Default on "
+        "when a "
+        "service has one; `null` turns it off.",
+    )
+    log_files: LogSettings | None = Field(
+        default=LogSettings(),
+        description="The source `log-files`: error lines and known troubles in the file under a service's address "
+        "`log`. "
+        "Default on when a service has one; `null` turns it off.",
+    )
+    release: ReleaseSettings | None = Field(
+        default=ReleaseSettings(),
+        description="The source `release` and the action `switch-release`, for services with an address `release`. "
+        "Default on when a service has one; `null` turns both off.",
+    )
+    host: HostSettings | None = Field(
+        default=None,
+        description="The source `host`: CPU, memory, disk, load and network of this host. Default none: most have "
+        "it from "
+        "Prometheus already; `host: {}` turns it on.",
+    )
+    end_process: EndingSettings = Field(
+        default=EndingSettings(),
+        description="How `end-process` and `free-port` end a process. Default: a grace of five seconds.",
+    )
+    free_port: FreePortSettings = Field(
+        default=FreePortSettings(),
+        description="What `free-port` may end besides processes of ordinary users. Default nothing.",
+    )
+    free_disk: tuple[SpareFilesSettings, ...] = Field(
+        default=(),
+        strict=False,
+        description="Files that may go when a disk is full: with `quarantine` the action `quarantine-files` moves "
+        "them, "
+        "without it `free-disk` removes them. Default none: then neither action exists.",
+    )
+    workers: WorkersSettings = Field(
+        default=WorkersSettings(),
+        description="Bounds of `scale-workers`, for services with an address `workers`. Default one to eight.",
+    )
+    rotate_logs: tuple[RotationSettings, ...] = Field(
+        default=(),
+        strict=False,
+        description="Services whose log is rotated by renaming it and sending a signal. Default none: `rotate-logs` "
+        "copies, "
+        "compresses and empties the log of every other service that has an address `log`.",
+    )
+    scripts: ScriptsSettings | None = Field(
+        default=None, description="What `run-script` may run. Default none: then there is no such action."
+    )
+    nginx: NginxSettings | None = Field(
+        default=None,
+        description="The nginx whose upstream `shift-load` changes, for services with an address `nginx`. Default "
+        "none: "
+        "then there is no such action.",
+    )
+    timeout: Duration = Field(
+        default=timedelta(seconds=60),
+        ge=timedelta(seconds=1),
+        le=timedelta(minutes=30),
+        description="How long any action but `restart-service` and `run-script` may take, 1s to 30min. Default 60s: "
+        "moving "
+        "some gigabytes to quarantine takes longest.",
     )

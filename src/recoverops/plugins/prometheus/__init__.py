@@ -1,22 +1,56 @@
-"""Alerts from Prometheus Alertmanager, delivered to `POST /intake/alertmanager`."""
+"""Prometheus in all directions: its alerts, its queries, and services that speak its text format.
+
+Alerts come through Alertmanager (`POST /intake/alertmanager`) or straight from Prometheus and amtool
+(`POST /api/v2/alerts`); the source `prometheus` asks a server, the source `scrape` asks the services themselves.
+"""
 
 from __future__ import annotations
 
-from recoverops.plugins.prometheus.settings import PrometheusSettings
-from recoverops.ports import Plugin, PluginContext, PluginParts
+from recoverops.plugins.prometheus.settings import PrometheusSettings, QuerySettings, ScrapeSettings, ServerSettings
+from recoverops.ports import Plugin, PluginContext, PluginParts, Source
 
-__all__ = ["PrometheusSettings", "plugin"]
+__all__ = ["PrometheusSettings", "QuerySettings", "ScrapeSettings", "ServerSettings", "plugin"]
 
 
-def _build(settings: PrometheusSettings, _context: PluginContext) -> PluginParts:
+def _build(settings: PrometheusSettings, context: PluginContext) -> PluginParts:
     from recoverops.plugins.prometheus.alertmanager import AlertmanagerSource
+    from recoverops.plugins.prometheus.api_alerts import AlertmanagerApiSource
 
-    return PluginParts(push_sources=(AlertmanagerSource(max_alerts=settings.max_alerts),))
+    webhook = AlertmanagerSource(max_alerts=settings.max_alerts)
+    api = AlertmanagerApiSource(
+        max_alerts=settings.max_alerts, same_alert_within=settings.same_alert_within, clock=context.clock
+    )
+    return PluginParts(
+        sources=(*_scrape(settings.scrape, context), *_server(settings.server, context)), push_sources=(webhook, api)
+    )
+
+
+def _scrape(settings: ScrapeSettings, context: PluginContext) -> tuple[Source, ...]:
+    from recoverops.plugins.prometheus.scrape import ADDRESS, Scrape
+
+    if not any(ADDRESS in service.address for service in context.services.values()):
+        return ()
+    return (Scrape(context.services, settings=settings, clock=context.clock),)
+
+
+def _server(settings: ServerSettings | None, context: PluginContext) -> tuple[Source, ...]:
+    from recoverops.plugins.prometheus.egress import target_of
+    from recoverops.plugins.prometheus.fetching import Fetcher
+    from recoverops.plugins.prometheus.promql import PromqlSource
+    from recoverops.plugins.prometheus.server import PrometheusServer
+
+    if settings is None or not settings.queries:
+        return ()
+    bearer = "" if settings.bearer is None else context.secret(settings.bearer)
+    fetcher = Fetcher(timeout_s=settings.timeout.total_seconds(), max_bytes=settings.max_bytes, clock=context.clock)
+    target = target_of(settings.url, where="the server's url", bearer=bearer)
+    server = PrometheusServer(target, fetcher, timeout=settings.timeout)
+    return (PromqlSource(server, context.services, settings=settings, clock=context.clock),)
 
 
 plugin = Plugin(
     name="prometheus",
     settings=PrometheusSettings,
     build=_build,
-    summary="Takes alerts from Alertmanager's webhook.",
+    summary="Takes alerts from Alertmanager, Prometheus and amtool, asks PromQL queries, and scrapes metrics pages.",
 )

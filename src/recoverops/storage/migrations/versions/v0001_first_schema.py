@@ -30,6 +30,7 @@ _TRANSITIONS = (
     ("verifying", "resolved"),
     ("verifying", "escalated"),
     ("escalated", "resolved"),
+    ("escalated", "open"),
 )
 
 
@@ -163,6 +164,16 @@ def _limits() -> None:
     _index("reservation_of_run", "reservation", "run_id")
     op.create_table("resource_lock", _text("resource", primary_key=True), _text("run_id"), _time("at"))
     _index("resource_lock_of_run", "resource_lock", "run_id")
+    op.create_table(
+        "silence",
+        _text("id", primary_key=True),
+        _time("starts_at"),
+        _time("ends_at"),
+        _time("ended_at", nullable=True),
+        _text("record"),
+    )
+    _index("silence_ends", "silence", "ends_at")
+    _index("silence_newest", "silence", "starts_at", "id")
     turn = op.create_table("turn", _text("name", primary_key=True), sa.Column("taken", sa.BigInteger(), nullable=False))
     op.bulk_insert(turn, [{"name": "serial", "taken": 0}])
 

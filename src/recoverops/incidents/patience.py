@@ -1,0 +1,18 @@
+"""How long a response has waited for something that was missing. Pure; the pipeline gives up by it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from recoverops.model import Incident, Silence
+
+
+def waited(incident: Incident, silences: Iterable[Silence], *, now: datetime) -> timedelta:
+    """Since the incident opened, without the time under any of these silences; a time under two counts once."""
+    silenced, counted_to = timedelta(0), incident.opened_at
+    for silence in sorted(silences, key=lambda one: one.starts_at):
+        begin, end = max(silence.starts_at, counted_to), min(silence.over_at, now)
+        if end > begin:
+            silenced, counted_to = silenced + (end - begin), end
+    return now - incident.opened_at - silenced

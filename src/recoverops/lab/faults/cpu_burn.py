@@ -1,0 +1,24 @@
+"""Threads of the service turn round for nothing. One core is full, and every request waits for its turn."""
+
+from __future__ import annotations
+
+from recoverops.lab.faults.fault import Needs
+from recoverops.lab.scene import Scene, Target
+from recoverops.model import IncidentKind
+
+THREADS = 10
+
+
+class CpuBurn:
+    name = "cpu-burn"
+    summary = f"{THREADS} of its threads turn round for nothing"
+    service = "catalogue"
+    cause_expected = IncidentKind.HIGH_CPU
+    allowed = frozenset({"restart-service"})
+    needs = Needs.NOTHING
+
+    def inject(self, scene: Scene, target: Target) -> None:
+        scene.turn(self.service, busy=THREADS)
+
+    def restore(self, scene: Scene, target: Target) -> None:
+        scene.replace(target)

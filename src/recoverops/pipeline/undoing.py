@@ -1,0 +1,155 @@
+"""It did not help: take it back. One undo a run, compare-and-set by the action itself, then a person is called.
+
+Runs in the same durable steps as the effect: intent, undo, outcome; after a crash `probe_undo` is asked first. An
+emergency stop or a silence holds an undo too; then the person who is called finds the change still in place, and is
+told so.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import msgspec
+
+from recoverops.model import (
+    ActionRecord,
+    ExecutionStatus,
+    Incident,
+    Outcome,
+    OutcomeStatus,
+    ProbeAnswer,
+    ProbeResult,
+    Run,
+    RunId,
+    RunState,
+    SegmentKey,
+    UnreachableError,
+)
+from recoverops.pipeline.ending import escalate
+from recoverops.pipeline.parts import ENGINE, Parts
+from recoverops.pipeline.story import tell
+from recoverops.ports import ReversibleAction, Tx, WorkflowContext
+from recoverops.redact import redact
+from recoverops.remediation import HAS_ACTED, after_execution, after_probe
+
+STEP = 2
+"""The effect was step 1."""
+
+
+def undo(parts: Parts, ctx: WorkflowContext, key: SegmentKey, run_id: RunId) -> None:
+    outcome: Outcome = ctx.step("undo", lambda: _undo(parts, run_id), returns=Outcome)
+    ctx.tx("after-undo", lambda tx: _after(parts, tx, key, run_id, outcome), returns=None)
+    parts.nudge(None)
+
+
+def _undo(parts: Parts, run_id: RunId) -> Outcome:
+    intent, is_new = parts.store.write(lambda tx: _take_intent(parts, tx, run_id))
+    if intent.outcome is not None:
+        return intent.outcome
+    if not is_new:
+        found = after_probe(_probe(parts, intent), not_after=intent.not_after, now=parts.clock.now()).outcome
+        if found is not None:
+            return _keep(parts, intent, found)
+    held = _held_by(parts, intent)
+    if held is not None:
+        told = f"held by {held}; the change is still in place"
+        return _keep(parts, intent, Outcome(status=OutcomeStatus.GATED, statement=told, at=parts.clock.now()))
+    return _keep(parts, intent, _restore(parts, intent))
+
+
+def _take_intent(parts: Parts, tx: Tx, run_id: RunId) -> tuple[ActionRecord, bool]:
+    """The stored intent, and whether it is new."""
+    now, run = parts.clock.now(), tx.runs.get(run_id)
+    intent = ActionRecord(
+        key=f"{run.id}:{STEP}",
+        run_id=run.id,
+        step=STEP,
+        plan=run.plan,
+        intent_at=now,
+        not_after=now + parts.decision.act_within,
+        is_undo=True,
+    )
+    known = tx.runs.insert_intent(intent)
+    if known is not None:
+        return known, False
+    detail = {"incident": run.incident_id, "action": run.plan.action, "target": str(run.plan.target)}
+    tx.audit.append(at=now, actor=ENGINE, event="undo.intent", subject=intent.key, detail=detail)
+    return intent, True
+
+
+def _held_by(parts: Parts, intent: ActionRecord) -> str | None:
+    if _is_stopped(parts):
+        return "the emergency stop"
+    now, felt = parts.clock.now(), (intent.plan.target, *intent.plan.touches)
+    silences = parts.store.read(lambda tx: tx.silences.active(now))
+    return next((f"a silence ({one})" for one in silences if any(map(one.covers, felt))), None)
+
+
+def _is_stopped(parts: Parts) -> bool:
+    try:
+        return parts.stop.read().stopped
+    except UnreachableError:
+        return True
+
+
+def _left(parts: Parts, run_id: RunId) -> dict[str, str]:
+    """The state that the effect left."""
+    actions = parts.store.read(lambda tx: tx.runs.actions_of(run_id))
+    effect = next(one for one in actions if not one.is_undo)
+    return dict(effect.outcome.after) if effect.outcome is not None else {}
+
+
+def _probe(parts: Parts, intent: ActionRecord) -> ProbeResult:
+    service, action = parts.inventory.find(intent.plan.target), parts.actions.get(intent.plan.action)
+    if service is None or action is None:
+        return ProbeResult(answer=ProbeAnswer.UNKNOWN, statement=f"{intent.plan.target} is not configured any more")
+    return cast(ReversibleAction, action).probe_undo(intent.plan, _left(parts, intent.run_id), service)
+
+
+def _restore(parts: Parts, intent: ActionRecord) -> Outcome:
+    service, action = parts.inventory.find(intent.plan.target), parts.actions.get(intent.plan.action)
+    if service is None or action is None:
+        gone = f"{intent.plan.target} or the action {intent.plan.action} is not configured any more"
+        return Outcome(status=OutcomeStatus.FAILED, statement=gone, at=parts.clock.now())
+    left, reversible = _left(parts, intent.run_id), cast(ReversibleAction, action)
+    execution = reversible.undo(intent.plan, left, service, idempotency_key=intent.key)
+    is_unknown = execution.status is ExecutionStatus.UNKNOWN
+    probe = reversible.probe_undo(intent.plan, left, service) if is_unknown else None
+    outcome = after_execution(execution, probe, now=parts.clock.now())
+    return msgspec.structs.replace(outcome, statement=redact(outcome.statement))
+
+
+def _keep(parts: Parts, intent: ActionRecord, outcome: Outcome) -> Outcome:
+    def write(tx: Tx) -> None:
+        tx.runs.record_outcome(intent.key, outcome)
+        detail = {"status": outcome.status, "statement": outcome.statement}
+        tx.audit.append(at=outcome.at, actor=ENGINE, event="undo.outcome", subject=intent.key, detail=detail)
+
+    parts.store.write(write)
+    return outcome
+
+
+def _after(parts: Parts, tx: Tx, key: SegmentKey, run_id: RunId, outcome: Outcome) -> None:
+    now, run, incident = parts.clock.now(), tx.runs.get(run_id), tx.incidents.get(key.incident_id)
+    is_undone = outcome.status in HAS_ACTED
+    _tell(tx, incident, run, outcome, is_undone=is_undone)
+    tx.limits.release(run.id)
+    state = RunState.UNDONE if is_undone else RunState.FAILED
+    tx.runs.save(msgspec.structs.replace(run, state=state, ended_at=now))
+    parts.telemetry.count("recoverops_undos_total", action=run.plan.action, outcome=outcome.status)
+    verdict = run.verdict.statement if run.verdict else "it did not help"
+    told = "it was undone" if is_undone else f"it could not be undone: {outcome.statement}"
+    reason = "undone" if is_undone else f"undo_{outcome.status}"
+    escalate(parts, tx, incident, reason=reason, statement=f"{verdict}; {told}", now=now)
+
+
+def _tell(tx: Tx, incident: Incident, run: Run, outcome: Outcome, *, is_undone: bool) -> None:
+    tell(
+        tx,
+        incident,
+        "undone" if is_undone else "undo_failed",
+        f"{run.plan.action} on {run.plan.target}: {outcome.statement}",
+        at=outcome.at,
+        actor=ENGINE,
+        detail={"run": run.id, "status": outcome.status},
+    )

@@ -1,0 +1,408 @@
+"""What the kits cannot ask: the actions of the linux plugin among neighbours, stubborn processes, open files and links."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recoverops.clock import SystemClock
+from recoverops.model import EffectClass, ExecutionStatus, MisconfiguredError, PermanentError, ProbeAnswer, Service
+from recoverops.plugins.linux import LinuxSettings, plugin
+from recoverops.ports import Action, PluginContext, PluginParts
+from recoverops.testing import Program, Supervisor, running_supervisor
+
+OLD = time.time() - 7200
+STUBBORN_FAMILY = """
+import signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = subprocess.Popen([sys.executable, "-c", "import time" + chr(10) + "time.sleep(600)"])
+print("child", child.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def parts(*services: Service, supervisor: Supervisor | None = None, **settings: Any) -> PluginParts:
+    if supervisor is not None:
+        settings["supervisor"] = {"url": supervisor.url}
+    context = PluginContext(clock=SystemClock(), services={one.name: one for one in services}, secret=str)
+    return plugin.build(LinuxSettings.model_validate(settings), context)
+
+
+def action(name: str, built: PluginParts) -> Any:
+    """Any: some of them can be undone."""
+    return next(one for one in built.actions if one.name == name)
+
+
+def within(seconds: float, is_so: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def program(folder: Path, name: str, code: str, **more: Any) -> Program:
+    (folder / f"{name}.py").write_text(code)
+    return Program(name=name, command=[sys.executable, str(folder / f"{name}.py")], **more)
+
+
+def supervised(name: str, **address: str) -> Service:
+    return Service(name=name, group="shop", address={"supervisor": name, **address})
+
+
+# end-process
+
+
+def test_a_stopped_stubborn_family_is_ended_and_its_neighbour_is_not(tmp_path: Path) -> None:
+    programs = [
+        program(tmp_path, "checkout", STUBBORN_FAMILY, stopwaitsecs=60),
+        program(tmp_path, "cart", "import time\ntime.sleep(600)\n"),
+    ]
+    with running_supervisor(tmp_path / "supervisor", programs) as supervisor:
+        within(10, lambda: "child" in supervisor.log("checkout"), "no child")
+        child, main = int(supervisor.log("checkout").split()[1]), int(supervisor.info("checkout")["pid"])
+        neighbour = int(supervisor.info("cart")["pid"])
+        os.kill(main, signal.SIGSTOP)
+        service = supervised("checkout")
+        end = action("end-process", parts(service, supervisor=supervisor, end_process={"grace": "300ms"}))
+        done = end.execute(end.plan(service, {}), service, idempotency_key="run-1:1")
+        assert done.status is ExecutionStatus.SUCCEEDED, done.statement
+        assert "needed SIGKILL" in done.statement
+        assert not is_alive(main)
+        assert not is_alive(child)
+        assert is_alive(neighbour)
+        assert int(supervisor.info("checkout")["pid"]) not in {0, main}
+        assert str(main) in done.after["evidence.processes"]
+
+
+def test_a_process_that_supervisor_starts_again_by_itself_is_not_started_twice(tmp_path: Path) -> None:
+    programs = [program(tmp_path, "checkout", "import time\ntime.sleep(600)\n", autorestart=True)]
+    with running_supervisor(tmp_path / "supervisor", programs) as supervisor:
+        service = supervised("checkout")
+        end = action("end-process", parts(service, supervisor=supervisor))
+        done = end.execute(end.plan(service, {}), service, idempotency_key="run-1:1")
+        assert done.status is ExecutionStatus.SUCCEEDED, done.statement
+        assert supervisor.info("checkout")["statename"] == "RUNNING"
+        assert str(supervisor.info("checkout")["pid"]) == done.after["pid"]
+
+
+# free-port
+
+
+def test_a_port_is_not_taken_from_recoverops_from_a_service_or_from_a_system_account(tmp_path: Path) -> None:
+    listen = "import socket, sys, time\ns = socket.create_server(('127.0.0.1', {port}))\ntime.sleep(600)\n"
+    with socket.create_server(("127.0.0.1", 0)) as own:
+        mine = int(own.getsockname()[1])
+        with socket.create_server(("127.0.0.1", 0)) as reserved:
+            theirs = int(reserved.getsockname()[1])
+        programs = [
+            program(tmp_path, "checkout", "import time\ntime.sleep(600)\n"),
+            program(tmp_path, "cart", listen.format(port=theirs)),
+        ]
+        with running_supervisor(tmp_path / "supervisor", programs) as supervisor:
+            for port, why in ((mine, "RecoverOps itself"), (theirs, "part of the service cart")):
+                service = supervised("checkout", http=f"http://127.0.0.1:{port}/")
+                free = action("free-port", parts(service, supervised("cart"), supervisor=supervisor))
+                with pytest.raises(PermanentError, match=why):
+                    free.plan(service, {})
+            stray = action("free-port", parts(service, supervisor=supervisor))
+            if os.geteuid() == 0:
+                with pytest.raises(PermanentError, match="belongs to a system account"):
+                    stray.plan(service, {})
+            assert is_alive(int(supervisor.info("cart")["pid"]))
+
+
+# free-disk and quarantine-files
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own in memory: 4 MiB where it may be mounted, else a folder of the shared one."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = shutil.which("mount", path="/usr/bin:/bin")
+    options = ["-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    is_mounted = mount is not None and subprocess.run([mount, *options], capture_output=True).returncode == 0
+    try:
+        yield folder
+    finally:
+        if is_mounted:
+            subprocess.run(["umount", str(folder)], check=True)
+
+
+def old_file(file: Path, size: int) -> Path:
+    file.write_bytes(b"x" * size)
+    os.utime(file, (OLD, OLD))
+    return file
+
+
+def spare(folder: Path, **more: object) -> dict[str, object]:
+    return {"service": "checkout", "folder": str(folder), "pattern": "*.cache", "older_than": "1h", **more}
+
+
+def test_only_old_declared_files_that_nobody_has_open_are_removed_and_the_bytes_are_counted(small_disk: Path) -> None:
+    service = Service(name="checkout", group="shop", address={"disk": str(small_disk)})
+    precious = old_file(small_disk / "precious.txt", 10)
+    (small_disk / "link.cache").symlink_to(precious)
+    (small_disk / "young.cache").write_bytes(b"x" * 10)
+    for number in range(2):
+        old_file(small_disk / f"{number}.cache", 1_000_000)
+    used, changed = old_file(small_disk / "used.cache", 1000), old_file(small_disk / "changed.cache", 1000)
+    free = action("free-disk", parts(service, free_disk=[spare(small_disk)]))
+    assert free.effect is EffectClass.IRREVERSIBLE
+    with subprocess.Popen(["sleep", "600"], stdin=used.open("rb")) as reader:
+        try:
+            plan = free.plan(service, {})
+            assert "used.cache" not in plan.before["files"]
+            changed.write_bytes(b"written since the plan")
+            before = os.statvfs(small_disk)
+            done = free.execute(plan, service, idempotency_key="run-1:1")
+            after = os.statvfs(small_disk)
+        finally:
+            reader.kill()
+    assert done.status is ExecutionStatus.SUCCEEDED, done.statement
+    assert sorted(file.name for file in small_disk.iterdir()) == [
+        "changed.cache", "link.cache", "precious.txt", "used.cache", "young.cache",
+    ]  # fmt: skip
+    freed = (after.f_bavail - before.f_bavail) * before.f_frsize
+    assert int(done.after["freed_bytes"]) == pytest.approx(freed, abs=65536)
+    assert int(done.after["expected_bytes"]) >= 2_000_000
+
+
+def test_an_open_log_is_emptied_only_if_it_is_declared_as_one(small_disk: Path) -> None:
+    service = Service(name="checkout", group="shop", address={"disk": str(small_disk)})
+    log = small_disk / "app.log"
+    with log.open("ab") as out:
+        out.write(b"x" * 100_000)
+    declared = spare(small_disk, pattern="*.log", older_than="0s")
+    with log.open("ab") as out, subprocess.Popen(["sleep", "600"], stdin=subprocess.DEVNULL, stdout=out) as writer:
+        try:
+            with pytest.raises(PermanentError, match="nothing to free"):
+                action("free-disk", parts(service, free_disk=[declared])).plan(service, {})
+            free = action("free-disk", parts(service, free_disk=[{**declared, "are_logs": True}]))
+            inode = log.stat().st_ino
+            done = free.execute(free.plan(service, {}), service, idempotency_key="run-1:1")
+        finally:
+            writer.kill()
+    assert done.status is ExecutionStatus.SUCCEEDED, done.statement
+    assert (log.stat().st_size, log.stat().st_ino) == (0, inode)
+
+
+def test_a_quarantine_on_the_same_file_system_is_refused(tmp_path: Path) -> None:
+    service = Service(name="checkout", group="shop", address={"disk": str(tmp_path)})
+    (tmp_path / "quarantine").mkdir()
+    old_file(tmp_path / "1.cache", 10)
+    move = action("quarantine-files", parts(service, free_disk=[spare(tmp_path, quarantine=f"{tmp_path}/quarantine")]))
+    assert move.effect is EffectClass.REVERSIBLE
+    with pytest.raises(MisconfiguredError, match="lies on the same file system"):
+        move.plan(service, {})
+
+
+def test_files_go_to_quarantine_and_come_back_with_owner_mode_and_time(small_disk: Path, tmp_path: Path) -> None:
+    service = Service(name="checkout", group="shop", address={"disk": str(small_disk)})
+    quarantine = tmp_path / "quarantine"
+    quarantine.mkdir()
+    file = old_file(small_disk / "1.cache", 1_000_000)
+    file.chmod(0o604)
+    before = file.stat()
+    move = action("quarantine-files", parts(service, free_disk=[spare(small_disk, quarantine=str(quarantine))]))
+    plan = move.plan(service, {})
+    done = move.execute(plan, service, idempotency_key="run-1:1")
+    assert done.status is ExecutionStatus.SUCCEEDED, done.statement
+    assert not file.exists()
+    assert int(done.after["freed_bytes"]) >= 900_000
+    undone = move.undo(plan, done.after, service, idempotency_key="run-1:undo")
+    assert undone.status is ExecutionStatus.SUCCEEDED, undone.statement
+    after = file.stat()
+    assert (after.st_mode, after.st_mtime_ns, after.st_uid, after.st_size) == (
+        before.st_mode, before.st_mtime_ns, before.st_uid, before.st_size,
+    )  # fmt: skip
+    assert list(quarantine.iterdir()) == []
+
+
+# switch-release
+
+
+def test_a_bad_release_is_left_and_the_way_back_is_kept(tmp_path: Path) -> None:
+    for name in ("1", "2"):
+        (tmp_path / "releases" / name).mkdir(parents=True)
+        (tmp_path / "releases" / name / "main.py").write_text(
+            f"import time\nprint('I am {name}', flush=True)\ntime.sleep(600)\n"
+        )
+    link = tmp_path / "current"
+    link.symlink_to("releases/2")
+    programs = [Program(name="checkout", command=[sys.executable, str(link / "main.py")])]
+    service = supervised("checkout", release=str(link))
+    with running_supervisor(tmp_path / "supervisor", programs) as supervisor:
+        switch = action("switch-release", parts(service, supervisor=supervisor))
+        plan = switch.plan(service, {})
+        done = switch.execute(plan, service, idempotency_key="run-1:1")
+        assert done.status is ExecutionStatus.SUCCEEDED, done.statement
+        assert os.readlink(link) == "releases/1"
+        within(5, lambda: supervisor.log("checkout").endswith("I am 1\n"), "the previous release does not run")
+        with pytest.raises(PermanentError, match="none before 1 that was not left"):
+            switch.plan(service, {})
+        undone = switch.undo(plan, done.after, service, idempotency_key="run-1:undo")
+        assert undone.status is ExecutionStatus.SUCCEEDED, undone.statement
+        within(5, lambda: supervisor.log("checkout").endswith("I am 2\n"), "undo did not restart")
+
+
+def test_an_interruption_between_link_and_restart_is_gone_on_with(tmp_path: Path) -> None:
+    for name in ("1", "2"):
+        (tmp_path / "releases" / name).mkdir(parents=True)
+    link = tmp_path / "current"
+    link.symlink_to("releases/2")
+    programs = [program(tmp_path, "checkout", "import time\ntime.sleep(600)\n")]
+    service = supervised("checkout", release=str(link))
+    with running_supervisor(tmp_path / "supervisor", programs) as supervisor:
+        switch = action("switch-release", parts(service, supervisor=supervisor))
+        plan = switch.plan(service, {})
+        link.unlink()
+        link.symlink_to("releases/1")
+        assert switch.probe(plan, service).answer is ProbeAnswer.NOT_DONE
+        done = switch.execute(plan, service, idempotency_key="run-1:1")
+        assert done.status is ExecutionStatus.SUCCEEDED, done.statement
+        assert str(supervisor.info("checkout")["pid"]) != plan.before["pid"]
+
+
+# rotate-logs
+
+
+REOPENS = """
+import signal, sys, time
+def opened(*_):
+    global log
+    log = open(sys.argv[1], "a", buffering=1)
+    print("opened", file=log)
+opened()
+signal.signal(signal.SIGUSR1, opened)
+while True:
+    time.sleep(600)
+"""
+
+
+def test_a_log_is_renamed_and_opened_again_and_only_by_a_program_that_can(tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    (tmp_path / "checkout.py").write_text(REOPENS)
+    programs = [Program(name="checkout", command=[sys.executable, str(tmp_path / "checkout.py"), str(log)])]
+    service = supervised("checkout", log=str(log))
+    with running_supervisor(tmp_path / "supervisor", programs) as supervisor:
+        within(5, log.exists, "no log")
+        pid = supervisor.info("checkout")["pid"]
+        for name, survives in (("USR2", False), ("USR1", True)):
+            rotation = [{"service": "checkout", "signal": name}]
+            rotate: Action = action("rotate-logs", parts(service, supervisor=supervisor, rotate_logs=rotation))
+            if not survives:
+                with pytest.raises(PermanentError, match="would die of it"):
+                    rotate.plan(service, {})
+                continue
+            plan = rotate.plan(service, {})
+            done = rotate.execute(plan, service, idempotency_key="run-1:1")
+            assert done.status is ExecutionStatus.SUCCEEDED, done.statement
+        within(5, lambda: log.read_text() == "opened\n", "the new log is not written")
+        assert (tmp_path / plan.before["archive"]).read_text() == "opened\n"
+        assert supervisor.info("checkout")["pid"] == pid
+
+
+# run-script
+
+
+def script(tmp_path: Path, code: str, **more: object) -> tuple[Any, Service]:
+    (tmp_path / "journal").mkdir()
+    (tmp_path / "script.py").write_text(code)
+    command = [sys.executable, str(tmp_path / "script.py")]
+    declared = {"name": "repair", "services": ["checkout"], "command": command, **more}
+    service = Service(name="checkout", group="shop", address={"log": str(tmp_path / "x")})
+    scripts = {"journal": str(tmp_path / "journal"), "declared": [declared]}
+    return action("run-script", parts(service, scripts=scripts)), service
+
+
+def test_a_script_that_takes_too_long_is_ended_with_its_children_and_unknown_and_not_repeated(tmp_path: Path) -> None:
+    code = "import subprocess\nchild = subprocess.Popen(['sleep', '600'])\nprint(child.pid, flush=True)\nchild.wait()\n"
+    run, service = script(tmp_path, code, timeout="1s", environment={"PATH": "/usr/bin:/bin"})
+    plan = run.plan(service, {"script": "repair"})
+    done = run.execute(plan, service, idempotency_key="run-1:1")
+    assert done.status is ExecutionStatus.UNKNOWN, done.statement
+    child = int(done.after["output"])
+    within(5, lambda: not is_alive(child), "its child lives on")
+    assert run.probe(plan, service).answer is ProbeAnswer.UNKNOWN
+    again = run.execute(plan, service, idempotency_key="run-1:1")
+    assert (again.status, again.statement.startswith("not repeated")) == (ExecutionStatus.UNKNOWN, True)
+
+
+def test_a_failing_scripts_flood_of_words_is_cut_and_redacted(tmp_path: Path) -> None:
+    code = "import sys\nprint('x' * 10_000_000)\nprint('password=hunter2')\nsys.exit(3)\n"
+    run, service = script(tmp_path, code)
+    done = run.execute(run.plan(service, {"script": "repair"}), service, idempotency_key="run-1:1")
+    assert done.status is ExecutionStatus.FAILED
+    assert "ended with 3" in done.statement
+    assert "hunter2" not in str(done.after)
+    assert len(str(done.after)) < 3000
+
+
+# shift-load
+
+
+def test_a_change_that_nginx_refuses_is_never_left_behind(tmp_path: Path) -> None:
+    binary = shutil.which("nginx", path="/usr/sbin:/usr/bin")
+    assert binary is not None, "install nginx (Debian: apt-get install nginx)"
+    upstreams, config = tmp_path / "upstreams.conf", tmp_path / "nginx.conf"
+    upstreams.write_text(
+        "upstream shop { ip_hash; server 127.0.0.1:1 down; server 127.0.0.1:2; server 127.0.0.1:3; }\n"
+    )
+    config.write_text(
+        f"pid {tmp_path}/pid;\nerror_log {tmp_path}/e.log;\nevents {{}}\nhttp {{ include {upstreams}; brok\n"
+    )
+    service = Service(name="shop-3", group="shop", address={"nginx": "127.0.0.1:3"})
+    nginx = {"file": str(upstreams), "binary": binary, "config": str(config), "prefix": str(tmp_path)}
+    shift = action("shift-load", parts(service, nginx=nginx))
+    before = upstreams.read_bytes()
+    done = shift.execute(shift.plan(service, {}), service, idempotency_key="run-1:1")
+    assert done.status is ExecutionStatus.FAILED
+    assert "nginx refuses its configuration as it is" in done.statement
+    assert upstreams.read_bytes() == before
+
+
+# the source `process`
+
+
+def test_the_process_source_sees_stops_burning_cores_children_and_deaths(tmp_path: Path) -> None:
+    burn = "import subprocess, sys\nchild = subprocess.Popen([sys.executable, '-c', 'while True:' + chr(10) + '  pass'])\nchild.wait()\n"
+    programs = [
+        program(tmp_path, "burner", burn),
+        program(tmp_path, "idle", "import time\ntime.sleep(600)\n"),
+    ]
+    with running_supervisor(tmp_path / "supervisor", programs) as supervisor:
+        built = parts(supervised("burner"), supervised("idle"), supervisor=supervisor)
+        process = next(one for one in built.sources if one.name == "process")
+        os.kill(int(supervisor.info("idle")["pid"]), signal.SIGSTOP)
+
+        def values() -> dict[str, float]:
+            return {f"{one.resource.name} {one.metric}": one.value for one in process.poll()}
+
+        values()
+        time.sleep(1.0)
+        seen = values()
+        assert seen["idle process.stopped"] == 1.0
+        assert seen["idle process.cpu.utilization"] < 0.1
+        assert seen["burner process.cpu.utilization"] > 0.2, "two cores are shared with other tests"
+        assert (seen["burner process.count"], seen["idle process.count"]) == (2.0, 1.0)
+        assert seen["burner process.memory.rss"] > 2**20
+        supervisor.kill_program("idle")
+        assert values()["idle process.count"] == 0.0

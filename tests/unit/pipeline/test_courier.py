@@ -1,0 +1,106 @@
+"""Deliveries: each attempt is recorded, a failing channel delays only itself, and nobody sees a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.acceptance.virtual_world import World
+from tests.conftest import Records
+
+from recoverops.model import Delivery, DeliveryState, IncidentId, Notification, PermanentError, RetryableError
+from recoverops.pipeline import Courier
+from recoverops.ports import Notifier
+from recoverops.testing import RecordingNotifier
+
+
+class Defective:
+    """Raises what no notifier should raise."""
+
+    name = "defective"
+
+    def send(self, notification: Notification, *, idempotency_key: str) -> None:
+        raise KeyError("token=hunter2")
+
+
+@pytest.fixture
+def world(tmp_path: Path, a: Records) -> Iterator[World]:
+    with World(directory=tmp_path) as built:
+        built.store.write(lambda tx: tx.incidents.insert(a.incident()))
+        yield built
+
+
+def post(world: World, a: Records, *channels: str) -> None:
+    notification = a.notification(at=world.clock.now())
+    world.store.write(lambda tx: tx.outbox.post(notification, channels=channels))
+
+
+def deliveries(world: World) -> dict[str, Delivery]:
+    found = world.store.read(lambda tx: tx.outbox.of_incident(IncidentId("inc-1")))
+    return {one.channel: one for one in found}
+
+
+def courier(world: World, *notifiers: Notifier) -> Courier:
+    return Courier(world.parts, {one.name: one for one in notifiers})
+
+
+def test_what_is_posted_is_sent_once_with_a_key_of_its_own(world: World, a: Records) -> None:
+    slack = RecordingNotifier("slack")
+    post(world, a, "slack")
+    carrying = courier(world, slack)
+
+    assert (carrying.deliver_due(), carrying.deliver_due()) == (1, 0)
+
+    assert [key for key, _ in slack.deliveries] == ["ntf-1:slack"]
+    assert deliveries(world)["slack"].state is DeliveryState.SENT
+
+
+def test_a_failed_attempt_is_made_again_after_its_wait_with_the_same_key(world: World, a: Records) -> None:
+    slack = RecordingNotifier("slack", failures=[RetryableError("busy: token=hunter2", delay=timedelta(seconds=5))])
+    post(world, a, "slack")
+    carrying = courier(world, slack)
+
+    carrying.deliver_due()
+    failed = deliveries(world)["slack"]
+    assert (failed.state, failed.attempts) == (DeliveryState.PENDING, 1)
+    assert failed.last_error == "busy: token=[redacted]"
+    assert carrying.deliver_due() == 0, "not before its wait is over"
+
+    world.clock.advance(timedelta(seconds=5))
+    carrying.deliver_due()
+
+    assert [key for key, _ in slack.deliveries] == ["ntf-1:slack"]
+    assert deliveries(world)["slack"].attempts == 2
+
+
+def test_one_channel_that_fails_does_not_stop_another(world: World, a: Records) -> None:
+    slack, pager = RecordingNotifier("slack", failures=[PermanentError("gone")]), RecordingNotifier("pager")
+    post(world, a, "slack", "defective", "pager", "nowhere")
+
+    courier(world, slack, pager, Defective()).deliver_due()
+
+    found = deliveries(world)
+    assert {name: one.state for name, one in found.items()} == {
+        "slack": DeliveryState.FAILED,
+        "defective": DeliveryState.PENDING,
+        "pager": DeliveryState.SENT,
+        "nowhere": DeliveryState.FAILED,
+    }
+    assert found["nowhere"].last_error == 'no notifier "nowhere" is loaded'
+    assert "hunter2" not in found["defective"].last_error
+    assert len(pager.sent) == 1
+
+
+def test_a_channel_that_never_works_is_given_up_after_its_last_attempt(world: World, a: Records) -> None:
+    slack = RecordingNotifier("slack", failures=[RetryableError("busy") for _ in range(20)])
+    post(world, a, "slack")
+    carrying, attempts = courier(world, slack), 0
+
+    for _ in range(20):
+        attempts += carrying.deliver_due()
+        world.clock.advance(timedelta(minutes=1))
+
+    assert attempts == world.parts.notifications.max_attempts
+    assert deliveries(world)["slack"].state is DeliveryState.FAILED
