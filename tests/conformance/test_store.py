@@ -156,6 +156,17 @@ def test_current_is_the_newest_processed_delivery_that_fires(store: SqlStore, a:
     ]
 
 
+def test_current_tells_on_demand_what_was_resolved_since(store: SqlStore, a: Records, clock: ManualClock) -> None:
+    admit(store, a.alert("early"), a.alert("early", status=AlertStatus.RESOLVED))
+    clock.advance(MINUTE)
+    admit(store, a.alert("late"), a.alert("late", status=AlertStatus.RESOLVED))
+    process_all(store, clock)
+
+    current = store.read(lambda tx: tx.signals.current(resolved_since=a.at + MINUTE))
+
+    assert [(stored.alert.fingerprint, stored.alert.status) for stored in current] == [("late", AlertStatus.RESOLVED)]
+
+
 # --- incidents ----------------------------------------------------------------------------------------------------
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from recoverops import ports
 from recoverops.api import Role
 from recoverops.api.keyring import RIGHTS, Right
 from recoverops.api.telemetry import COUNTERS, GAUGES, Metrics
+from recoverops.app.profiles import PROFILES, Profile
 from recoverops.cli.commands import application
 from recoverops.cli.exits import Exit
 from recoverops.config.shape import fields_of
@@ -46,6 +47,15 @@ def test_every_section_that_is_read_is_documented() -> None:
     assert {name for kind, name in read if kind == "listed"} == set(LISTS)
     named = {name for row in rows(section_of(CONFIGURATION, "Top level")) for name in code_in(row[0])}
     assert named == {name for _, name in read}
+
+
+def test_every_profile_is_documented_with_every_value_that_it_decides() -> None:
+    told = {row[0].strip("`"): code_in(row[1]) for row in rows(section_of(CONFIGURATION, "Profiles"))}
+    assert set(told) == set(Profile)
+    for profile in Profile:
+        decided = PROFILES[profile]["decision"]
+        assert isinstance(decided, Mapping)
+        assert {f"decision.{key}: {value}" for key, value in decided.items()} == told[profile]
 
 
 def test_every_bundled_plugin_is_documented() -> None:
@@ -135,7 +145,8 @@ def test_the_section_of_a_command_has_an_example_and_every_option(name: str) -> 
 def test_the_general_options_are_those_that_the_documentation_promises(name: str) -> None:
     options = {option for one in COMMANDS[name].params for option in one.opts}
     assert "--json" in options
-    assert ("--config" in options) is (name not in {"recoverops version", "recoverops demo"})
+    without = {"recoverops version", "recoverops demo", "recoverops init", "recoverops schema"}
+    assert ("--config" in options) is (name not in without)
 
 
 @pytest.mark.parametrize("document", ["README.md", "docs/cli.md"])

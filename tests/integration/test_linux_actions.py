@@ -1,4 +1,4 @@
-"""What the kits cannot ask: the actions of the linux plugin among neighbours, stubborn processes, open files and links."""
+"""What the kits cannot ask: the linux plugin among neighbours, stubborn processes, open files and links."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_a_process_that_supervisor_starts_again_by_itself_is_not_started_twice(t
 # free-port
 
 
-def test_a_port_is_not_taken_from_recoverops_from_a_service_or_from_a_system_account(tmp_path: Path) -> None:
+def test_a_port_is_not_taken_from_recoverops_and_not_from_a_service(tmp_path: Path) -> None:
     listen = "import socket, sys, time\ns = socket.create_server(('127.0.0.1', {port}))\ntime.sleep(600)\n"
     with socket.create_server(("127.0.0.1", 0)) as own:
         mine = int(own.getsockname()[1])
@@ -121,10 +121,6 @@ def test_a_port_is_not_taken_from_recoverops_from_a_service_or_from_a_system_acc
                 free = action("free-port", parts(service, supervised("cart"), supervisor=supervisor))
                 with pytest.raises(PermanentError, match=why):
                     free.plan(service, {})
-            stray = action("free-port", parts(service, supervisor=supervisor))
-            if os.geteuid() == 0:
-                with pytest.raises(PermanentError, match="belongs to a system account"):
-                    stray.plan(service, {})
             assert is_alive(int(supervisor.info("cart")["pid"]))
 
 
@@ -138,7 +134,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     mount = shutil.which("mount", path="/usr/bin:/bin")
     options = ["-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
-    is_mounted = mount is not None and subprocess.run([mount, *options], capture_output=True).returncode == 0
+    is_mounted = (
+        mount is not None and subprocess.run([mount, *options], capture_output=True, check=False).returncode == 0
+    )
     try:
         yield folder
     finally:
@@ -305,16 +303,18 @@ def test_a_log_is_renamed_and_opened_again_and_only_by_a_program_that_can(tmp_pa
     with running_supervisor(tmp_path / "supervisor", programs) as supervisor:
         within(5, log.exists, "no log")
         pid = supervisor.info("checkout")["pid"]
-        for name, survives in (("USR2", False), ("USR1", True)):
+
+        def rotate_with(name: str) -> Action:
             rotation = [{"service": "checkout", "signal": name}]
-            rotate: Action = action("rotate-logs", parts(service, supervisor=supervisor, rotate_logs=rotation))
-            if not survives:
-                with pytest.raises(PermanentError, match="would die of it"):
-                    rotate.plan(service, {})
-                continue
-            plan = rotate.plan(service, {})
-            done = rotate.execute(plan, service, idempotency_key="run-1:1")
-            assert done.status is ExecutionStatus.SUCCEEDED, done.statement
+            found: Action = action("rotate-logs", parts(service, supervisor=supervisor, rotate_logs=rotation))
+            return found
+
+        with pytest.raises(PermanentError, match="would die of it"):
+            rotate_with("USR2").plan(service, {})
+        rotate = rotate_with("USR1")
+        plan = rotate.plan(service, {})
+        done = rotate.execute(plan, service, idempotency_key="run-1:1")
+        assert done.status is ExecutionStatus.SUCCEEDED, done.statement
         within(5, lambda: log.read_text() == "opened\n", "the new log is not written")
         assert (tmp_path / plan.before["archive"]).read_text() == "opened\n"
         assert supervisor.info("checkout")["pid"] == pid
@@ -383,7 +383,8 @@ def test_a_change_that_nginx_refuses_is_never_left_behind(tmp_path: Path) -> Non
 
 
 def test_the_process_source_sees_stops_burning_cores_children_and_deaths(tmp_path: Path) -> None:
-    burn = "import subprocess, sys\nchild = subprocess.Popen([sys.executable, '-c', 'while True:' + chr(10) + '  pass'])\nchild.wait()\n"
+    spin = "[sys.executable, '-c', 'while True:' + chr(10) + '  pass']"
+    burn = f"import subprocess, sys\nsubprocess.Popen({spin}).wait()\n"
     programs = [
         program(tmp_path, "burner", burn),
         program(tmp_path, "idle", "import time\ntime.sleep(600)\n"),

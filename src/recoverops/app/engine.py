@@ -21,9 +21,18 @@ from recoverops.app.reload import Reloader
 from recoverops.app.settings import Settings
 from recoverops.app.workers import CourierWorker, PipelineWorker, SourceWorker, SweepWorker, Worker
 from recoverops.clock import SystemClock
-from recoverops.model import ComponentState, ComponentStatus, Decision, Incident, SegmentKey, UnreachableError
+from recoverops.model import (
+    ComponentState,
+    ComponentStatus,
+    Decision,
+    Incident,
+    IncidentState,
+    SegmentKey,
+    StoredAlert,
+    UnreachableError,
+)
 from recoverops.pipeline import Conditions, Courier, Observer, Parts, Playbook, Sweep, evaluate, on_failure, respond
-from recoverops.ports import Clock, WorkflowContext
+from recoverops.ports import Clock, Tx, WorkflowContext
 from recoverops.storage import STOP_FILE, AuditAnchor, DirectoryLock, SqlStore, StopFile, open_store
 from recoverops.workflows import DbosEngine
 
@@ -94,7 +103,7 @@ class RecoverOps:
         parts = self._parts_built = self._parts(self._store)
         engine = self._workflows = self._engine(parts, self._store)
         observer = Observer(parts, engine.start)
-        observer.remember_alerts(self._store.read(lambda tx: tx.signals.current()))
+        observer.remember_alerts(self._store.read(_alerts_to_remember))
         self._courier = CourierWorker(Courier(parts, self.loaded.notifiers), self.clock, self.metrics)
         self._pipeline = PipelineWorker(observer, self._store, self.clock, self.metrics)
         self._sweep.sweep = Sweep(parts, engine)
@@ -243,3 +252,10 @@ class RecoverOps:
         head = self.store.read(lambda tx: tx.audit.head())
         if head is not None:
             AuditAnchor(self.settings.data_dir / ANCHOR_FILE).write(head)
+
+
+def _alerts_to_remember(tx: Tx) -> tuple[StoredAlert, ...]:
+    """What fires, and what has ended since the oldest open incident began: that one may wait for just this end."""
+    states = [state for state in IncidentState if state is not IncidentState.RESOLVED]
+    opened = [incident.opened_at for incident in tx.incidents.listed(states=states, limit=1000)]
+    return tx.signals.current(resolved_since=min(opened, default=None))

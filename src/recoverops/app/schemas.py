@@ -75,9 +75,7 @@ def _configuration() -> type[BaseModel]:
         "profile": (Profile | None, Field(default=None, description="Named defaults for what this file does not say.")),
         "data_dir": _text("The directory for the database, the admin key, the emergency stop and the audit head."),
         "rules": _text("A rules file, or a directory of them. Default: the shipped rules."),
-        "runbooks": _text(
-            "A directory of runbooks, one in each file; of the same name they replace a shipped one."
-        ),
+        "runbooks": _text("A directory of runbooks, one in each file; of the same name they replace a shipped one."),
         **{
             name: (tuple[cls, ...] | None, Field(default=None, description=_first_line(cls)))  # type: ignore[valid-type]
             for name, cls in LISTS.items()

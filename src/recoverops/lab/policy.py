@@ -34,6 +34,8 @@ class Remedy:
 
     rule: str
     runbook: str
+    confidence: float = 0.6
+    """The least at which it acts."""
     arguments: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -46,7 +48,8 @@ REMEDIES: Mapping[IncidentKind, Remedy] = {
     IncidentKind.BAD_DEPLOYMENT: Remedy(rule="switch-back-release", runbook="switch-release"),
     IncidentKind.PERMISSION_DENIED: Remedy(rule="switch-back-unreadable-release", runbook="switch-release"),
     IncidentKind.CONNECTION_POOL_EXHAUSTED: Remedy(rule="restart-for-connections", runbook="restart-service"),
-    IncidentKind.SLOW_RESPONSES: Remedy(rule="restart-slow-service", runbook="restart-service"),
+    # a slow service's own health page often answers at once, and speaks against it
+    IncidentKind.SLOW_RESPONSES: Remedy(rule="restart-slow-service", runbook="restart-service", confidence=0.5),
     IncidentKind.PORT_IN_USE: Remedy(rule="free-taken-port", runbook="free-port"),
 }
 """What is done about each kind of incident. A kind that stands here is one that a demo may be asked for."""
@@ -73,6 +76,7 @@ _GENERAL: tuple[Deviation, ...] = (
         why="the faults follow each other within minutes, some of them on the same service",
     ),
     Deviation(setting="decision.max_actions_per_hour", default="10", here="40", why="the same"),
+    Deviation(setting="incidents.clear_after", default="30s", here="5s", why="the next fault waits for it"),
     Deviation(
         setting="plugins.linux.supervisor.every",
         default="1s",
@@ -143,6 +147,7 @@ def settings(layout: Layout, *, supervisor_url: str, has_small_disk: bool) -> di
             {"name": "console"},
         ],
         "decision": {"mode": "act", "ask_when_critical": False, "cooldown": "5s", "max_actions_per_hour": 40},
+        "incidents": {"clear_after": "5s"},
         "rules": layout.rules.name,
         "runbooks": layout.runbooks.name,
     }
@@ -173,7 +178,7 @@ def rules(causes: Collection[IncidentKind]) -> dict[str, Any]:
         "rules": [
             {
                 "name": remedy.rule,
-                "when": f'kind == "{cause}" && confidence >= 0.6',
+                "when": f'kind == "{cause}" && confidence >= {remedy.confidence:g}',
                 "runbook": remedy.runbook,
                 "mode": "act",
                 "hold": "1s",

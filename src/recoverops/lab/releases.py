@@ -18,11 +18,23 @@ YESTERDAY_S = 24 * 3600.0
 Files = Mapping[str, Any]
 """File name -> what it holds, as JSON."""
 
+PRICES: Mapping[str, Mapping[str, int]] = {
+    "tea.json": {"tea": 450, "green tea": 480, "white tea": 620},
+    "coffee.json": {"coffee": 520, "espresso": 390},
+    "cake.json": {"cake": 380, "cheesecake": 460},
+    "bread.json": {"bread": 310, "rolls": 90},
+    "jam.json": {"jam": 540},
+    "honey.json": {"honey": 790},
+    "juice.json": {"juice": 350},
+    "water.json": {"water": 150},
+}
+"""The catalogue's price lists, a file each."""
+
 FIRST: Mapping[str, Files] = {
     "gateway": {"release.json": {"version": "1.0.0"}},
     "catalogue": {
-        "release.json": {"version": "1.0.0", "price_list": "prices.json"},
-        "prices.json": {"tea": 450, "coffee": 520, "cake": 380},
+        "release.json": {"version": "1.0.0", "price_lists": list(PRICES)},
+        **PRICES,
     },
     "orders": {"release.json": {"version": "1.0.0", "tax_percent": 19}},
     "payments": {"release.json": {"version": "1.0.0", "limit_cents": 100_000}},

@@ -18,6 +18,7 @@ from recoverops.model import (
     Reason,
     Record,
     Resource,
+    ResponseStage,
     Run,
     RunId,
     RunState,
@@ -53,7 +54,8 @@ class Decided(Record, frozen=True, kw_only=True):
 def decide_in(parts: Parts, tx: Tx, key: SegmentKey, assessment: Assessment) -> Decided:
     parts, now = parts.pinned(), parts.clock.now()
     known = tx.incidents.get(key.incident_id)
-    if known.is_over:
+    is_current = (known.episode, known.segment) == (key.episode, key.segment)
+    if known.is_over or not is_current or known.response is not ResponseStage.DUE:
         return Decided(mode=DecisionMode.OBSERVE, reason=Reason.NOT_FIRING)
     incident = _diagnosed(tx, known, assessment, now=now)
     decision_id = DecisionId(f"dec-{key.incident_id}-{key.episode}-{key.segment}")

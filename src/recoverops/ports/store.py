@@ -51,8 +51,12 @@ class SignalStore(Protocol):
 
     def mark_processed(self, seqs: Sequence[int], *, at: datetime) -> None: ...
 
-    def current(self) -> tuple[StoredAlert, ...]:
-        """The newest processed delivery of each alert, if it says firing: the state to start from."""
+    def current(self, *, resolved_since: datetime | None = None) -> tuple[StoredAlert, ...]:
+        """The newest processed delivery of each alert that says firing, in the order of their coming.
+
+        With `resolved_since` also those that say resolved and came at or after it: an incident that was open then has
+        to learn that its alert has ended.
+        """
 
 
 class IncidentStore(Protocol):

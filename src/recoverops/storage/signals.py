@@ -29,7 +29,11 @@ _NEWEST = (
     .where(signal.c.processed_at.is_not(None))
     .group_by(signal.c.source, signal.c.fingerprint)
 )
-_CURRENT = _STORED.where(signal.c.seq.in_(_NEWEST), signal.c.status == AlertStatus.FIRING.value).order_by(signal.c.seq)
+_FIRING = signal.c.status == AlertStatus.FIRING.value
+_CURRENT = _STORED.where(signal.c.seq.in_(_NEWEST), _FIRING).order_by(signal.c.seq)
+_CURRENT_SINCE = _STORED.where(
+    signal.c.seq.in_(_NEWEST), sa.or_(_FIRING, signal.c.received_at >= sa.bindparam("since"))
+).order_by(signal.c.seq)
 
 
 class SqlSignals:
@@ -45,8 +49,10 @@ class SqlSignals:
         if seqs:
             self._connection.execute(_MARK, [{"b_seq": seq, "b_at": at} for seq in seqs])
 
-    def current(self) -> tuple[StoredAlert, ...]:
-        return _stored(self._connection.execute(_CURRENT))
+    def current(self, *, resolved_since: datetime | None = None) -> tuple[StoredAlert, ...]:
+        if resolved_since is None:
+            return _stored(self._connection.execute(_CURRENT))
+        return _stored(self._connection.execute(_CURRENT_SINCE, {"since": resolved_since}))
 
 
 def admit(connection: sa.Connection, deliveries: Sequence[Sequence[Alert]], *, at: datetime) -> tuple[Admission, ...]:

@@ -43,7 +43,7 @@ from recoverops.model import (
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PAYMENTS = Resource(kind=ResourceKind.SERVICE, name="payments")
-DEVIATIONS = deviations([IncidentKind.SERVICE_DOWN])
+DEVIATIONS = deviations([IncidentKind.SERVICE_DOWN], has_small_disk=False)
 OTHER = Resource(kind=ResourceKind.SERVICE, name="search")
 
 

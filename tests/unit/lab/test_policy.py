@@ -9,22 +9,29 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 from ruamel.yaml import YAML
+from tests.unit.lab.held_shop import named_in
 
 from recoverops.decision import DecisionSettings
 from recoverops.decision.settings import RuleFile
+from recoverops.incidents.settings import IncidentSettings
 from recoverops.lab import policy
-from recoverops.lab.layout import Layout
+from recoverops.lab.faults import FAULTS
+from recoverops.lab.layout import SERVICES, Layout
 from recoverops.model import format_duration
 from recoverops.plugins.http.settings import HttpSettings
 from recoverops.plugins.linux.settings import LinuxSettings
+from recoverops.remediation.runbook import Runbook, VerifySettings
 from recoverops.topology.settings import ServiceSettings
 
 SHIPPED = Path(__file__).parents[3] / "configs"
 URL = "unix:///tmp/sup.sock"
 
 
+CAUSES = tuple(policy.REMEDIES)
+
+
 def layout(directory: Path) -> Layout:
-    return Layout(directory=directory, shop_port=18080, api_port=18765)
+    return Layout(directory=directory, ports={name: 18080 + n for n, name in enumerate(SERVICES)}, api_port=18765)
 
 
 def read(file: Path) -> Any:
@@ -34,7 +41,7 @@ def read(file: Path) -> Any:
 @pytest.fixture
 def written(tmp_path: Path) -> tuple[Any, Any]:
     """Configuration and rules, as written into a demo's directory."""
-    policy.write_policy(layout(tmp_path), supervisor_url=URL)
+    policy.write_policy(layout(tmp_path), supervisor_url=URL, causes=CAUSES, has_small_disk=True)
     return read(tmp_path / "recoverops.yaml"), read(tmp_path / "remediation-rules.yaml")
 
 
@@ -42,63 +49,129 @@ def plugins(config: Any) -> Mapping[str, Any]:
     return {plugin["name"]: plugin.get("settings", {}) for plugin in config["plugins"]}
 
 
-def actual(config: Any, rules: Any) -> dict[str, str]:
-    """Every deviation's setting with the value in force under these settings."""
+def general(config: Any) -> dict[str, str]:
+    """Every setting of which the policy may deviate, with the value in force under this configuration."""
     decision = DecisionSettings.model_validate(config.get("decision", {}))
+    incidents = IncidentSettings.model_validate(config.get("incidents", {}))
     linux = LinuxSettings.model_validate(plugins(config)["linux"])
     http = HttpSettings.model_validate(plugins(config)["http"])
-    (rule,) = RuleFile.model_validate(rules).rules
     assert linux.supervisor is not None
     values: dict[str, object] = {
         "decision.mode": decision.mode.value,
         "decision.ask_when_critical": str(decision.ask_when_critical).lower(),
+        "decision.cooldown": format_duration(decision.cooldown),
+        "decision.max_actions_per_hour": decision.max_actions_per_hour,
+        "incidents.clear_after": format_duration(incidents.clear_after),
         "plugins.linux.supervisor.every": format_duration(linux.supervisor.every),
         "plugins.http.probe.every": format_duration(http.probe.every),
         "plugins.http.probe.timeout": format_duration(http.probe.timeout),
-        f"rules.{rule.name}.mode": rule.mode.value,
-        f"rules.{rule.name}.hold": format_duration(rule.hold),
     }
     return {name: str(value) for name, value in values.items()}
 
 
-def test_each_deviation_names_the_real_default() -> None:
+def of_rules(file: RuleFile) -> dict[str, str]:
+    return {
+        f"rules.{rule.name}.{name}": value
+        for rule in file.rules
+        for name, value in (("mode", rule.mode.value), ("hold", format_duration(rule.hold)))
+    }
+
+
+DEVIATIONS = {one.setting: one for one in policy.deviations(CAUSES, has_small_disk=True)}
+
+
+def test_each_general_deviation_names_the_real_default_and_the_value_that_the_demo_runs_with(
+    written: tuple[Any, Any],
+) -> None:
     out_of_the_box = {"plugins": [{"name": "linux", "settings": {"supervisor": {"url": URL}}}, {"name": "http"}]}
+    defaults, here = general(out_of_the_box), general(written[0])
 
-    defaults = actual(out_of_the_box, read(SHIPPED / "remediation-rules.yaml"))
-
-    assert {one.setting: one.default for one in policy.DEVIATIONS} == defaults
-
-
-def test_each_deviation_names_the_value_that_the_demo_runs_with(written: tuple[Any, Any]) -> None:
-    assert {one.setting: one.here for one in policy.DEVIATIONS} == actual(*written)
+    assert {name: DEVIATIONS[name].default for name in defaults} == defaults
+    assert {name: DEVIATIONS[name].here for name in here} == here
 
 
-def test_nothing_else_of_the_decision_or_of_the_rule_differs_from_the_defaults(written: tuple[Any, Any]) -> None:
-    config, rules = written
-    (here,) = RuleFile.model_validate(rules).rules
-    (shipped,) = RuleFile.model_validate(read(SHIPPED / "remediation-rules.yaml")).rules
+def test_what_may_be_touched_is_nothing_by_default_and_told_where_it_is_something(written: tuple[Any, Any]) -> None:
+    linux = LinuxSettings.model_validate(plugins(written[0])["linux"])
+
+    assert (LinuxSettings().free_disk, LinuxSettings().free_port.folders) == ((), ())
+    assert [(one.service, one.pattern) for one in linux.free_disk] == [("database", "*.sql")]
+    assert [Path(one).name for one in linux.free_port.folders] == ["scratch"]
+    assert DEVIATIONS["plugins.linux.free_disk"].default == DEVIATIONS["plugins.linux.free_port.folders"].default
+    assert DEVIATIONS["plugins.linux.free_disk"].default == "none"
+
+
+def test_each_deviation_of_a_rule_names_the_value_that_the_demo_runs_with(written: tuple[Any, Any]) -> None:
+    here = of_rules(RuleFile.model_validate(written[1]))
+
+    assert {name: one.here for name, one in DEVIATIONS.items() if name.startswith("rules.")} == here
+
+
+def test_each_deviation_of_a_shipped_rule_names_its_default() -> None:
+    shipped = of_rules(RuleFile.model_validate(read(SHIPPED / "remediation-rules.yaml")))
+    both = shipped.keys() & DEVIATIONS.keys()
+
+    assert {name: DEVIATIONS[name].default for name in both} == {name: shipped[name] for name in both}
+    assert "rules.restart-crashed-service.mode" in both
+
+
+def test_each_deviation_of_the_verification_names_its_default_and_the_value_in_force(tmp_path: Path) -> None:
+    policy.write_policy(layout(tmp_path), supervisor_url=URL, causes=CAUSES, has_small_disk=True)
+    runbooks = [Runbook.model_validate(read(file)) for file in (tmp_path / "runbooks").iterdir()]
+
+    for name in ("hold", "timeout"):
+        told = DEVIATIONS[f"runbooks.verify.{name}"]
+        assert told.default == format_duration(getattr(VerifySettings(), name))
+        assert {format_duration(getattr(one.verify, name)) for one in runbooks} == {told.here}
+
+
+def test_nothing_else_of_the_decision_differs_from_the_defaults(written: tuple[Any, Any]) -> None:
+    config, _ = written
     decision = DecisionSettings.model_validate(config["decision"])
 
-    assert changed(DecisionSettings(), decision) == {"mode", "ask_when_critical"}
-    assert changed(shipped, here) == {"mode", "hold"}
+    told = {name.removeprefix("decision.") for name in DEVIATIONS if name.startswith("decision.")}
+    assert changed(DecisionSettings(), decision) == told
     assert "detection" not in config
-    assert "runbooks" not in config
+
+
+def test_every_rule_names_a_runbook_that_is_written_and_one_cause_has_one_rule(tmp_path: Path) -> None:
+    policy.write_policy(layout(tmp_path), supervisor_url=URL, causes=CAUSES, has_small_disk=True)
+
+    rules = RuleFile.model_validate(read(tmp_path / "remediation-rules.yaml")).rules
+    assert len({rule.name for rule in rules}) == len({rule.when for rule in rules}) == len(CAUSES)
+    runbooks = {Runbook.model_validate(read(file)).name for file in (tmp_path / "runbooks").iterdir()}
+    assert {rule.runbook for rule in rules} == runbooks
+
+
+def test_without_a_small_disk_no_file_is_declared_and_no_rule_moves_one(tmp_path: Path) -> None:
+    policy.write_policy(layout(tmp_path), supervisor_url=URL, causes=CAUSES, has_small_disk=False)
+
+    text = "".join(file.read_text() for file in tmp_path.rglob("*.yaml"))
+    assert "disk" not in text
+    assert "quarantine" not in text
+    told = {one.setting for one in policy.deviations(CAUSES, has_small_disk=False)}
+    assert not any("disk" in setting for setting in told)
 
 
 def changed(before: BaseModel, after: BaseModel) -> set[str]:
     return {name for name in type(before).model_fields if getattr(before, name) != getattr(after, name)}
 
 
-def test_the_shop_is_in_the_inventory_with_both_of_its_addresses(written: tuple[Any, Any]) -> None:
-    (service,) = (ServiceSettings.model_validate(one) for one in written[0]["services"])
+def test_the_whole_shop_is_in_the_inventory_with_its_addresses_and_what_it_needs(written: tuple[Any, Any]) -> None:
+    services = {one["name"]: ServiceSettings.model_validate(one) for one in written[0]["services"]}
 
-    assert service.name == "checkout"
-    assert service.address == {"supervisor": "checkout", "http": "http://127.0.0.1:18080/health"}
+    assert tuple(services) == SERVICES
+    assert {name for name, one in services.items() if "disk" in one.address} == {"database"}
+    for name, service in services.items():
+        assert {"supervisor", "http", "metrics", "log", "release"} <= set(service.address)
+        assert service.address["supervisor"] == name
+        assert set(service.depends_on) < set(SERVICES)
+        assert service.group is None, "no service of the shop stands in for another"
+    assert services["gateway"].address["http"] == "http://127.0.0.1:18080/health"
 
 
 def test_no_file_that_the_engine_reads_names_a_fault(tmp_path: Path) -> None:
-    policy.write_policy(layout(tmp_path), supervisor_url=URL)
+    policy.write_policy(layout(tmp_path), supervisor_url=URL, causes=CAUSES, has_small_disk=True)
 
-    text = "".join(file.read_text() for file in tmp_path.iterdir()).replace(policy.RULE, "")
+    text = "".join(file.read_text() for file in tmp_path.rglob("*.yaml"))
 
-    assert "crash" not in text
+    assert [name for name in FAULTS if named_in(text, name)] == []

@@ -36,6 +36,7 @@ from recoverops.testing import (
     LedgerAction,
     RecordingNotifier,
     ScriptedSource,
+    Undoing,
     check_action,
     check_notifier,
     check_push_source,
@@ -190,6 +191,145 @@ def test_a_broken_action_is_caught_with_the_sentence_it_breaks(
 def test_an_action_that_crashes_without_its_target_does_not_pass(tmp_path: Path) -> None:
     with pytest.raises(ConnectionError):
         run_kit(CrashesAlone(), tmp_path)
+
+
+class Toggle(LedgerAction):
+    """A sound reversible double: its state is one word in a file."""
+
+    effect = EffectClass.REVERSIBLE
+
+    def plan(self, service: Service, arguments: Mapping[str, str]) -> Plan:
+        lines = {key: f"{path}.lines" for key, path in service.address.items()}
+        plan = super().plan(Service(name=service.name, group=service.group, address=lines), arguments)
+        return msgspec.structs.replace(plan, before={"word": _word(service)})
+
+    def probe(self, plan: Plan, service: Service) -> ProbeResult:
+        return _is(service, "on", plan.before["word"])
+
+    def execute(self, plan: Plan, service: Service, *, idempotency_key: str) -> Execution:
+        return _set(service, "on", from_=plan.before["word"])
+
+    def undo(self, plan: Plan, left: Mapping[str, str], service: Service, *, idempotency_key: str) -> Execution:
+        return _set(service, plan.before["word"], from_="on")
+
+    def probe_undo(self, plan: Plan, left: Mapping[str, str], service: Service) -> ProbeResult:
+        return _is(service, plan.before["word"], "on")
+
+
+def _word(service: Service) -> str:
+    try:
+        return Path(service.address["ledger"]).read_text(encoding="utf-8")
+    except OSError as error:
+        raise UnreachableError("the file is gone") from error
+
+
+def _is(service: Service, wanted: str, other: str) -> ProbeResult:
+    try:
+        word = _word(service)
+    except UnreachableError as error:
+        return ProbeResult(answer=ProbeAnswer.UNKNOWN, statement=str(error))
+    answers = {wanted: ProbeAnswer.DONE, other: ProbeAnswer.NOT_DONE}
+    return ProbeResult(answer=answers.get(word, ProbeAnswer.UNKNOWN), statement=f"it is {word}")
+
+
+def _set(service: Service, word: str, *, from_: str) -> Execution:
+    try:
+        if _word(service) not in {word, from_}:
+            return Execution(status=ExecutionStatus.FAILED, statement="somebody changed it")
+        Path(service.address["ledger"]).write_text(word, encoding="utf-8")
+    except UnreachableError as error:
+        return Execution(status=ExecutionStatus.FAILED, statement=str(error))
+    return Execution(status=ExecutionStatus.SUCCEEDED, statement=f"it is {word}", after={"word": word})
+
+
+class OnlyClaimsUndo(Toggle):
+    def undo(self, plan: Plan, left: Mapping[str, str], service: Service, *, idempotency_key: str) -> Execution:
+        return Execution(status=ExecutionStatus.SUCCEEDED, statement="undone, believe me")
+
+
+class UndoesOverPeople(Toggle):
+    def undo(self, plan: Plan, left: Mapping[str, str], service: Service, *, idempotency_key: str) -> Execution:
+        try:
+            return _set(service, plan.before["word"], from_=_word(service))
+        except UnreachableError as error:
+            return Execution(status=ExecutionStatus.FAILED, statement=str(error))
+
+
+class TouchesBeforeItRefuses(Toggle):
+    def undo(self, plan: Plan, left: Mapping[str, str], service: Service, *, idempotency_key: str) -> Execution:
+        done = super().undo(plan, left, service, idempotency_key=idempotency_key)
+        if done.statement == "somebody changed it":
+            Path(service.address["ledger"]).write_text("half", encoding="utf-8")
+        return done
+
+
+class UndoesOnce(Toggle):
+    def undo(self, plan: Plan, left: Mapping[str, str], service: Service, *, idempotency_key: str) -> Execution:
+        if _is(service, plan.before["word"], "on").answer is ProbeAnswer.DONE:
+            return Execution(status=ExecutionStatus.FAILED, statement="there is nothing to undo")
+        return super().undo(plan, left, service, idempotency_key=idempotency_key)
+
+
+class UndoProbeActs(Toggle):
+    def probe_undo(self, plan: Plan, left: Mapping[str, str], service: Service) -> ProbeResult:
+        result = super().probe_undo(plan, left, service)
+        if result.answer is ProbeAnswer.NOT_DONE:
+            Path(service.address["ledger"]).write_text(plan.before["word"], encoding="utf-8")
+        return result
+
+
+def run_undo_kit(action: LedgerAction, folder: Path, *, undoing: bool = True) -> None:
+    home = folder / "ledger"
+    home.mkdir()
+    file = home / "word"
+    service = Service(name="checkout", group="shop", address={"ledger": str(file)})
+
+    @contextmanager
+    def moved_away() -> Iterator[None]:
+        home.rename(folder / "elsewhere")
+        yield
+        (folder / "elsewhere").rename(home)
+
+    def word() -> str:
+        return (file if home.exists() else folder / "elsewhere" / "word").read_text(encoding="utf-8")
+
+    check_action(
+        action,
+        service,
+        {"note": "kit"},
+        break_it=lambda: file.write_text("off", encoding="utf-8"),
+        snapshot=word,
+        cut_off=moved_away,
+        undoing=Undoing(restored=word, tamper=lambda: file.write_text("by hand", encoding="utf-8"))
+        if undoing
+        else None,
+    )
+
+
+def test_a_sound_reversible_action_passes(tmp_path: Path) -> None:
+    run_undo_kit(Toggle(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("action", "sentence"),
+    [
+        (OnlyClaimsUndo, "undo does not restore what was before"),
+        (UndoesOverPeople, "after a later change by a person, expected failed"),
+        (TouchesBeforeItRefuses, "undo changed what a person had changed since"),
+        (UndoesOnce, "undo reports failed the second time"),
+        (UndoProbeActs, "probe_undo changed the target"),
+    ],
+)
+def test_a_broken_undo_is_caught_with_the_sentence_it_breaks(
+    action: Callable[[], LedgerAction], sentence: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConformanceError, match=sentence):
+        run_undo_kit(action(), tmp_path)
+
+
+def test_a_reversible_action_whose_undo_is_not_shown_does_not_pass(tmp_path: Path) -> None:
+    with pytest.raises(ConformanceError, match="needs `undoing`"):
+        run_undo_kit(Toggle(), tmp_path, undoing=False)
 
 
 def sample(**changes: Any) -> Sample:

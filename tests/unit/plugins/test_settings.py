@@ -79,3 +79,41 @@ def test_a_wrong_supervisor_setting_is_refused_with_the_way_out(supervisor: dict
 def test_a_status_that_cannot_mean_success_is_refused(expected: list[str]) -> None:
     with pytest.raises(ValidationError):
         load("http").settings.model_validate({"probe": {"expected_status": expected}})
+
+
+FILES = {"service": "checkout", "folder": "/srv/cache", "pattern": "*.cache", "older_than": "1h"}
+SCRIPT = {"name": "repair", "services": ["checkout"], "command": ["/opt/repair", "{level}"]}
+LEVEL = {"level": {"pattern": "[a-z]+", "meaning": "how much"}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"free_disk": [{**FILES, "folder": "cache"}]}, "not an absolute path"),
+        ({"free_disk": [{**FILES, "folder": "/srv/../etc"}]}, "not an absolute path"),
+        ({"free_disk": [{**FILES, "folder": "/"}]}, "not an absolute path"),
+        ({"free_disk": [{**FILES, "pattern": "a/*"}]}, "pattern"),
+        ({"free_disk": [{key: value for key, value in FILES.items() if key != "older_than"}]}, "older_than"),
+        ({"free_disk": [{**FILES, "quarantine": "/mnt/q", "are_logs": True}]}, "exclude each other"),
+        ({"workers": {"fewest": 5, "most": 2}}, "other way round"),
+        ({"release": {"folder": "../../etc"}}, "leads upwards"),
+        ({"rotate_logs": [{"service": "checkout", "signal": "KILL"}]}, "HUP"),
+        ({"scripts": {"journal": "/var/lib/j", "declared": []}}, "at least 1"),
+        ({"scripts": {"journal": "/var/lib/j", "declared": [SCRIPT]}}, "level stands in only one"),
+        ({"scripts": {"journal": "/var/lib/j", "declared": [{**SCRIPT, "command": ["repair"]}]}}, "absolute path"),
+        (
+            {
+                "scripts": {
+                    "journal": "/j",
+                    "declared": [{**SCRIPT, "parameters": {"level": {**LEVEL["level"], "pattern": ".*"}}}],
+                }
+            },
+            "matches the empty text",
+        ),
+        ({"scripts": {"journal": "/j", "declared": [{**SCRIPT, "parameters": LEVEL}] * 2}}, "declared twice"),
+        ({"nginx": {"file": "upstreams.conf"}}, "not an absolute path"),
+    ],
+)
+def test_a_wrong_linux_setting_is_refused_with_the_way_out(settings: dict[str, object], complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        load("linux").settings.model_validate(settings)

@@ -1,9 +1,9 @@
-"""A release goes live whose price list nobody may read, not even its owner."""
+"""A release goes live with a price list that nobody may read, not even its owner."""
 
 from __future__ import annotations
 
 from recoverops.lab.faults.fault import Needs
-from recoverops.lab.releases import FIRST
+from recoverops.lab.releases import PRICES
 from recoverops.lab.scene import Scene, Target
 from recoverops.model import IncidentKind
 
@@ -17,11 +17,8 @@ class BrokenPermission:
     needs = Needs.NOTHING
 
     def inject(self, scene: Scene, target: Target) -> None:
-        files = {
-            "release.json": {"version": "1.1.0", "price_list": "prices.json"},
-            "prices.json": FIRST[self.service]["prices.json"],
-        }
-        scene.deploy(self.service, files, unreadable=("prices.json",))
+        files = {"release.json": {"version": "1.1.0", "price_lists": list(PRICES)}, **PRICES}
+        scene.deploy(self.service, files, unreadable=("tea.json",))
 
     def restore(self, scene: Scene, target: Target) -> None:
         scene.withdraw(self.service)

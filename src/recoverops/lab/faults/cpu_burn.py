@@ -6,7 +6,7 @@ from recoverops.lab.faults.fault import Needs
 from recoverops.lab.scene import Scene, Target
 from recoverops.model import IncidentKind
 
-THREADS = 10
+THREADS = 6
 
 
 class CpuBurn:

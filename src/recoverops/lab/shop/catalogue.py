@@ -1,4 +1,4 @@
-"""What can be bought, and for how much: read from the release's price list at each request, so that it is never old."""
+"""What can be bought, and for how much: read from the release's price lists at each request, so that none is old."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from recoverops.lab.shop.web import Reply
 
 def main() -> None:
     service = started()
-    price_list = service.release.folder / service.release.settings["price_list"]
+    folder, price_lists = service.release.folder, service.release.settings["price_lists"]
 
     def prices(_body: Mapping[str, Any]) -> Reply:
-        return Reply(body={"prices": json.loads(price_list.read_text(encoding="utf-8"))})
+        found: dict[str, int] = {}
+        for price_list in price_lists:
+            found |= json.loads((folder / price_list).read_text(encoding="utf-8"))
+        return Reply(body={"prices": found})
 
     service.serve({("GET", "/prices"): prices})
 

@@ -12,7 +12,7 @@ from recoverops.lab.shop.web import Reply
 
 def main() -> None:
     service = started()
-    catalogue = service.peer("catalogue", timeout_s=1.0)
+    catalogue = service.peer("catalogue", timeout_s=0.4)
     orders = service.peer("orders", timeout_s=1.3)
 
     def browse(_body: Mapping[str, Any]) -> Reply:

@@ -195,15 +195,13 @@ class FreePort:
 
     def _protected(self) -> Protected:
         picture = scan()
-        pids: dict[int, str] = {}
+        pids = {stat.pid: "RecoverOps itself" for stat in picture.tree(os.getpid())}
         for service in self._services.values():
             for pid in self._pids_of(service, picture):
                 pids[pid] = f"part of the service {service.name}"
         pids[self._supervised.daemon_pid()] = "supervisord itself"
         for pid in picture.ancestors(os.getpid()):
             pids[pid] = "RecoverOps itself" if pid == os.getpid() else "a parent of RecoverOps"
-        for stat in picture.tree(os.getpid()):
-            pids[stat.pid] = "RecoverOps itself"
         pids[1] = "the first process of the system"
         return Protected(pids=pids, folders=self._folders)
 

@@ -14,7 +14,7 @@ from statistics import median
 
 from recoverops.model import MisconfiguredError, PermanentError, Sample, Service, UnreachableError
 from recoverops.plugins.linux.process import ADDRESS, Process, process_name
-from recoverops.plugins.linux.procfs import STATES, TICKS_PER_S, Stat, scan
+from recoverops.plugins.linux.procfs import STATES, TICKS_PER_S, Processes, Stat, scan
 from recoverops.plugins.linux.supervised import Supervised
 from recoverops.ports import Clock
 
@@ -53,14 +53,17 @@ class ProcessSource:
         self._clock = clock
         self._window_s = growth_window.total_seconds()
         self._known: dict[str, _History] = {}
+        self._daemon: int | None = None
         self.every = every
 
     def poll(self) -> tuple[Sample, ...]:
         try:
-            processes, daemon = self._supervised.all(), self._supervised.daemon_pid()
+            processes = self._supervised.all()
+            picture = scan()
+            daemon = self._daemon_of(processes, picture)
         except PermanentError as error:
             raise UnreachableError(f"supervisor does not tell its processes: {error}") from error
-        picture, now, at_s = scan(), self._clock.now(), self._clock.monotonic()
+        now, at_s = self._clock.now(), self._clock.monotonic()
         samples: list[Sample] = []
         for service in self._services:
             process = _process(service, processes)
@@ -72,6 +75,13 @@ class ProcessSource:
             tree = picture.tree(process.pid) if process.pid else ()
             samples += self._of(service, process, tree, now=now, at_s=at_s)
         return tuple(samples)
+
+    def _daemon_of(self, processes: Mapping[str, Process], picture: Processes) -> int:
+        """supervisord's own pid; asked again only when its children have another parent than remembered."""
+        parents = {main.ppid for one in processes.values() if (main := picture.by_pid.get(one.pid)) is not None}
+        if self._daemon is None or parents - {self._daemon}:
+            self._daemon = self._supervised.daemon_pid()
+        return self._daemon
 
     def _of(
         self, service: Service, process: Process, tree: Sequence[Stat], *, now: datetime, at_s: float
