@@ -6,8 +6,8 @@ printed beside its default; a test holds the defaults named here against the rea
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,28 +30,72 @@ class Deviation(Record, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remedy:
-    """One rule, and the runbook that it runs."""
+    """One rule. It has the name of the shipped rule for the same kinds of incidents."""
 
     rule: str
+    causes: tuple[IncidentKind, ...]
     runbook: str
-    confidence: float = 0.6
-    """The least at which it acts."""
-    arguments: Mapping[str, str] = field(default_factory=dict)
+    least: float
+    """The confidence at which it acts."""
+    shipped_hold: str
+    shipped_least: float | None = None
+    """Where it differs from `least`."""
 
 
-REMEDIES: Mapping[IncidentKind, Remedy] = {
-    IncidentKind.SERVICE_DOWN: Remedy(rule="restart-crashed-service", runbook="restart-service"),
-    IncidentKind.SERVICE_HUNG: Remedy(rule="end-hung-process", runbook="end-process"),
-    IncidentKind.HIGH_CPU: Remedy(rule="restart-busy-service", runbook="restart-service"),
-    IncidentKind.MEMORY_LEAK: Remedy(rule="restart-growing-service", runbook="restart-service"),
-    IncidentKind.DISK_FULL: Remedy(rule="quarantine-on-full-disk", runbook="quarantine-files"),
-    IncidentKind.BAD_DEPLOYMENT: Remedy(rule="switch-back-release", runbook="switch-release"),
-    IncidentKind.PERMISSION_DENIED: Remedy(rule="switch-back-unreadable-release", runbook="switch-release"),
-    IncidentKind.CONNECTION_POOL_EXHAUSTED: Remedy(rule="restart-for-connections", runbook="restart-service"),
-    # a slow service's own health page often answers at once, and speaks against it
-    IncidentKind.SLOW_RESPONSES: Remedy(rule="restart-slow-service", runbook="restart-service", confidence=0.5),
-    IncidentKind.PORT_IN_USE: Remedy(rule="free-taken-port", runbook="free-port"),
-}
+HOLD = "1s"
+
+REMEDIES: tuple[Remedy, ...] = (
+    Remedy(
+        rule="restart-crashed-service",
+        causes=(IncidentKind.SERVICE_DOWN,),
+        runbook="restart-service",
+        least=0.6,
+        shipped_hold="2s",
+    ),
+    Remedy(
+        rule="end-hung-process",
+        causes=(IncidentKind.SERVICE_HUNG,),
+        runbook="end-process",
+        least=0.7,
+        shipped_hold="5s",
+    ),
+    Remedy(
+        rule="free-taken-port",
+        causes=(IncidentKind.PORT_IN_USE,),
+        runbook="free-port",
+        least=0.7,
+        shipped_hold="2s",
+    ),
+    Remedy(
+        rule="switch-back-release",
+        causes=(IncidentKind.BAD_DEPLOYMENT, IncidentKind.PERMISSION_DENIED),
+        runbook="switch-release",
+        least=0.7,
+        shipped_hold="5s",
+    ),
+    Remedy(
+        rule="make-room-on-full-disk",
+        causes=(IncidentKind.DISK_FULL,),
+        runbook="quarantine-files",
+        least=0.0,
+        shipped_hold="5s",
+    ),
+    Remedy(
+        rule="restart-exhausted-service",
+        causes=(IncidentKind.HIGH_CPU, IncidentKind.MEMORY_LEAK, IncidentKind.CONNECTION_POOL_EXHAUSTED),
+        runbook="restart-service",
+        least=0.6,
+        shipped_hold="10s",
+    ),
+    Remedy(
+        rule="restart-slow-service",
+        causes=(IncidentKind.SLOW_RESPONSES,),
+        runbook="restart-service",
+        least=0.5,
+        shipped_hold="30s",
+        shipped_least=0.7,
+    ),
+)
 """What is done about each kind of incident. A kind that stands here is one that a demo may be asked for."""
 
 VERIFY: Mapping[str, str] = {"hold": "3s", "timeout": "30s"}
@@ -104,27 +148,33 @@ _DUMPS = Deviation(
 )
 
 
-def possible(causes: Collection[IncidentKind], *, has_small_disk: bool) -> tuple[IncidentKind, ...]:
-    """Those that RecoverOps can have a rule for: without a disk of its own, no file may be moved off it."""
-    return tuple(one for one in REMEDIES if one in causes and (has_small_disk or one is not IncidentKind.DISK_FULL))
+def remedies(causes: Collection[IncidentKind], *, has_small_disk: bool) -> tuple[Remedy, ...]:
+    """The rules for these causes. Without a small disk there is nothing that may be moved off it, and no rule to."""
+    wanted = set(causes) - (set() if has_small_disk else {IncidentKind.DISK_FULL})
+    return tuple(one for one in REMEDIES if wanted & set(one.causes))
 
 
 def deviations(causes: Collection[IncidentKind], *, has_small_disk: bool) -> tuple[Deviation, ...]:
     """All of them, for a RecoverOps that has rules for these causes."""
-    causes = possible(causes, has_small_disk=has_small_disk)
-    names = [REMEDIES[cause].rule for cause in causes]
-    return (
-        *_GENERAL,
-        *([_DUMPS] if has_small_disk else []),
-        *(
-            deviation
-            for name in names
-            for deviation in (
-                Deviation(setting=f"rules.{name}.mode", default="ask", here="act", why="may act by itself"),
-                Deviation(setting=f"rules.{name}.hold", default="2s", here="1s", why="only if it lasts for a second"),
-            )
-        ),
+    of_rules = (
+        deviation for one in remedies(causes, has_small_disk=has_small_disk) for deviation in _deviations_of(one)
     )
+    return (*_GENERAL, *([_DUMPS] if has_small_disk else []), *of_rules)
+
+
+def _deviations_of(remedy: Remedy) -> tuple[Deviation, ...]:
+    name = f"rules.{remedy.rule}"
+    mode = Deviation(setting=f"{name}.mode", default="ask", here="act", why="may act by itself")
+    hold = Deviation(setting=f"{name}.hold", default=remedy.shipped_hold, here=HOLD, why="so that it is brief")
+    if remedy.shipped_least is None:
+        return (mode, hold)
+    least = Deviation(
+        setting=f"{name}.when",
+        default=f"confidence >= {remedy.shipped_least:g}",
+        here=f"confidence >= {remedy.least:g}",
+        why="the service's own health page answers at once, and speaks against it",
+    )
+    return (mode, hold, least)
 
 
 def settings(layout: Layout, *, supervisor_url: str, has_small_disk: bool) -> dict[str, Any]:
@@ -171,43 +221,36 @@ def _service(layout: Layout, service: str, *, has_small_disk: bool) -> dict[str,
     }
 
 
-def rules(causes: Collection[IncidentKind]) -> dict[str, Any]:
-    """The remediation rules: one a cause."""
+def rules(chosen: Iterable[Remedy]) -> dict[str, Any]:
+    """The remediation rules."""
     return {
         "version": 1,
         "rules": [
-            {
-                "name": remedy.rule,
-                "when": f'kind == "{cause}" && confidence >= {remedy.confidence:g}',
-                "runbook": remedy.runbook,
-                "mode": "act",
-                "hold": "1s",
-            }
-            for cause in causes
-            for remedy in (REMEDIES[cause],)
+            {"name": one.rule, "when": _when(one), "runbook": one.runbook, "mode": "act", "hold": HOLD}
+            for one in chosen
         ],
     }
 
 
-def runbooks(causes: Collection[IncidentKind]) -> dict[str, dict[str, Any]]:
-    """By name: those that the rules of these causes run. Each is one action of the same name, and its verification."""
-    used = {remedy.runbook: remedy for remedy in (REMEDIES[cause] for cause in causes)}
-    return {
-        name: {"name": name, "action": name, "verify": dict(VERIFY)}
-        | ({"arguments": dict(remedy.arguments)} if remedy.arguments else {})
-        for name, remedy in used.items()
-    }
+def _when(remedy: Remedy) -> str:
+    kinds = " || ".join(f'kind == "{cause}"' for cause in remedy.causes)
+    return f"({kinds}) && confidence >= {remedy.least:.1f}"
+
+
+def runbooks(chosen: Iterable[Remedy]) -> dict[str, dict[str, Any]]:
+    """By name: those that the rules run. Each is one action of the same name, and its verification."""
+    return {one.runbook: {"name": one.runbook, "action": one.runbook, "verify": dict(VERIFY)} for one in chosen}
 
 
 def write_policy(
     layout: Layout, *, supervisor_url: str, causes: Collection[IncidentKind], has_small_disk: bool
 ) -> None:
     """Write the configuration, the rules and the runbooks into the demo's directory."""
-    causes = possible(causes, has_small_disk=has_small_disk)
+    chosen = remedies(causes, has_small_disk=has_small_disk)
     _write(layout.config, settings(layout, supervisor_url=supervisor_url, has_small_disk=has_small_disk))
-    _write(layout.rules, rules(causes))
+    _write(layout.rules, rules(chosen))
     layout.runbooks.mkdir()
-    for name, runbook in runbooks(causes).items():
+    for name, runbook in runbooks(chosen).items():
         _write(layout.runbooks / f"{name}.yaml", runbook)
 
 

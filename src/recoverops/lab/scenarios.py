@@ -12,7 +12,16 @@ from difflib import get_close_matches
 from recoverops.lab.faults import FAULTS, Fault
 from recoverops.model import IncidentKind, MisconfiguredError
 
-SCENARIOS: tuple[str, ...] = ("crash",)
+SCENARIOS: tuple[str, ...] = (
+    "crash",
+    "hang",
+    "port-taken",
+    "bad-deployment",
+    "slow-dependency",
+    "broken-permission",
+    "pool-exhausted",
+    "memory-leak",
+)
 
 
 def chosen(only: Collection[str]) -> tuple[Fault, ...]:

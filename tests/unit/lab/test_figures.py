@@ -286,7 +286,7 @@ def test_the_printed_form_is_plain_json_with_every_deviation_beside_its_default(
 
     plain = json.loads(json.dumps(to_plain(result)))
 
-    assert list(plain) == ["scenarios", "false_actions", "policy", "traffic", "statement"]
+    assert list(plain) == ["scenarios", "false_actions", "policy", "traffic", "left_out", "statement"]
     assert plain["scenarios"][0]["actions"] == ["restart-service"]
     assert plain["policy"]["decision.mode"]["default"] == "ask"
     assert plain["policy"]["decision.mode"]["here"] == "act"

@@ -108,6 +108,8 @@ def ask(look: Callable[[], ProbeResult]) -> ProbeResult:
         return look()
     except (UnreachableError, PermanentError, MisconfiguredError) as error:
         return probed(ProbeAnswer.UNKNOWN, str(error))
+    except OSError as error:
+        return probed(ProbeAnswer.UNKNOWN, f"the system refuses to look: {error}")
 
 
 class Attempt:
@@ -134,11 +136,17 @@ class Attempt:
         self.has_begun = True
         self.so_far = so_far
 
+    @property
+    def _told(self) -> str:
+        return self.so_far if self.has_begun else "nothing was done: "
+
     def run(self, work: Callable[[Attempt], Execution]) -> Execution:
         try:
             return work(self)
         except (PermanentError, MisconfiguredError) as error:
-            return failed(f"{self.so_far if self.has_begun else 'nothing was done: '}{error}", self.kept)
+            return failed(f"{self._told}{error}", self.kept)
+        except OSError as error:
+            return failed(f"{self._told}the system refuses: {error}", self.kept)
         except UnreachableError as error:
             if not self.has_begun:
                 return failed(f"nothing was done: {error}", self.kept)
