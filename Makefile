@@ -53,7 +53,8 @@ bench: setup ## measure, and print a table
 
 test-programs:
 	@sh scripts/debian-packages.sh 'postgresql:/usr/lib/postgresql/*/bin/initdb' \
-		prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager prometheus-alertmanager:amtool
+		prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager prometheus-alertmanager:amtool \
+		'nginx:/usr/sbin/nginx'
 
 clean: ## remove .venv, caches and built files; never a data directory
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

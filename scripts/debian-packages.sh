@@ -48,9 +48,10 @@ fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
+# RUNLEVEL=1: the packages are for the tests, which start their own servers; none is to be started by the package.
 install_missing() {
     # shellcheck disable=SC2086  # both are lists of words
-    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
+    $as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -q --no-install-recommends \
         -o DPkg::Lock::Timeout=120 $missing >"$log" 2>&1
 }
 

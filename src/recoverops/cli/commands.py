@@ -295,17 +295,21 @@ def verify(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     raise typer.Exit(Exit.OK if report.broken_at is None else Exit.FAILED)
 
 
-@application.command(epilog=_example("recoverops demo", "recoverops demo --json"))
+@application.command(epilog=_example("recoverops demo", "recoverops demo --quick --only crash --only hang"))
 def demo(
     as_json: JsonOption = False,
-    keep: Annotated[
-        bool, typer.Option("--keep", help="Leave the service, its traffic and RecoverOps running.")
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the shop, its traffic and RecoverOps running.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Five seconds of healthy traffic before the first fault, not a minute.")
     ] = False,
+    only: Annotated[list[str] | None, typer.Option(help="Only this fault; may be repeated.")] = None,
 ) -> None:
-    """Kill a real service and watch it being healed. Needs nothing, leaves nothing behind."""
+    """Break a small real shop in many ways and watch it being healed. Needs nothing, leaves nothing behind."""
     from recoverops.lab import main_demo
 
-    raise typer.Exit(main_demo(as_json=as_json, keep=keep))
+    with told_errors():
+        code = main_demo(as_json=as_json, keep=keep, quick=quick, only=tuple(only or ()))
+    raise typer.Exit(code)
 
 
 @application.command(epilog=_example("recoverops version"))

@@ -30,6 +30,11 @@ class Engines:
     sqlite_file: Path | None
     """None on PostgreSQL."""
 
+    def prefer_this_thread(self) -> None:
+        """On SQLite this thread's transactions go before those that wait; PostgreSQL has no such queue."""
+        if isinstance(self.write.pool, WriterPool):
+            self.write.pool.prefer_this_thread()
+
     def is_writing(self) -> bool:
         """True while this thread is inside a transaction of SQLite's writer."""
         return isinstance(self.write.pool, WriterPool) and self.write.pool.is_writing()

@@ -116,6 +116,7 @@ class SqlStore:
 
     def _write_group(self, deliveries: Sequence[Sequence[Alert]]) -> Sequence[Admission]:
         now = self._clock.now()
+        self._engines.prefer_this_thread()
         try:
             with translated("the delivery was not stored"), self._engines.write.begin() as connection:
                 if not any(deliveries):

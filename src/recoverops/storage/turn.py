@@ -1,4 +1,4 @@
-"""The one in-process queue for SQLite's single writer: first come, first served, handed over without a gap.
+"""The one in-process queue for SQLite's single writer: first come, first served (but for the intake), without a gap.
 
 SQLite's own busy handler sleeps with back-off, so under contention the newest caller often wins and the oldest waits
 for seconds. Here a release hands the turn to whoever waits longest. Used by the pool of the write engine only.
@@ -27,10 +27,18 @@ class WriteTurn:
         self._lock = threading.RLock()
         self._holder: int | None = None
         self._waiting: deque[_Waiter] = deque()
+        self._preferred: int | None = None
 
     def is_mine(self) -> bool:
         """True while the calling thread holds the turn."""
         return self._holder == threading.get_ident()
+
+    def prefer_this_thread(self) -> None:
+        """Its next turns come first: the intake's, because senders wait for it while responses run by themselves.
+
+        It cannot keep the others out: when it gives the turn back it is not waiting, so the turn goes to one of them.
+        """
+        self._preferred = threading.get_ident()
 
     def acquire(self, *, timeout_s: float) -> bool:
         """Wait for the turn behind everybody who asked before; False when it did not come in time."""
@@ -39,7 +47,10 @@ class WriteTurn:
             if self._holder is None:
                 self._holder = waiter.thread
                 return True
-            self._waiting.append(waiter)
+            if waiter.thread == self._preferred:
+                self._waiting.appendleft(waiter)
+            else:
+                self._waiting.append(waiter)
         if waiter.gate.acquire(timeout=timeout_s):
             return True
         with self._lock:

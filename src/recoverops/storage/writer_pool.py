@@ -29,6 +29,10 @@ class WriterPool(QueuePool):
         """True while the calling thread holds the turn."""
         return self._turn.is_mine()
 
+    def prefer_this_thread(self) -> None:
+        """See `WriteTurn.prefer_this_thread`."""
+        self._turn.prefer_this_thread()
+
     def _do_get(self) -> ConnectionPoolEntry:
         nested = self._turn.is_mine()
         if not nested and not self._turn.acquire(timeout_s=self._timeout):

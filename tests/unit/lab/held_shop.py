@@ -109,11 +109,13 @@ class Shop:
         return seen
 
     def _processes(self) -> Iterator[int]:
-        """supervisord, its children, and every other process that names the lab, one of the ports or the folder."""
-        names = [b"recoverops.lab", str(self.layout.directory).encode()]
+        """Every process that names this shop's folder or one of its ports: the lab's own, and strays."""
+        words = {str(port).encode() for port in self.layout.ports.values()}
+        folder = str(self.layout.directory).encode()
         for entry in Path("/proc").iterdir():
             with suppress(OSError, ValueError):
-                if any(name in (entry / "cmdline").read_bytes() for name in names):
+                command = (entry / "cmdline").read_bytes()
+                if folder in command or words & set(command.split(b"\0")):
                     yield int(entry.name)
 
 

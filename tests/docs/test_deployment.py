@@ -1,0 +1,84 @@
+"""The systemd unit is one that systemd accepts, and does what the guide to deployment says of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.docs.reading import DOCS, ROOT, code_in
+
+from recoverops.app.load import load_data_dir
+from recoverops.cli.exits import Exit
+
+UNIT = ROOT / "deploy/systemd/recoverops.service"
+PROGRAM = "/opt/recoverops/bin/recoverops"
+"""Where the guide installs it; where the tests run it is somewhere else."""
+HIDES_WHAT_IT_WATCHES = {"PrivateTmp", "ProtectProc", "ProcSubset", "PrivateUsers", "PrivateNetwork"}
+
+
+def _lines() -> Iterator[tuple[str, str]]:
+    for line in UNIT.read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith(("#", "[")):
+            name, _, value = line.partition("=")
+            yield name, value
+
+
+def _verified(text: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    """What systemd says to it, when the program is where this environment has it."""
+    file = directory / "recoverops.service"
+    file.write_text(text.replace(PROGRAM, str(Path(sys.executable).parent / "recoverops")), encoding="utf-8")
+    command = ["systemd-analyze", "verify", "--man=no", "--generators=no", str(file)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_systemd_accepts_the_unit_without_a_word_about_it(tmp_path: Path) -> None:
+    said = _verified(UNIT.read_text(encoding="utf-8"), tmp_path)
+    about_ours = [line for line in said.stderr.splitlines() if "recoverops" in line]
+    assert not about_ours
+    assert said.returncode == 0, said.stderr
+
+
+def test_systemd_would_have_said_something_about_an_unknown_line(tmp_path: Path) -> None:
+    wrong = UNIT.read_text(encoding="utf-8").replace("ExecReload=", "ExecRelaod=")
+    assert "ExecRelaod" in _verified(wrong, tmp_path).stderr
+
+
+def test_the_service_runs_without_rights_and_is_reloaded_by_a_hangup() -> None:
+    unit = dict(_lines())
+    assert unit["User"] not in {"root", "0"}
+    assert unit["NoNewPrivileges"] == "yes"
+    assert unit["CapabilityBoundingSet"] == ""
+    assert unit["ExecReload"].split()[1:] == ["-HUP", "$MAINPID"]
+
+
+def test_nothing_hides_sockets_or_processes_from_it() -> None:
+    unit = dict(_lines())
+    assert not HIDES_WHAT_IT_WATCHES & set(unit)
+    assert "AF_UNIX" in unit["RestrictAddressFamilies"].split()
+
+
+def test_only_what_time_can_heal_is_tried_again() -> None:
+    unit = dict(_lines())
+    assert unit["Restart"] == "on-failure"
+    given_up = {Exit(int(code)) for code in unit["RestartPreventExitStatus"].split()}
+    assert given_up == {Exit.USAGE, Exit.MISCONFIGURED, Exit.CONFLICT}
+
+
+def test_the_data_directory_is_the_one_that_systemd_makes_private() -> None:
+    unit = dict(_lines())
+    environment = dict([unit["Environment"].split("=", 1)])
+    state = f"/var/lib/{unit['StateDirectory']}"
+    assert str(load_data_dir(None, environment)) == state == unit["WorkingDirectory"]
+    assert unit["StateDirectoryMode"] == "0700"
+
+
+def test_the_guide_names_the_places_that_the_unit_names() -> None:
+    unit = dict(_lines())
+    guide = (DOCS / "deployment.md").read_text(encoding="utf-8")
+    program, _, _, configuration = unit["ExecStart"].split()
+    assert program == PROGRAM
+    for place in (program, configuration, unit["WorkingDirectory"], unit["EnvironmentFile"].lstrip("-")):
+        assert place in guide
+    assert {"ReadWritePaths=", "AmbientCapabilities="} <= code_in(guide)
