@@ -43,10 +43,10 @@ check: setup ## format, lint, types, import contracts, documentation
 	$(BIN)/pytest -q tests/docs
 
 test: setup test-programs ## every test that is not slow
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -m "not slow" -n 3 --dist loadfile
 
 test-all: setup test-programs ## every test
-	$(BIN)/pytest
+	$(BIN)/pytest -n 3 --dist loadfile
 
 bench: setup ## measure, and print a table
 	@$(BIN)/python -m benchmarks.run

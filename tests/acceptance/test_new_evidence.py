@@ -32,7 +32,9 @@ def test_in_mode_observe_an_alert_that_joins_does_not_stop_the_pipeline(tmp_path
         place.configure(rule={"mode": "act", "hold": "1s"}, decision={"mode": "observe"})
         place.up()
         place.crash("checkout")
-        eventually("an observed decision", lambda: place.incidents() and place.incidents()[0]["reason"] == "observe_only")
+        eventually(
+            "an observed decision", lambda: place.incidents() and place.incidents()[0]["reason"] == "observe_only"
+        )
         # when an alert joins it
         assert place.ask("POST", "/intake/alertmanager", _alert("checkout"))[0] == 200
         # then it is decided anew, and the pipeline goes on: another crash opens another incident

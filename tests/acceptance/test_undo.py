@@ -48,7 +48,46 @@ def test_a_switch_of_release_that_did_not_help_is_undone_and_a_person_is_called(
         # then going back does not help, is taken back, and a person is called
         incident = place.incident_in("escalated", within_s=40)
         told = place.story(incident["id"])
-        runs = [run for run in told["runs"] if run["actions"]]
-        assert runs, told["timeline"]
-        assert os.readlink(link).endswith("releases/2") or os.readlink(link).endswith("2")
-        assert any(action["is_undo"] for run in runs for action in run["actions"]) or runs[0]["state"] == "failed"
+        (run,) = [run for run in told["runs"] if run["actions"]]
+        effect, undo = run["actions"]
+        assert effect["outcome"]["status"] == "succeeded", told["timeline"]
+        assert undo["is_undo"] is True
+        assert undo["outcome"]["status"] == "succeeded", undo
+        assert (run["state"], incident["reason"]) == ("undone", "undone")
+        assert os.readlink(link) == "releases/2"
+        assert place.command("audit", "verify").returncode == 0
+
+
+def test_a_dry_run_over_http_shows_every_gate_and_changes_nothing(tmp_path: Path) -> None:
+    with site(tmp_path) as place:
+        # given a running service and a rule that may act
+        place.configure(rule={"mode": "act"}, decision={"mode": "act", "ask_when_critical": False})
+        place.up()
+        pid = place.supervisor.info("checkout")["pid"]
+        entries = place.json("audit", "verify")["entries"]
+        # when somebody asks what a restart would do
+        question = {"service": "checkout", "runbook": "restart-service"}
+        status, answer = place.ask("POST", "/remediation/test", question)
+        # then every gate answers, and nothing has changed: no process, no incident, no line in the audit log
+        assert (status, answer["executed"]) == (200, False)
+        assert answer["decision"]["plan"]["action"] == "restart-service"
+        assert {gate["gate"] for gate in answer["decision"]["gates"]} >= {"emergency_stop", "rate", "lock", "approval"}
+        assert place.supervisor.info("checkout")["pid"] == pid
+        assert (place.starts("checkout"), place.incidents()) == (1, [])
+        assert place.json("audit", "verify")["entries"] == entries
+
+
+def test_a_requested_run_goes_through_the_gates_and_is_verified(tmp_path: Path) -> None:
+    with site(tmp_path) as place:
+        place.up()
+        # when a person asks for a restart, under the untouched defaults
+        status, answer = place.ask(
+            "POST",
+            "/remediation/execute",
+            {"service": "checkout", "runbook": "restart-service", "reason": "new certificate"},
+        )
+        # then the last healthy member of a group is protected, whoever asks
+        assert status == 202
+        incident = place.incident_in("escalated")
+        assert (incident["id"], incident["reason"]) == (answer["incident"], "last_healthy_member")
+        assert place.starts("checkout") == 1

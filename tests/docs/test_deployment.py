@@ -7,12 +7,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.docs.reading import DOCS, ROOT, code_in
+from ruamel.yaml import YAML
+from tests.docs.reading import DOCS, ROOT, Snippet, code_in, snippets
 
-from recoverops.app.load import load_data_dir
 from recoverops.cli.exits import Exit
 
 UNIT = ROOT / "deploy/systemd/recoverops.service"
+GUIDE = DOCS / "deployment.md"
 PROGRAM = "/opt/recoverops/bin/recoverops"
 """Where the guide installs it; where the tests run it is somewhere else."""
 HIDES_WHAT_IT_WATCHES = {"PrivateTmp", "ProtectProc", "ProcSubset", "PrivateUsers", "PrivateNetwork"}
@@ -66,17 +67,20 @@ def test_only_what_time_can_heal_is_tried_again() -> None:
     assert given_up == {Exit.USAGE, Exit.MISCONFIGURED, Exit.CONFLICT}
 
 
-def test_the_data_directory_is_the_one_that_systemd_makes_private() -> None:
+def test_the_data_directory_in_the_guide_is_the_one_that_systemd_makes_private() -> None:
     unit = dict(_lines())
-    environment = dict([unit["Environment"].split("=", 1)])
-    state = f"/var/lib/{unit['StateDirectory']}"
-    assert str(load_data_dir(None, environment)) == state == unit["WorkingDirectory"]
+    named = {YAML(typ="safe").load(one.text).get("data_dir") for one in _configurations_of_the_guide()}
+    assert named - {None} == {f"/var/lib/{unit['StateDirectory']}"} == {unit["WorkingDirectory"]}
     assert unit["StateDirectoryMode"] == "0700"
+
+
+def _configurations_of_the_guide() -> list[Snippet]:
+    return [one for one in snippets() if one.document == GUIDE and one.mark == "loads as: configuration"]
 
 
 def test_the_guide_names_the_places_that_the_unit_names() -> None:
     unit = dict(_lines())
-    guide = (DOCS / "deployment.md").read_text(encoding="utf-8")
+    guide = GUIDE.read_text(encoding="utf-8")
     program, _, _, configuration = unit["ExecStart"].split()
     assert program == PROGRAM
     for place in (program, configuration, unit["WorkingDirectory"], unit["EnvironmentFile"].lstrip("-")):
