@@ -1,4 +1,4 @@
-"""A remedy that did not help is taken back: the state that was probed before it is restored, then a person is called."""
+"""A remedy that did not help is taken back: the probed state before it is restored, then a person is called."""
 
 from __future__ import annotations
 

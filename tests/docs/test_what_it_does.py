@@ -36,16 +36,24 @@ CHECKOUT = Service(
         "release": "/srv/checkout/current",
         "workers": "worker:*",
         "nginx": "127.0.0.1:8080",
+        "metrics": "http://127.0.0.1:8080/metrics",
     },
 )
 
 
-def linux() -> PluginParts:
+SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    "linux": EVERYTHING,
+    "http": {},
+    "prometheus": {"server": {"url": "http://127.0.0.1:9090", "queries": [{"metric": "a.b", "query": "up"}]}},
+}
+
+
+def built(name: str) -> PluginParts:
     """With every setting and every address that calls for a source or an action."""
-    (entry,) = entry_points(group="recoverops.plugins", name="linux")
+    (entry,) = entry_points(group="recoverops.plugins", name=name)
     plugin: Plugin[Any] = entry.load()
     context = PluginContext(clock=SystemClock(), services={CHECKOUT.name: CHECKOUT}, secret=lambda reference: reference)
-    return plugin.build(plugin.settings.model_validate(EVERYTHING), context)
+    return plugin.build(plugin.settings.model_validate(SETTINGS[name]), context)
 
 
 def test_the_readme_lists_every_fault_as_the_lab_has_it() -> None:
@@ -60,7 +68,8 @@ def test_the_readme_lists_every_fault_as_the_lab_has_it() -> None:
 
 def test_every_shipped_rule_is_listed_with_its_kinds_and_its_runbook() -> None:
     shipped = YAML(typ="safe").load(ROOT / "configs/remediation-rules.yaml")["rules"]
-    told = {row[0].strip("`"): row for row in rows(section_of(DOCS / "rules.md", "Rules"))}
+    table, _, _ = section_of(DOCS / "rules.md", "Rules").partition("\n### ")
+    told = {row[0].strip("`"): row for row in rows(table)}
     assert list(told) == [rule["name"] for rule in shipped]
     for rule in shipped:
         _, kinds, _, runbook, _ = told[rule["name"]]
@@ -71,7 +80,7 @@ def test_every_shipped_rule_is_listed_with_its_kinds_and_its_runbook() -> None:
 
 def test_every_action_of_linux_is_listed_with_its_class_and_its_undo() -> None:
     told = {row[0].strip("`"): row for row in rows(section_of(DOCS / "plugins.md", "What `linux` does"))}
-    actions = {action.name: action for action in linux().actions}
+    actions = {action.name: action for action in built("linux").actions}
     assert set(told) == set(actions)
     for name, action in actions.items():
         assert told[name][1] == action.effect
@@ -81,7 +90,7 @@ def test_every_action_of_linux_is_listed_with_its_class_and_its_undo() -> None:
 def test_every_permission_of_an_action_stands_in_the_guide_to_security() -> None:
     section = section_of(DOCS / "security.md", "Least privilege, action by action")
     told = {row[0].strip("`"): row for row in rows(section)}
-    actions = {action.name: action for action in linux().actions}
+    actions = {action.name: action for action in built("linux").actions}
     assert set(told) == set(actions)
     for name, action in actions.items():
         assert told[name][1] == action.effect
@@ -93,7 +102,12 @@ def test_every_permission_of_an_action_stands_in_the_guide_to_security() -> None
         assert bool(told[name][4]) is bool(capabilities)
 
 
-def test_every_source_of_linux_is_listed() -> None:
+def test_every_bundled_source_is_listed_with_how_often_it_is_asked() -> None:
     section = section_of(DOCS / "plugins.md", "What the bundled sources measure")
-    told = {row[1].strip("`") for row in rows(section) if row[0] == "`linux`"}
-    assert told == {source.name for source in linux().sources}
+    told = {(row[0].strip("`"), row[1].strip("`"), row[2]) for row in rows(section)}
+    there = {
+        (name, source.name, f"{source.every.total_seconds():g} s")
+        for name in SETTINGS
+        for source in built(name).sources
+    }
+    assert told == there

@@ -8,7 +8,10 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
-    "remediation_actions_total": ("Effects that were decided, by what came of it; gated and expired ones were not started.", ("action", "outcome")),
+    "remediation_actions_total": (
+        "Effects decided, by what came of it; gated and expired were not started.",
+        ("action", "outcome"),
+    ),
     "remediation_success_total": ("Runs after which recovery was verified.", ("action",)),
     "remediation_failure_total": ("Runs that failed, or did not help.", ("reason",)),
     "recoverops_undos_total": (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recoverops.incidents.ending import CLOSABLE, CLOSED, finished
-from recoverops.incidents.life import fingerprint, is_clear, is_firing, joined, opened, reopened
+from recoverops.incidents.life import fingerprint, is_clear, is_firing, joined, may_reopen_at, opened, reopened
 from recoverops.incidents.patience import waited
 from recoverops.incidents.settings import IncidentSettings
 
@@ -16,6 +16,7 @@ __all__ = [
     "is_clear",
     "is_firing",
     "joined",
+    "may_reopen_at",
     "opened",
     "reopened",
     "waited",

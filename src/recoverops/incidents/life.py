@@ -62,6 +62,20 @@ def joined(incident: Incident, anomaly: Anomaly, *, now: datetime) -> Incident:
     )
 
 
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=10), timedelta(minutes=10)
+
+
+def may_reopen_at(incident: Incident) -> datetime:
+    """When new evidence may start the response of a finished incident afresh: at once the first time, then ever later.
+
+    An alert storm that keeps adding series to one incident must not make it decide and tell people without end.
+    """
+    if incident.episode == 1:
+        return incident.updated_at
+    pause_s = FIRST_PAUSE.total_seconds() * 2.0 ** min(incident.episode - 2, 10)
+    return incident.updated_at + min(LONGEST_PAUSE, timedelta(seconds=pause_s))
+
+
 def reopened(incident: Incident, *, now: datetime) -> Incident:
     """New evidence came to an incident that nobody works on any more: the response starts afresh."""
     return msgspec.structs.replace(

@@ -46,6 +46,8 @@ class WaitKind(StrEnum):
     """a gate that time can open"""
     VERIFICATION = "verification"
     """a verification longer than a thread should be held for"""
+    EVIDENCE = "evidence"
+    """new evidence came again soon after a decision; it is looked at after a pause"""
     RETRY = "retry"
     """a response that failed inside RecoverOps"""
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+import msgspec
 
 from recoverops import detection, incidents
 from recoverops.model import (
@@ -18,6 +21,8 @@ from recoverops.model import (
     Sample,
     SegmentKey,
     StoredAlert,
+    Wait,
+    WaitKind,
     new_incident_id,
     series_name,
 )
@@ -28,6 +33,10 @@ from recoverops.ports import Tx
 from recoverops.sources import resolve
 
 _TRIES = 5
+
+
+_OPEN_TO_EVIDENCE = frozenset({WaitKind.HOLD, WaitKind.GATE, WaitKind.APPROVAL})
+"""Waits that new evidence brings forward, because the decision may be another one with it."""
 
 
 class Observer:
@@ -87,7 +96,8 @@ class Observer:
                 raise
             self._unsaved.popleft()
             for incident in opened:
-                self._parts.telemetry.count("recoverops_incidents_opened_total", symptom=incident.symptom)
+                if incident.episode == 1:
+                    self._parts.telemetry.count("recoverops_incidents_opened_total", symptom=incident.symptom)
                 self._start(SegmentKey(incident_id=incident.id, episode=incident.episode, segment=incident.segment))
             if opened:
                 self._parts.nudge(None)
@@ -121,10 +131,21 @@ class Observer:
         if joined is known:
             return None
         if joined.response is ResponseStage.FINISHED:
-            return tx.incidents.save(incidents.reopened(joined, now=now))
+            return self._reopen(tx, joined, not_before=incidents.may_reopen_at(known), now=now)
         tx.incidents.save(joined)
-        if joined.response is ResponseStage.PARKED and tx.waits.make_due(joined.id, at=now):
+        wait = tx.waits.of_incident(joined.id)
+        if wait is not None and wait.kind in _OPEN_TO_EVIDENCE and tx.waits.make_due(joined.id, at=now):
             self._parts.nudge(now)
+        return None
+
+    def _reopen(self, tx: Tx, incident: Incident, *, not_before: datetime, now: datetime) -> Incident | None:
+        """The incident when its response is to start now; None when a pause comes first."""
+        fresh = incidents.reopened(incident, now=now)
+        if now >= not_before:
+            return tx.incidents.save(fresh)
+        tx.waits.park(Wait(incident_id=incident.id, kind=WaitKind.EVIDENCE, due_at=not_before, since=now))
+        tx.incidents.save(msgspec.structs.replace(fresh, response=ResponseStage.PARKED))
+        self._parts.nudge(not_before)
         return None
 
 

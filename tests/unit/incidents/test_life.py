@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recoverops.incidents import fingerprint, is_clear, is_firing, joined, opened, reopened
+from recoverops.incidents import fingerprint, is_clear, is_firing, joined, may_reopen_at, opened, reopened
 from recoverops.model import (
     Anomaly,
     Condition,
@@ -192,3 +193,12 @@ def test_an_incident_that_is_clear_is_never_firing(conditions: list[Condition]) 
     if is_clear(found, newest.values(), now=NOON, settled=SETTLED, max_age=MAX_AGE):
         assert not is_firing(found, newest.values())
         assert set(found.series) <= set(newest), "a missing series never clears"
+
+
+def test_new_evidence_reopens_at_once_the_first_time_and_then_ever_later() -> None:
+    finished = incident("up")
+    pauses = []
+    for episode in (1, 2, 3, 4, 40):
+        again = msgspec.structs.replace(finished, episode=episode)
+        pauses.append((may_reopen_at(again) - again.updated_at).total_seconds())
+    assert pauses == [0, 10, 20, 40, 600]
