@@ -35,7 +35,7 @@ up: setup ## run RecoverOps with recoverops.yaml, or with its defaults
 demo: setup ## break a small real application and watch it being repaired
 	@$(BIN)/recoverops demo
 
-check: setup ## format, lint, types, import contracts, documentation
+check: setup test-programs ## format, lint, types, import contracts, documentation
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -54,7 +54,7 @@ bench: setup ## measure, and print a table
 test-programs:
 	@sh scripts/debian-packages.sh 'postgresql:/usr/lib/postgresql/*/bin/initdb' \
 		prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager prometheus-alertmanager:amtool \
-		'nginx:/usr/sbin/nginx'
+		'nginx:/usr/sbin/nginx' 'systemd:/usr/bin/systemd-analyze'
 
 clean: ## remove .venv, caches and built files; never a data directory
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
