@@ -141,9 +141,7 @@ class CallEndpoint:
 
         with self._building:
             if self._transport is None:
-                self._transport = httpx.HTTPTransport(
-                    trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
-                )
+                self._transport = httpx.HTTPTransport(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
             return self._transport
 
     def _limits(self, method: str) -> httpx.Timeout:
