@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
+import msgspec
+
 from recoverops.model import (
     EffectClass,
     Execution,
@@ -23,8 +25,10 @@ from recoverops.model import (
     Service,
     UnreachableError,
 )
+from recoverops.plugins.linux.evidence import evidence
 from recoverops.plugins.linux.faults import Fault, fault_sentence
 from recoverops.plugins.linux.process import ADDRESS, Process, State, clock_time, process_name, process_of
+from recoverops.plugins.linux.procfs import scan
 from recoverops.plugins.linux.rpc import CallNotMadeError, FaultError, SupervisorClient
 from recoverops.ports import Clock, Parameter, Permission
 from recoverops.redact import redact
@@ -102,15 +106,23 @@ class RestartService:
             name = process_name(service)
         except MisconfiguredError as error:
             return _failed(f"nothing was done: {error}")
+        kept = self._evidence(service, plan)
         restart = _Restart(self._look_at(name), self._client, self._clock, name, plan)
         try:
-            return restart.run()
+            done = restart.run()
+            return msgspec.structs.replace(done, after={**kept, **done.after})
         except FaultError as error:
             return _failed(restart.so_far + fault_sentence(error, name))
         except UnreachableError as error:
             if not restart.has_begun:
                 return _failed(f"nothing was done: {error}")
             return _unknown(f"it is not known whether it was restarted: {error}")
+
+    def _evidence(self, service: Service, plan: Plan) -> dict[str, str]:
+        """What the restart is about to destroy. A supervisord on another host has its processes there, not here."""
+        pid = int(plan.before.get("pid", "0"))
+        is_here = self._client.url.startswith("unix://")
+        return evidence(service, scan().tree(pid) if pid and is_here else ())
 
     def _look_at(self, name: str) -> Callable[[float], Process]:
         """Reads the process within the time that is left, and never waits longer than a probe does."""
