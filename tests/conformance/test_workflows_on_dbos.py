@@ -218,7 +218,7 @@ def test_a_second_live_engine_is_refused_and_after_a_stop_the_next_one_runs(hous
     second.launch()
     finish(second, key(2))
 
-    assert house.status() == {key(1).workflow_id: "SUCCESS", key(2).workflow_id: "SUCCESS"}
+    until(lambda: house.status() == {key(1).workflow_id: "SUCCESS", key(2).workflow_id: "SUCCESS"})
 
 
 def test_an_engine_that_was_stopped_is_not_launched_again(house: House) -> None:
@@ -251,7 +251,7 @@ def test_a_launch_without_a_database_says_so_and_leaves_room_for_another_engine(
         engine.launch()
     finish(house.launch(nothing), key())
 
-    assert house.status() == {key().workflow_id: "SUCCESS"}
+    until(lambda: house.status() == {key().workflow_id: "SUCCESS"})
 
 
 def test_start_returns_while_the_segment_still_runs(house: House) -> None:

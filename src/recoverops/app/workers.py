@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from recoverops.model import ComponentState, ComponentStatus, RetryableError, Sample
+from recoverops.model import ComponentState, ComponentStatus, Resource, ResourceKind, RetryableError, Sample
 from recoverops.pipeline import Courier, Observer, Sweep
 from recoverops.ports import Clock, Source, Store, Telemetry
 from recoverops.redact import redact
@@ -140,12 +140,24 @@ class SourceWorker(Worker):
         except Exception as error:  # noqa: BLE001 - a plugin call: its failure is recorded as data
             self._set(ComponentState.UNREACHABLE, redact(f"{error}" or type(error).__name__))
             self._telemetry.count("recoverops_source_errors_total", source=self._source.name)
+            self._deliver((self._sample_of_itself(0.0),))
         else:
             self._set(ComponentState.UP, "answers")
-            self._deliver(samples)
+            self._deliver((self._sample_of_itself(1.0), *samples))
         took = self._clock.monotonic() - began
         self._telemetry.observe("recoverops_poll_seconds", took, source=self._source.name)
         self._stopping.wait(max(0.01, self._source.every.total_seconds() - took))
+
+    def _sample_of_itself(self, value: float) -> Sample:
+        """A source that is blind for long is trouble of its own, never health of what it watches."""
+        return Sample(
+            resource=Resource(kind=ResourceKind.SOURCE, name=self._source.name),
+            metric="source.up",
+            value=value,
+            at=self._clock.now(),
+            source="recoverops",
+            detail="" if value else self._status.statement,
+        )
 
     def _set(self, state: ComponentState, statement: str) -> None:
         if self._status.state is not state:

@@ -75,6 +75,7 @@ DEFAULT_THRESHOLDS: tuple[ThresholdSettings, ...] = (
     _threshold("process.cpu.utilization", "cpu", Severity.HIGH, 5, above=0.9, recover=0.7),
     _threshold("process.memory.growth", "memory", Severity.HIGH, 10, above=1024.0 * 1024, recover=256.0 * 1024),
     _threshold("disk.utilization", "disk", Severity.HIGH, 2, above=0.9, recover=0.85),
+    _threshold("source.up", "observation", Severity.HIGH, 60, below=1.0),
     _threshold("host.cpu.utilization", "cpu", Severity.MEDIUM, 60, above=0.95, recover=0.85),
     _threshold("host.memory.utilization", "memory", Severity.MEDIUM, 30, above=0.95, recover=0.9),
     _threshold("host.disk.utilization", "disk", Severity.MEDIUM, 30, above=0.95, recover=0.9),
@@ -91,7 +92,8 @@ class DetectionSettings(BaseModel):
         strict=False,
         description="Limits on metrics. Default: not running for 1s, HTTP probe failing for 2s, answers slower than "
         "1 s or 5 % errors for 3s, one core used up for 5s, 1 MiB/s of memory growth for 10s, disks above 90 % for "
-        "2s, and the host's own CPU, memory and disk above 95 %. A list here replaces the default list.",
+        "2s, the host's own CPU, memory and disk above 95 %, and a source of signals that does not answer for 60s. A "
+        "list here replaces the default list.",
     )
 
     @model_validator(mode="after")

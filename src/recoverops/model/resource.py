@@ -12,6 +12,8 @@ from recoverops.model.record import Record
 class ResourceKind(StrEnum):
     SERVICE = "service"
     HOST = "host"
+    SOURCE = "source"
+    """one of RecoverOps' own sources of signals: while it does not answer, nothing is known of what it watches"""
 
 
 class Resource(Record, frozen=True, kw_only=True):
