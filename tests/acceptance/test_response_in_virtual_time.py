@@ -447,7 +447,7 @@ def test_a_crash_at_any_moment_changes_nothing_about_the_one_effect(
 ) -> None:
     decision, life = LIVES[name]
     names = moments(tmp_path / "undisturbed", decision=decision, life=life, crash_in_writes=writes)
-    assert len(names) > 40
+    assert len(names) > 30
     assert {"before the line is written", "after the line is written", "after_effect effect"} <= set(names)
 
     wrong = {

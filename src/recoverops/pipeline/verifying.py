@@ -23,9 +23,9 @@ from recoverops.pipeline.ending import escalate, park, resolve
 from recoverops.pipeline.parts import ENGINE, Parts
 from recoverops.pipeline.story import tell
 from recoverops.ports import Tx, WorkflowContext
-from recoverops.remediation import judge
+from recoverops.remediation import VerifySettings, judge, next_look
 
-SHORTEST_LOOK, LONGEST_LOOK = timedelta(milliseconds=200), timedelta(seconds=5)
+SHORTEST_LOOK, LONGEST_LOOK = timedelta(milliseconds=100), timedelta(seconds=5)
 THREAD_LIMIT = timedelta(seconds=60)
 """A verification that takes longer than this goes on in a new segment, so that it holds no thread."""
 
@@ -34,13 +34,14 @@ class Looks(Record, frozen=True, kw_only=True):
     """When to look. Nothing is looked at before `first` has passed: no recovery could have held for long enough."""
 
     first: timedelta
-    every: timedelta
 
 
 class Look(Record, frozen=True, kw_only=True):
     """One look at the resource; `verdict` is None while it is too early to say."""
 
     verdict: Verdict | None
+    wait: timedelta = LONGEST_LOOK
+    """Until the next look can find more."""
 
 
 def verify(parts: Parts, ctx: WorkflowContext, key: SegmentKey, run_id: RunId) -> bool:
@@ -51,17 +52,18 @@ def verify(parts: Parts, ctx: WorkflowContext, key: SegmentKey, run_id: RunId) -
         return False
     if looks.first > timedelta(0):
         ctx.sleep("look-wait-0", looks.first)
-    most = max(1, int((THREAD_LIMIT - looks.first) / looks.every))
+    waited = max(looks.first, timedelta(0))
     for number in count(1):
         look: Look = ctx.step(f"look-{number}", lambda: _look(parts, key, run_id), returns=Look)
         if look.verdict is not None:
             has_to_undo = ctx.tx("verdict", partial(_conclude, parts, key, run_id, look.verdict), returns=bool)
             parts.nudge(None)
             return bool(has_to_undo)
-        if number >= most:
-            ctx.tx("look-later", lambda tx: _park(parts, tx, key, looks.every), returns=None)
+        waited += look.wait
+        if waited > THREAD_LIMIT:
+            ctx.tx("look-later", partial(_park_for, parts, key, look.wait), returns=None)
             return False
-        ctx.sleep(f"look-wait-{number}", looks.every)
+        ctx.sleep(f"look-wait-{number}", look.wait)
     raise AssertionError("count() does not end")
 
 
@@ -69,11 +71,10 @@ def _looks(parts: Parts, run_id: RunId) -> Looks:
     run, now = parts.store.read(lambda tx: tx.runs.get(run_id)), parts.clock.now()
     runbook = parts.playbook.runbook_of(run)
     if runbook is None or run.acted_at is None:
-        return Looks(first=timedelta(0), every=LONGEST_LOOK)
+        return Looks(first=timedelta(0))
     verify = runbook.verify
     return Looks(
         first=max(timedelta(0), run.acted_at + verify.lag + verify.hold - now),
-        every=min(max(verify.hold / 8, SHORTEST_LOOK), LONGEST_LOOK),
     )
 
 
@@ -85,15 +86,18 @@ def _look(parts: Parts, key: SegmentKey, run_id: RunId) -> Look:
         told = f'the runbook "{run.runbook}" is not configured any more, so nobody knows what recovery means'
         return Look(verdict=Verdict(status=VerdictStatus.UNKNOWN, statement=told, at=now))
     assert run.acted_at is not None, "a run is verified only after it acted"
-    return Look(
-        verdict=judge(
-            incident,
-            parts.conditions.of_resource(incident.resource),
-            acted_at=run.acted_at,
-            now=now,
-            verify=runbook.verify,
-        )
-    )
+    conditions, verify = parts.conditions.of_resource(incident.resource), runbook.verify
+    verdict = judge(incident, conditions, acted_at=run.acted_at, now=now, verify=verify)
+    wait = next_look(incident, conditions, acted_at=run.acted_at, now=now, verify=verify, at_least=_every(verify))
+    return Look(verdict=verdict, wait=wait)
+
+
+def _every(verify: VerifySettings) -> timedelta:
+    return min(max(verify.hold / 8, SHORTEST_LOOK), LONGEST_LOOK)
+
+
+def _park_for(parts: Parts, key: SegmentKey, rest: timedelta, tx: Tx) -> None:
+    _park(parts, tx, key, rest)
 
 
 def _park(parts: Parts, tx: Tx, key: SegmentKey, rest: timedelta) -> None:

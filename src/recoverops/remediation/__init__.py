@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recoverops.remediation.effect import HAS_ACTED, NextMove, after_execution, after_probe, expired, first_move
 from recoverops.remediation.runbook import Runbook, VerifySettings
-from recoverops.remediation.verification import judge
+from recoverops.remediation.verification import judge, next_look
 
 __all__ = [
     "HAS_ACTED",
@@ -16,4 +16,5 @@ __all__ = [
     "expired",
     "first_move",
     "judge",
+    "next_look",
 ]

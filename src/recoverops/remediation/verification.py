@@ -9,7 +9,7 @@ not outweigh a measurement made after the action.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from recoverops.model import Condition, ConditionStatus, Incident, Verdict, VerdictStatus, is_alert_series
 from recoverops.remediation.runbook import VerifySettings
@@ -36,6 +36,24 @@ def judge(
     if now < acted_at + verify.timeout:
         return None
     return _too_late(states, counts_from, now, verify)
+
+
+def next_look(
+    incident: Incident,
+    conditions: Iterable[Condition],
+    *,
+    acted_at: datetime,
+    now: datetime,
+    verify: VerifySettings,
+    at_least: timedelta,
+) -> timedelta:
+    """How long from now no look can find more than this one did: until the hold may have been kept, or the timeout."""
+    counts_from = acted_at + verify.lag
+    states = _asked(incident, conditions)
+    kept_at = now + verify.hold
+    if states and all(one is not None and one.status is ConditionStatus.NORMAL for one in states.values()):
+        kept_at = max(max(one.since, counts_from) for one in states.values() if one is not None) + verify.hold
+    return max(at_least, min(kept_at, acted_at + verify.timeout) - now)
 
 
 def _asked(incident: Incident, conditions: Iterable[Condition]) -> dict[str, Condition | None]:

@@ -22,7 +22,7 @@ from recoverops.model import (
     Verdict,
     VerdictStatus,
 )
-from recoverops.remediation import Runbook, VerifySettings, judge
+from recoverops.remediation import Runbook, VerifySettings, judge, next_look
 
 ACTED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 CHECKOUT = Resource(kind=ResourceKind.SERVICE, name="checkout")
@@ -272,3 +272,21 @@ def test_the_digest_of_a_runbook_changes_with_what_it_does() -> None:
 
     assert len({book.digest, *(other.digest for other in others)}) == 4
     assert Runbook(name="restart", action="restart-service").digest == book.digest
+
+
+@pytest.mark.parametrize(
+    ("conditions", "now", "waits"),
+    [
+        pytest.param([seen(status=ABNORMAL)], 10, HOLD, id="still bad: a hold from now at the earliest"),
+        pytest.param([], 10, HOLD, id="nothing known: the same"),
+        pytest.param([seen(since=8)], 10, 8 + HOLD - 10, id="normal: until its hold is kept"),
+        pytest.param([seen(since=0)], 4, LAG + HOLD - 4, id="what was before the lag does not count"),
+        pytest.param([seen(since=3)], 10, 1, id="kept already, and only a sample is missing: at least this long"),
+        pytest.param([seen(status=ABNORMAL)], TIMEOUT - 2, 2, id="never past the timeout"),
+    ],
+)
+def test_the_next_look_comes_when_it_can_find_more(conditions: list[Condition], now: float, waits: float) -> None:
+    wait = next_look(
+        incident("up"), conditions, acted_at=ACTED, now=at(now), verify=VERIFY, at_least=timedelta(seconds=1)
+    )
+    assert wait == timedelta(seconds=waits)
