@@ -54,7 +54,7 @@ def test_a_running_run_is_verified_by_the_runbook_that_it_was_decided_with(tmp_p
     with World(directory=tmp_path) as world:
         verify = VerifySettings(hold=timedelta(minutes=20), timeout=timedelta(minutes=30))
         slower = Runbook(name=world.runbook.name, action=world.runbook.action, verify=verify)
-        _turn_once(world, at="looks", page=Page(RuleBook([world.rule]), {slower.name: slower}))
+        _turn_once(world, at="sleep", page=Page(RuleBook([world.rule]), {slower.name: slower}))
 
         broken(world).live(60, until=world.is_(IncidentState.RESOLVED))
 

@@ -334,7 +334,7 @@ def test_a_segment_that_raises_is_told_of_once_without_its_secret_and_others_go_
     assert sorted(bench.notes()) == ["inc-1", "inc-2"]
 
 
-@pytest.mark.parametrize("again", ["step", "tx", "sleep", "now"])
+@pytest.mark.parametrize("again", ["step", "tx", "now"])
 def test_a_step_name_used_twice_in_one_segment_is_refused(open_bench: OpenBench, again: str) -> None:
     def respond(ctx: WorkflowContext, key: SegmentKey) -> None:
         ctx.step("look", lambda: 1, returns=int)
@@ -342,8 +342,6 @@ def test_a_step_name_used_twice_in_one_segment_is_refused(open_bench: OpenBench,
             ctx.step("look", lambda: 1, returns=int)
         elif again == "tx":
             ctx.tx("look", lambda tx: 1, returns=int)
-        elif again == "sleep":
-            ctx.sleep("look", timedelta(0))
         else:
             ctx.now("look")
 
@@ -355,7 +353,7 @@ def test_a_step_name_used_twice_in_one_segment_is_refused(open_bench: OpenBench,
 
 
 def test_a_sleep_of_more_than_a_minute_is_refused_with_its_value(open_bench: OpenBench) -> None:
-    bench = open_bench(lambda ctx, key: ctx.sleep("wait", timedelta(seconds=61)))
+    bench = open_bench(lambda ctx, key: ctx.sleep(timedelta(seconds=61)))
 
     bench.finish(key())
 
@@ -369,7 +367,7 @@ def test_time_is_aware_and_passes_while_a_segment_sleeps(open_bench: OpenBench) 
 
     def respond(ctx: WorkflowContext, key: SegmentKey) -> None:
         times.append(ctx.now("before"))
-        ctx.sleep("wait", timedelta(milliseconds=50))
+        ctx.sleep(timedelta(milliseconds=50))
         times.append(ctx.now("after"))
 
     open_bench(respond).finish(key())
@@ -484,13 +482,14 @@ def test_the_time_and_a_failure_are_the_same_again_after_a_crash_in_virtual_time
     assert errors == [(ConflictError, "attempt 1")] * 2
 
 
-def test_after_a_crash_in_virtual_time_only_the_rest_is_slept(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("point", "seconds"), [("before", 30), ("after", 60)])
+def test_a_sleep_is_not_remembered(tmp_path: Path, point: str, seconds: int) -> None:
     def respond(ctx: WorkflowContext, key: SegmentKey) -> None:
-        ctx.sleep("wait", timedelta(seconds=30))
+        ctx.sleep(timedelta(seconds=30))
 
-    _, clock = _crash_and_resume(respond, tmp_path, _Crashes(("after", "wait")))
+    _, clock = _crash_and_resume(respond, tmp_path, _Crashes((point, "sleep")))
 
-    assert clock.now() == START + timedelta(seconds=30)
+    assert clock.now() == START + DOWN + timedelta(seconds=seconds)
 
 
 def test_a_response_that_takes_other_steps_after_a_crash_is_refused_in_virtual_time(tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def test_nothing_is_ever_pickled_neither_inputs_nor_answers_nor_errors_nor_rows(
         # DBOS drops these rows when the segment ends, so they are looked at from inside.
         sql = "SELECT output, error, serialization FROM datasource_outputs ORDER BY step_id"
         ctx.step("look", lambda: seen.extend(house.rows("store.sqlite", sql)), returns=None)
-        ctx.sleep("wait", timedelta(milliseconds=1))
+        ctx.sleep(timedelta(milliseconds=1))
         raise ValueError("password=hunter2 was refused")
 
     finish(house.launch(respond), key())
@@ -299,10 +299,11 @@ def test_starting_from_many_threads_at_once_runs_each_segment_once(house: House)
 
 def test_a_stop_does_not_wait_for_a_sleep_and_the_next_release_sleeps_only_the_rest(house: House) -> None:
     slept: list[datetime] = []
+    clocks: list[Clock] = [SystemClock()]
 
     def respond(ctx: WorkflowContext, key: SegmentKey) -> None:
         ctx.step("first", lambda: insert_note("first"), returns=None)
-        ctx.sleep("wait", timedelta(seconds=60))
+        ctx.sleep(ctx.now("began") + timedelta(seconds=60) - clocks[-1].now())
         slept.append(ctx.now("woken"))
 
     def insert_note(text: str) -> None:
@@ -319,7 +320,8 @@ def test_a_stop_does_not_wait_for_a_sleep_and_the_next_release_sleeps_only_the_r
     assert took < 5
     assert house.status() == {key().workflow_id: "PENDING"}
 
-    later = house.launch(respond, release="two", clock=LaterClock())
+    clocks.append(LaterClock())
+    later = house.launch(respond, release="two", clock=clocks[-1])
     assert later.is_running(key())
     until(lambda: not later.is_running(key()))
 
@@ -462,7 +464,8 @@ def test_a_failure_is_told_again_until_somebody_heard_it(house: House) -> None:
 def test_a_release_that_takes_other_steps_fails_the_pending_segment_instead_of_guessing(house: House) -> None:
     def old(ctx: WorkflowContext, key: SegmentKey) -> None:
         ctx.step("look", lambda: 1, returns=int)
-        ctx.sleep("wait", timedelta(seconds=60))
+        ctx.now("then")
+        ctx.sleep(timedelta(seconds=60))
 
     def new(ctx: WorkflowContext, key: SegmentKey) -> None:
         ctx.step("listen", lambda: 1, returns=int)
@@ -481,7 +484,8 @@ def test_a_release_that_takes_other_steps_fails_the_pending_segment_instead_of_g
 
 def test_a_segment_that_was_cut_off_twenty_times_fails_instead_of_running_again(house: House) -> None:
     def respond(ctx: WorkflowContext, key: SegmentKey) -> None:
-        ctx.sleep("wait", timedelta(seconds=60))
+        ctx.now("began")
+        ctx.sleep(timedelta(seconds=60))
 
     engine = house.launch(respond)
     engine.start(key())
@@ -566,7 +570,9 @@ def test_an_answer_of_another_shape_from_an_older_release_is_a_permanent_error(h
             ctx.step("look", lambda: value, returns=types[0])
         except PermanentError as error:
             errors.append(error)
-        ctx.sleep("wait", timedelta(seconds=60))
+        else:
+            ctx.now("then")
+            ctx.sleep(timedelta(seconds=60))
 
     engine = house.launch(respond)
     engine.start(key())

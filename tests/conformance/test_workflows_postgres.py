@@ -255,9 +255,9 @@ def test_a_segment_cut_off_by_a_stop_goes_on_with_the_next_engine(
     def respond(ctx: WorkflowContext, key: SegmentKey) -> None:
         ctx.tx("write", lambda tx: insert(tx, "first"), returns=None)
         if not gate.is_set():
-            ctx.sleep("wait", timedelta(seconds=60))
+            ctx.sleep(timedelta(seconds=60))
         else:
-            ctx.sleep("wait", timedelta(milliseconds=1))
+            ctx.sleep(timedelta(milliseconds=1))
         ctx.tx("last", lambda tx: insert(tx, "last"), returns=None)
 
     engine = build(respond)

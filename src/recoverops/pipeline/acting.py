@@ -1,7 +1,7 @@
 """The effect: one durable step. Intent before it, outcome after it, probe instead of a blind repetition.
 
-The gates are asked once more in the very transaction that stores the intent. `act` answers whether there is something
-to verify.
+The gates are asked once more in the very transaction that stores the intent; run and incident move on in the one that
+stores the outcome. `act` answers whether there is something to verify.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from recoverops.model import (
     Service,
     WaitKind,
 )
+from recoverops.pipeline.again import write_again
 from recoverops.pipeline.deciding import LOOK_AGAIN
 from recoverops.pipeline.ending import escalate, park
 from recoverops.pipeline.parts import ENGINE, Parts
@@ -49,25 +50,31 @@ class Permit(Record, frozen=True, kw_only=True):
     is_new: bool
     refusal: Outcome | None = None
 
+    @property
+    def is_settled(self) -> bool:
+        """An earlier try got as far as its last transaction."""
+        return self.run.state is not RunState.RUNNING
+
 
 def act(parts: Parts, ctx: WorkflowContext, key: SegmentKey, run_id: RunId) -> bool:
-    outcome: Outcome = ctx.step("effect", lambda: _effect(parts, run_id), returns=Outcome)
-    return bool(ctx.tx("after-effect", lambda tx: _after(parts, tx, key, run_id, outcome), returns=bool))
+    return bool(ctx.step("effect", lambda: _effect(parts, key, run_id), returns=bool))
 
 
-def _effect(parts: Parts, run_id: RunId) -> Outcome:
+def _effect(parts: Parts, key: SegmentKey, run_id: RunId) -> bool:
     permit = parts.store.write(lambda tx: _take_permit(parts, tx, run_id))
-    if permit.refusal is not None:
-        return permit.refusal
+    if permit.is_settled:
+        return permit.run.state is RunState.VERIFYING
+    outcome = permit.refusal or _outcome(parts, permit)
+    return write_again(parts.store, lambda tx: _settle(parts, tx, key, permit, outcome))
+
+
+def _outcome(parts: Parts, permit: Permit) -> Outcome:
     move = first_move(None if permit.is_new else permit.intent)
     if move is NextMove.RETURN:
         assert permit.intent.outcome is not None
         return permit.intent.outcome
-    if move is NextMove.PROBE:
-        found = _after_interruption(parts, permit)
-        if found is not None:
-            return _keep(parts, permit.intent, found)
-    return _keep(parts, permit.intent, _execute(parts, permit.intent))
+    found = _after_interruption(parts, permit) if move is NextMove.PROBE else None
+    return found or _execute(parts, permit.intent)
 
 
 def _take_permit(parts: Parts, tx: Tx, run_id: RunId) -> Permit:
@@ -77,8 +84,8 @@ def _take_permit(parts: Parts, tx: Tx, run_id: RunId) -> Permit:
         key=f"{run.id}:{STEP}", run_id=run.id, step=STEP, plan=run.plan, intent_at=now, not_after=run.not_after
     )
     known = next((one for one in tx.runs.actions_of(run.id) if one.key == intent.key), None)
-    if known is not None:
-        return Permit(run=run, intent=known, is_new=False)
+    if known is not None or run.state is not RunState.RUNNING:
+        return Permit(run=run, intent=known or intent, is_new=False)
     refusal = _refusal(parts, tx, run, now=now)
     if refusal is not None:
         return Permit(run=run, intent=intent, is_new=True, refusal=refusal)
@@ -153,24 +160,22 @@ def _execute(parts: Parts, intent: ActionRecord) -> Outcome:
     return msgspec.structs.replace(outcome, statement=redact(outcome.statement))
 
 
-def _keep(parts: Parts, intent: ActionRecord, outcome: Outcome) -> Outcome:
-    def write(tx: Tx) -> None:
-        tx.runs.record_outcome(intent.key, outcome)
+def _settle(parts: Parts, tx: Tx, key: SegmentKey, permit: Permit, outcome: Outcome) -> bool:
+    """Stores the outcome, and moves run and incident on. True: verify now."""
+    if permit.refusal is None and permit.intent.outcome is None:
+        tx.runs.record_outcome(permit.intent.key, outcome)
         tx.audit.append(
             at=outcome.at,
             actor=ENGINE,
             event="action.outcome",
-            subject=intent.key,
+            subject=permit.intent.key,
             detail={"status": outcome.status, "statement": outcome.statement},
         )
-
-    parts.store.write(write)
-    return outcome
+    return _move_on(parts, tx, key, permit.run, outcome)
 
 
-def _after(parts: Parts, tx: Tx, key: SegmentKey, run_id: RunId, outcome: Outcome) -> bool:
-    """Moves run and incident on. True: verify now."""
-    run, incident, now = tx.runs.get(run_id), tx.incidents.get(key.incident_id), parts.clock.now()
+def _move_on(parts: Parts, tx: Tx, key: SegmentKey, run: Run, outcome: Outcome) -> bool:
+    incident, now = tx.incidents.get(key.incident_id), parts.clock.now()
     tell(
         tx,
         incident,

@@ -27,13 +27,11 @@ from recoverops.model import (
     series_name,
 )
 from recoverops.notifications import compose
+from recoverops.pipeline.again import write_again
 from recoverops.pipeline.parts import ENGINE, Parts
 from recoverops.pipeline.story import tell
 from recoverops.ports import Tx
 from recoverops.sources import resolve
-
-_TRIES = 5
-
 
 _OPEN_TO_EVIDENCE = frozenset({WaitKind.HOLD, WaitKind.GATE, WaitKind.APPROVAL})
 """Waits that new evidence brings forward, because the decision may be another one with it."""
@@ -90,7 +88,7 @@ class Observer:
         while self._unsaved:
             anomalies, processed = self._unsaved[0]
             try:
-                opened = self._write_once(anomalies, processed) if anomalies or processed else ()
+                opened = self._written(anomalies, processed) if anomalies or processed else ()
             except ConflictError:
                 self._unsaved.rotate(-1)  # whatever is wrong with this one must not hold up the others
                 raise
@@ -102,13 +100,8 @@ class Observer:
             if opened:
                 self._parts.nudge(None)
 
-    def _write_once(self, anomalies: Sequence[Anomaly], processed: Sequence[int]) -> tuple[Incident, ...]:
-        for _ in range(_TRIES - 1):
-            try:
-                return self._parts.store.write(lambda tx: self._write(tx, anomalies, processed))
-            except ConflictError:
-                continue  # a response saved the incident in between; read it again
-        return self._parts.store.write(lambda tx: self._write(tx, anomalies, processed))
+    def _written(self, anomalies: Sequence[Anomaly], processed: Sequence[int]) -> tuple[Incident, ...]:
+        return write_again(self._parts.store, lambda tx: self._write(tx, anomalies, processed))
 
     def _write(self, tx: Tx, anomalies: Sequence[Anomaly], processed: Sequence[int]) -> tuple[Incident, ...]:
         now = self._parts.clock.now()

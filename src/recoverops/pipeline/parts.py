@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from recoverops.decision import DecisionSettings, RuleBook
@@ -39,6 +40,9 @@ class Parts:
     notifications: NotificationSettings
     nudge: Callable[[datetime | None], None]
     """Something may have been posted; and, when there is a time, something becomes due then."""
+    verdicts: threading.Lock = field(default_factory=threading.Lock)
+    """Held to give a verdict. What a storm of recoveries would do at once is done one after the other, so that an
+    action that is due never waits for more than one of them at the store's single writer."""
 
     def pinned(self) -> Parts:
         """The same with today's rules and runbooks for good: what belongs together asks one page, whoever reloads."""

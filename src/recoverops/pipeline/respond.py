@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from recoverops.model import ConflictError, Incident, Record, ResponseStage, RunId, RunState, SegmentKey
+from recoverops.model import Incident, Record, ResponseStage, RunId, RunState, SegmentKey
 from recoverops.pipeline.acting import act
+from recoverops.pipeline.again import write_again
 from recoverops.pipeline.assess import Assessment, assess
 from recoverops.pipeline.deciding import Decided, decide_in
 from recoverops.pipeline.ending import restart_response
@@ -89,10 +90,4 @@ def on_failure(parts: Parts, key: SegmentKey, message: str) -> None:
     Called by the workflow engine; raises nothing but what the store raises.
     """
     parts.telemetry.count("recoverops_response_errors_total")
-    for _ in range(5):
-        try:
-            wake_at = parts.store.write(lambda tx: restart_response(parts, tx, key, message))
-        except ConflictError:
-            continue
-        parts.nudge(wake_at)
-        return
+    parts.nudge(write_again(parts.store, lambda tx: restart_response(parts, tx, key, message)))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import partial
-from itertools import count
+from enum import StrEnum
 
 import msgspec
 
@@ -30,12 +29,6 @@ THREAD_LIMIT = timedelta(seconds=60)
 """A verification that takes longer than this goes on in a new segment, so that it holds no thread."""
 
 
-class Looks(Record, frozen=True, kw_only=True):
-    """When to look. Nothing is looked at before `first` has passed: no recovery could have held for long enough."""
-
-    first: timedelta
-
-
 class Look(Record, frozen=True, kw_only=True):
     """One look at the resource; `verdict` is None while it is too early to say."""
 
@@ -44,38 +37,49 @@ class Look(Record, frozen=True, kw_only=True):
     """Until the next look can find more."""
 
 
+class Ended(StrEnum):
+    """How the watching ended. Remembered, so a crash after it takes the same way."""
+
+    FINISHED = "finished"
+    HAS_TO_UNDO = "has_to_undo"
+    LATER = "later"
+    """it goes on in a new segment"""
+
+
 def verify(parts: Parts, ctx: WorkflowContext, key: SegmentKey, run_id: RunId) -> bool:
-    """True: it did not help and can be taken back; the run is UNDOING and waits for that."""
-    looks: Looks = ctx.step("looks", lambda: _looks(parts, run_id), returns=Looks)
-    if looks.first > THREAD_LIMIT:
-        ctx.tx("look-later", lambda tx: _park(parts, tx, key, looks.first), returns=None)
-        return False
-    if looks.first > timedelta(0):
-        ctx.sleep("look-wait-0", looks.first)
-    waited = max(looks.first, timedelta(0))
-    for number in count(1):
-        look: Look = ctx.step(f"look-{number}", lambda: _look(parts, key, run_id), returns=Look)
+    """True: it did not help and can be taken back; the run is UNDOING and waits for that.
+
+    Looking changes nothing and asks only what is stored or measured, so no look is remembered: after a crash one looks
+    again.
+    """
+    look = _watch(parts, ctx, key, run_id)
+    with parts.verdicts:
+        ended: Ended = ctx.tx("verdict", lambda tx: _end(parts, tx, key, run_id, look), returns=Ended)
+    parts.nudge(None)
+    return ended is Ended.HAS_TO_UNDO
+
+
+def _watch(parts: Parts, ctx: WorkflowContext, key: SegmentKey, run_id: RunId) -> Look:
+    """The look that ended it: with a verdict, or with a wait that is too long for this segment."""
+    wait = _before_the_first_look(parts, run_id)
+    waited = timedelta(0)
+    while waited + wait <= THREAD_LIMIT:
+        ctx.sleep(wait)
+        waited += wait
+        look = _look(parts, key, run_id)
         if look.verdict is not None:
-            has_to_undo = ctx.tx("verdict", partial(_conclude, parts, key, run_id, look.verdict), returns=bool)
-            parts.nudge(None)
-            return bool(has_to_undo)
-        waited += look.wait
-        if waited > THREAD_LIMIT:
-            ctx.tx("look-later", partial(_park_for, parts, key, look.wait), returns=None)
-            return False
-        ctx.sleep(f"look-wait-{number}", look.wait)
-    raise AssertionError("count() does not end")
+            return look
+        wait = look.wait
+    return Look(verdict=None, wait=wait)
 
 
-def _looks(parts: Parts, run_id: RunId) -> Looks:
+def _before_the_first_look(parts: Parts, run_id: RunId) -> timedelta:
+    """Nothing is looked at earlier: no recovery could have held for long enough."""
     run, now = parts.store.read(lambda tx: tx.runs.get(run_id)), parts.clock.now()
     runbook = parts.playbook.runbook_of(run)
     if runbook is None or run.acted_at is None:
-        return Looks(first=timedelta(0))
-    verify = runbook.verify
-    return Looks(
-        first=max(timedelta(0), run.acted_at + verify.lag + verify.hold - now),
-    )
+        return timedelta(0)
+    return max(timedelta(0), run.acted_at + runbook.verify.lag + runbook.verify.hold - now)
 
 
 def _look(parts: Parts, key: SegmentKey, run_id: RunId) -> Look:
@@ -96,24 +100,21 @@ def _every(verify: VerifySettings) -> timedelta:
     return min(max(verify.hold / 8, SHORTEST_LOOK), LONGEST_LOOK)
 
 
-def _park_for(parts: Parts, key: SegmentKey, rest: timedelta, tx: Tx) -> None:
-    _park(parts, tx, key, rest)
+def _end(parts: Parts, tx: Tx, key: SegmentKey, run_id: RunId, look: Look) -> Ended:
+    if look.verdict is None:
+        _park(parts, tx, key, look.wait)
+        return Ended.LATER
+    return Ended.HAS_TO_UNDO if _conclude(parts, tx, key, run_id, look.verdict) else Ended.FINISHED
 
 
 def _park(parts: Parts, tx: Tx, key: SegmentKey, rest: timedelta) -> None:
     now, incident = parts.clock.now(), tx.incidents.get(key.incident_id)
-    park(
-        tx,
-        incident,
-        WaitKind.VERIFICATION,
-        state=IncidentState.VERIFYING,
-        reason="verifying",
-        due_at=now + rest,
-        now=now,
-    )
+    due_at = now + rest
+    park(tx, incident, WaitKind.VERIFICATION, state=IncidentState.VERIFYING, reason="verifying", due_at=due_at, now=now)
 
 
-def _conclude(parts: Parts, key: SegmentKey, run_id: RunId, verdict: Verdict, tx: Tx) -> bool:
+def _conclude(parts: Parts, tx: Tx, key: SegmentKey, run_id: RunId, verdict: Verdict) -> bool:
+    """True: it is to be undone."""
     now, run, incident = parts.clock.now(), tx.runs.get(run_id), tx.incidents.get(key.incident_id)
     helped = verdict.status is VerdictStatus.RECOVERED
     unknown = verdict.status is VerdictStatus.UNKNOWN

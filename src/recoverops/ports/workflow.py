@@ -27,8 +27,12 @@ class WorkflowContext(Protocol):
     def tx(self, name: str, fn: Callable[[Tx], T], *, returns: Any) -> T:
         """Run `fn` in one transaction of the store; its rows and the memory of its result commit together."""
 
-    def sleep(self, name: str, duration: timedelta) -> None:
-        """At most 60 s; longer waits are parked in a `wait` row and end the segment."""
+    def sleep(self, duration: timedelta) -> None:
+        """At most 60 s; longer waits are parked in a `wait` row and end the segment. Nothing where it is not positive.
+
+        Not remembered: a memory costs more than most waits. After a crash the caller computes the rest from what is
+        stored.
+        """
 
     def now(self, name: str) -> datetime:
         """The time, remembered: the same again after a crash."""

@@ -101,10 +101,10 @@ def is_nothing(returns: Any) -> bool:
     return returns is None or returns is type(None)
 
 
-def checked_sleep(name: str, duration: timedelta) -> timedelta:
+def checked_sleep(duration: timedelta) -> timedelta:
     if duration > LONGEST_SLEEP:
         raise PermanentError(
-            f'sleep "{name}" is {duration.total_seconds():g} s, at most {LONGEST_SLEEP.total_seconds():g} s are '
+            f"a sleep of {duration.total_seconds():g} s was asked for, at most {LONGEST_SLEEP.total_seconds():g} s are "
             "allowed; park a wait and end the segment instead"
         )
     return duration

@@ -76,18 +76,11 @@ class DbosContext:
             )
         return cast(T, from_plain(name, plain, returns=returns))
 
-    def sleep(self, name: str, duration: timedelta) -> None:
-        """The wake-up time is remembered, so after a crash only the rest is slept.
-
-        `DBOS.sleep` remembers it too, but then blocks in `time.sleep`, and the interpreter waits for its threads.
-        """
-        checked_sleep(name, duration)
-        clock = self._means.clock
-        until = self.step(name, lambda: clock.now() + duration, returns=datetime)
-        # Never longer than asked for, even when the wall clock was set back meanwhile.
-        rest_s = min(until - clock.now(), duration).total_seconds()
-        if rest_s > 0:
-            self._means.patience.wait(rest_s)
+    def sleep(self, duration: timedelta) -> None:
+        """`DBOS.sleep` blocks in `time.sleep`, and the interpreter waits for its threads."""
+        self._means.patience.halt_if_stopping()
+        if checked_sleep(duration) > timedelta(0):
+            self._means.patience.wait(duration.total_seconds())
 
     def now(self, name: str) -> datetime:
         return self.step(name, self._means.clock.now, returns=datetime)

@@ -30,7 +30,8 @@ from recoverops.workflows.quiet_log import logger
 T = TypeVar("T")
 
 CrashAt = Callable[[str, str], bool]
-"""(point, step name) -> whether to crash there. Points: `before`, `after_effect` (never for tx), `after`."""
+"""(point, step name) -> whether to crash there. Points: `before`, `after_effect` (never for tx), `after`; a sleep, which
+has no name, is called `sleep`."""
 
 
 class SimulatedCrash(BaseException):
@@ -153,10 +154,10 @@ class _VirtualContext:
 
         return cast(T, self._remembered(name, answer, returns=returns, has_gap=False))
 
-    def sleep(self, name: str, duration: timedelta) -> None:
-        checked_sleep(name, duration)
-        until = self.step(name, lambda: self._clock.now() + duration, returns=datetime)
-        self._clock.sleep(min(until - self._clock.now(), duration).total_seconds())
+    def sleep(self, duration: timedelta) -> None:
+        self._maybe_crash("before", "sleep")
+        self._clock.sleep(checked_sleep(duration).total_seconds())
+        self._maybe_crash("after", "sleep")
 
     def now(self, name: str) -> datetime:
         return self.step(name, self._clock.now, returns=datetime)
