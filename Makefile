@@ -14,7 +14,7 @@ ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
 STALE := stale
 endif
 
-.PHONY: help setup setup-all lock up demo check test test-all bench clean test-programs stale
+.PHONY: help setup setup-all lock up demo check test test-all bench bench-detection clean test-programs stale
 
 help: ## print these lines
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -50,6 +50,9 @@ test-all: setup test-programs ## every test
 
 bench: setup ## measure, and print a table
 	@$(BIN)/python -m benchmarks.run
+
+bench-detection: setup ## measure detection: how right, how honest, how fast
+	@$(BIN)/python -m benchmarks.detection.run --write docs/benchmarks-detection.md
 
 test-programs:
 	@sh scripts/debian-packages.sh 'postgresql:/usr/lib/postgresql/*/bin/initdb' \

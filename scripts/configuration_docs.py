@@ -30,6 +30,7 @@ from recoverops.ports import Plugin
 from recoverops.remediation import Runbook
 from recoverops.sources import IntakeSettings
 from recoverops.storage import StorageSettings
+from recoverops.storage.history import HistorySettings
 from recoverops.topology import ServiceSettings
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "configuration.md"
@@ -38,6 +39,7 @@ MARKER = "<!-- From here on written by scripts/configuration_docs.py; change the
 SECTIONS: dict[str, type[BaseModel]] = {
     "api": ApiSettings,
     "storage": StorageSettings,
+    "history": HistorySettings,
     "intake": IntakeSettings,
     "detection": DetectionSettings,
     "incidents": IncidentSettings,
@@ -116,6 +118,8 @@ def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     if value is None:
         return "none"
+    if isinstance(value, BaseModel):
+        return "the defaults of its settings"
     said = in_yaml(value)
     return f"`{said if said is not None else json.dumps(_plain(value), ensure_ascii=False)}`"
 
@@ -125,6 +129,8 @@ def _plain(value: Any) -> Any:
         return value.get_secret_value()
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json", by_alias=True, exclude_none=True)
+    if isinstance(value, frozenset | set):
+        return sorted(_plain(one) for one in value)
     if isinstance(value, tuple | list):
         return [_plain(one) for one in value]
     return value.value if isinstance(value, Enum) else value

@@ -59,6 +59,14 @@ def _rules(text: str) -> dict[str, str]:
 
 # what is written -> (file and line, the value, the way out)
 TABLE: dict[str, tuple[dict[str, str], tuple[str, str, str]]] = {
+    "a rule with the name that stands for a person's request": (
+        _rules(RULES.replace("name: restart\n", "name: requested\n")),
+        ("rules.yaml:3", '"requested"', "give it another name"),
+    ),
+    "a database whose secret address is not there": (
+        _config('storage: {url: "env:NOWHERE"}'),
+        ("recoverops.yaml:12", "storage.url", "set it and start again"),
+    ),
     "an unknown section": (
         _config("decison: {mode: act}"),
         ("recoverops.yaml:12", '"decison"', 'did you mean "decision"'),

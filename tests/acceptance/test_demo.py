@@ -12,10 +12,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import httpx
 import pytest
+
+from recoverops.lab.scenarios import SCENARIOS
 
 DEMO = (sys.executable, "-m", "recoverops", "demo", "--json")
 ONE_FAULT = (
@@ -26,6 +29,7 @@ ONE_FAULT = (
 )
 """The same with five healthy seconds in front and one fault, so that it is over in half a minute."""
 RUN_WITHIN_S = 120.0
+WHOLE_WITHIN_S = 600.0
 
 
 @pytest.fixture
@@ -48,14 +52,14 @@ def started(place: Path, command: Sequence[str] = DEMO) -> subprocess.Popen[str]
     )
 
 
-def finished(demo: subprocess.Popen[str], place: Path) -> tuple[str, str]:
+def finished(demo: subprocess.Popen[str], place: Path, *, within_s: float = RUN_WITHIN_S) -> tuple[str, str]:
     """Its two outputs. A demo that does not end is killed, with all its processes, and fails the test."""
     try:
-        return demo.communicate(timeout=RUN_WITHIN_S)
+        return demo.communicate(timeout=within_s)
     except subprocess.TimeoutExpired:
         for pid in left_of(demo, place):
             os.kill(pid, signal.SIGKILL)
-        pytest.fail(f"the demo did not end within {RUN_WITHIN_S:g} s")
+        pytest.fail(f"the demo did not end within {within_s:g} s")
 
 
 def left_of(demo: subprocess.Popen[str], place: Path) -> dict[int, str]:
@@ -113,6 +117,25 @@ def test_a_crashed_service_is_healed_and_every_figure_is_measured(place: Path) -
 
 
 @pytest.mark.slow
+def test_the_whole_demo_heals_every_fault_in_time_and_does_nothing_else(place: Path) -> None:
+    demo = started(place)
+    output, progress = finished(demo, place, within_s=WHOLE_WITHIN_S)
+
+    assert demo.returncode == 0, progress
+    result = the_object(output)
+    healed = {one["fault"]: one for one in result["scenarios"]}
+    left_out = {one["fault"] for one in result["left_out"]}
+    assert set(healed) | left_out == set(SCENARIOS)
+    assert left_out <= {"disk-fill", "sick-backend"}
+    assert all(one["verified"] for one in healed.values())
+    assert all(one["cause"] == one["cause_expected"] for one in healed.values())
+    assert max(one["recovered_s"] for one in healed.values()) < 30
+    assert median(one["recovered_s"] for one in healed.values()) < 12
+    assert result["false_actions"] == 0
+    assert_nothing_is_left(demo, place)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_a_demo_that_is_interrupted_leaves_nothing_behind(place: Path, signum: signal.Signals) -> None:
     demo = started(place)
@@ -138,6 +161,20 @@ def test_a_demo_that_is_killed_leaves_nothing_behind(place: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_demo_whose_world_is_killed_ends_what_is_left_of_it(place: Path) -> None:
+    demo = started(place)
+    wait_until(lambda: any(place.glob("*/facts.json")), within_s=60, what="everything has been started")
+    (world,) = (pid for pid, command in left_of(demo, place).items() if "recoverops.lab.world" in command)
+
+    os.kill(world, signal.SIGKILL)
+    output, progress = finished(demo, place)
+
+    assert demo.returncode == 1, progress
+    assert the_object(output)["statement"] == "the lab's processes ended with exit code -9"
+    assert_nothing_is_left(demo, place)
+
+
+@pytest.mark.slow
 def test_a_kept_demo_runs_on_until_the_process_that_it_names_is_ended(place: Path) -> None:
     demo = started(place, (*ONE_FAULT, "keep"))
     output, progress = finished(demo, place)
@@ -150,3 +187,17 @@ def test_a_kept_demo_runs_on_until_the_process_that_it_names_is_ended(place: Pat
 
     os.kill(kept["pid"], signal.SIGTERM)
     assert_nothing_is_left(demo, place, within_s=40)
+
+
+@pytest.mark.slow
+def test_a_kept_demo_is_ended_by_clean_with_its_files(place: Path) -> None:
+    demo = started(place, (*ONE_FAULT, "keep"))
+    output, progress = finished(demo, place)
+    assert demo.returncode == 0, progress
+    directory = the_object(output)["kept"]["directory"]
+
+    clean = started(place, (sys.executable, "-m", "recoverops", "demo", "--clean"))
+    told, _ = finished(clean, place)
+
+    assert (clean.returncode, told) == (0, f"{directory}: ended\n")
+    assert_nothing_is_left(demo, place)

@@ -91,3 +91,49 @@ def test_a_requested_run_goes_through_the_gates_and_is_verified(tmp_path: Path) 
         incident = place.incident_in("escalated")
         assert (incident["id"], incident["reason"]) == (answer["incident"], "last_healthy_member")
         assert place.starts("checkout") == 1
+
+
+def _healed_by_going_back(place: Site, directory: Path, link: Path) -> str:
+    """The run that went back to release 1 and started the service again."""
+    _configure(place, link)
+    place.up()
+    eventually("release 1 to be seen", lambda: list(directory.glob(".current.history*")))
+    _deploy(link, "2")
+    eventually("release 2 to be seen", lambda: "2" in next(iter(directory.glob(".current.history*"))).read_text())
+    place.crash("checkout")
+    incident = place.incident_in("resolved", within_s=40)
+    (run,) = [run for run in place.story(incident["id"])["runs"] if run["actions"]]
+    assert (run["state"], os.readlink(link)) == ("succeeded", "releases/1")
+    return str(run["id"])
+
+
+def test_what_helped_is_taken_back_by_a_person_at_the_command_line_and_only_once(tmp_path: Path) -> None:
+    link = _release_layout(tmp_path)
+    with site(tmp_path) as place:
+        # given an incident that was resolved by going back to release 1
+        run = _healed_by_going_back(place, tmp_path, link)
+        # when a person wants release 2 back, while the emergency stop is engaged
+        place.command("stop", "--reason", "looking at it")
+        held = place.json("undo", run, "--reason", "it was the disk")["incident"]
+        # then it is held, and the person is told that the change is still in place
+        eventually("the held undo", lambda: place.story(held)["incident"]["state"] == "escalated")
+        assert (place.story(held)["incident"]["reason"], os.readlink(link)) == ("undo_gated", "releases/1")
+        # when the stop is cleared and it is asked for again, and the engine is killed at once
+        place.command("resume")
+        asked = place.json("undo", run, "--reason", "it was the disk")["incident"]
+        place.kill()
+        place.up()
+        # then it is undone, once, by name
+        eventually("the undo", lambda: place.story(asked)["incident"]["state"] == "resolved")
+        told = place.story(asked)
+        assert (told["incident"]["reason"], told["runs"][0]["state"]) == ("undone", "undone")
+        assert told["runs"][0]["requested_by"].startswith("local:")
+        assert os.readlink(link) == "releases/2"
+        # and a second time is refused with the reason, at every door
+        again = place.command("undo", run, check=False)
+        assert (again.returncode, "already_undone" in again.stderr) == (4, True)
+        status, problem = place.ask("POST", f"/api/v1/runs/{run}/undo", {"reason": "again"})
+        assert (status, "already_undone" in problem["detail"]) == (409, True)
+        assert place.command("undo", "run-nowhere", check=False).returncode == 5
+        assert "Example: recoverops undo" in place.command("undo", "--help").stdout
+        assert place.command("audit", "verify").returncode == 0

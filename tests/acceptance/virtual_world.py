@@ -140,6 +140,7 @@ class World:
     """Whether a line in the ledger brings the service up."""
     crashes: Crashes = field(default_factory=Crashes)
     crash_in_writes: bool = False
+    damping: IncidentSettings = field(default_factory=IncidentSettings)
     action: Action | None = None
     keeps_checkpoints: bool = True
     """False: the workflow database dies with the process, and only the store survives."""
@@ -194,7 +195,7 @@ class World:
             telemetry=Metrics(),
             decision=self.decision,
             detection=DetectionSettings(),
-            incidents=IncidentSettings(),
+            incidents=self.damping,
             intake=IntakeSettings(),
             notifications=NotificationSettings(),
             nudge=lambda at: None,
@@ -232,8 +233,10 @@ class World:
         value = float(self.is_up or (self.heals and bool(self.ledger)))
         target, now = Service(name=CHECKOUT, group=CHECKOUT).resource, self.clock.now()
         self.observer.take_samples(
-            Sample(resource=target, metric=metric, value=value, at=now, source="world")
-            for metric in ("service.running", "http.probe.success")
+            [
+                Sample(resource=target, metric=metric, value=value, at=now, source="world")
+                for metric in ("service.running", "http.probe.success")
+            ]
         )
 
     def break_service(self) -> None:

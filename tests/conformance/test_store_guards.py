@@ -88,7 +88,7 @@ def test_the_store_answers_every_illegal_transition_with_a_conflict(filled: SqlS
 @pytest.mark.parametrize(
     ("statement", "sentence"),
     [
-        ("DELETE FROM incident WHERE id = 'resolved'", "incidents are never deleted"),
+        ("DELETE FROM incident WHERE id = 'escalated'", "incidents are never deleted before they are resolved"),
         ("UPDATE audit_entry SET actor = 'nobody' WHERE seq = 2", "audit entries are never changed"),
         ("DELETE FROM audit_entry WHERE seq = 2", "audit entries are never deleted"),
         ("UPDATE action_record SET outcome = 'failed'", "an action has one outcome"),

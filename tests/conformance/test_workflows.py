@@ -412,6 +412,10 @@ class _Crashes:
         return True
 
 
+DOWN = timedelta(seconds=10)
+"""From a crash to the next start."""
+
+
 def _crash_and_resume(respond: Respond, tmp_path: Path, crashes: _Crashes) -> tuple[list[str], VirtualClock]:
     with small_store(tmp_path) as store:
         clock = VirtualClock(START)
@@ -426,7 +430,7 @@ def _crash_and_resume(respond: Respond, tmp_path: Path, crashes: _Crashes) -> tu
             with pytest.raises(SimulatedCrash):
                 engine.run_until_idle()
             assert engine.is_running(key())
-            clock.advance(timedelta(seconds=10))
+            clock.advance(DOWN)
         engine.run_until_idle()
         assert not engine.is_running(key())
         return _Notes(store).notes(), clock

@@ -23,7 +23,7 @@ from recoverops.config.shape import fields_of
 from recoverops.config.switches import SWITCHES
 from recoverops.decision import GATES, Rule
 from recoverops.decision.condition import VARIABLES
-from recoverops.detection.settings import DEFAULT_THRESHOLDS
+from recoverops.detection.metrics.settings import DEFAULT_THRESHOLDS
 from recoverops.model import LEGAL_TRANSITIONS, EffectClass, GateName, IncidentKind, IncidentState, Reason
 from recoverops.notifications import EVENTS
 from recoverops.remediation import Runbook
@@ -191,6 +191,7 @@ def test_every_role_is_documented_with_its_rights() -> None:
         Right.ANSWER: "answer",
         Right.STOP: "stop",
         Right.RESUME: "resume",
+        Right.DEBUG: "look inside",
     }
     told = {row[0].strip("`"): set(row[1].split(", ")) for row in rows(section_of(HTTP, "Keys"))}
     assert told == {role.value: {words[right] for right in RIGHTS[role]} for role in Role}

@@ -8,15 +8,17 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.acceptance.harness import eventually, free_port
-from tests.docs.reading import marked
+from tests.docs.reading import ROOT, marked, text_of
 
 from recoverops.testing import Program, Supervisor, running_supervisor
 
@@ -95,7 +97,39 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
         yield Reader(tmp_path, supervisor, f"http://127.0.0.1:{port}/health")
 
 
-@pytest.mark.slow
+def test_the_demo_of_the_readme_heals_as_it_is_written(tmp_path: Path) -> None:
+    """Its shortest form; the whole one runs in tests/acceptance/test_demo.py."""
+    (line,) = marked("readme: demo").text.splitlines()
+    assert line.startswith(".venv/bin/recoverops demo ")
+    place = Path(tempfile.mkdtemp(prefix="ro-"))  # short, because a unix socket's path is at most 107 bytes long
+    try:
+        done = subprocess.run(
+            [str(BIN / "recoverops"), *line.split()[1:]],
+            cwd=tmp_path,
+            env={**os.environ, "TMPDIR": str(place)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+        assert done.stdout.endswith("HEALED\n")
+        assert list(place.iterdir()) == list(tmp_path.iterdir()) == []
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def test_the_first_commands_of_the_readme_are_targets_that_do_what_it_says() -> None:
+    done = subprocess.run(
+        ["make", "--dry-run", "demo", "test"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "make demo\nmake test\n" in text_of("README.md")
+    assert ".venv/bin/recoverops demo\n" in done.stdout
+    assert '.venv/bin/pytest -m "not slow"' in done.stdout
+
+
 def test_the_five_minutes_end_with_a_verified_restart(reader: Reader) -> None:
     # given the configuration, checked as it says
     eventually("the check", lambda: reader.run("recoverops check").returncode == 0)

@@ -18,8 +18,20 @@ from recoverops.app.serve import doors_of
 KEYS = {role: f"{role}-key-{'0' * 20}" for role in Role}
 MAY = {row[0].strip("`"): set(row[1].split(", ")) for row in rows(section_of(DOCS / "http-api.md", "Keys"))}
 ROUTES = [(*row[0].strip("`").split(" "), row[1]) for row in rows(section_of(DOCS / "http-api.md", "Routes"))]
-NAMES = {"incident_id": "inc-0", "approval_id": "apr-0", "silence_id": "sil-0", "source": "alertmanager"}
-UNDESCRIBED = {("POST", "/intake/{source}"), ("POST", "/api/v2/alerts"), ("GET", "/api/v1/openapi.json")}
+NAMES = {
+    "incident_id": "inc-0",
+    "approval_id": "apr-0",
+    "silence_id": "sil-0",
+    "run_id": "run-0",
+    "source": "alertmanager",
+}
+UNDESCRIBED = {
+    ("POST", "/intake/{source}"),
+    ("POST", "/api/v2/alerts"),
+    ("POST", "/api/v1/write"),
+    ("POST", "/v1/metrics"),
+    ("GET", "/api/v1/openapi.json"),
+}
 """Routes that OpenAPI does not know: the bare applications of the intake, and the description itself."""
 BODIES: dict[str, dict[str, Any]] = {
     "/remediation/evaluate": {"incident": "inc-0"},

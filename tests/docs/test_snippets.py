@@ -24,7 +24,7 @@ from recoverops.remediation import Runbook
 
 LANGUAGES = {"yaml", "json", "toml", "python", "sh", "text", "mermaid"}
 LOADERS = {"loads as: configuration", "loads as: rules", "loads as: runbook", "readme: configuration"}
-NOT_OURS = {"alertmanager"}
+NOT_OURS = {"alertmanager", "prometheus"}
 
 
 def of(language: str) -> list[Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
+import pytest
 from ruamel.yaml import YAML
 from tests.docs.reading import DOCS, ROOT, code_in, rows, section_of
 
@@ -39,11 +40,12 @@ CHECKOUT = Service(
         "metrics": "http://127.0.0.1:8080/metrics",
     },
 )
+BILLING = Service(name="billing", group="", address={"systemd": "billing.service"})
 
 
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "linux": EVERYTHING,
-    "http": {},
+    "http": {"observation": {"journal": "/tmp"}},
     "prometheus": {"server": {"url": "http://127.0.0.1:9090", "queries": [{"metric": "a.b", "query": "up"}]}},
 }
 
@@ -52,7 +54,8 @@ def built(name: str) -> PluginParts:
     """With every setting and every address that calls for a source or an action."""
     (entry,) = entry_points(group="recoverops.plugins", name=name)
     plugin: Plugin[Any] = entry.load()
-    context = PluginContext(clock=SystemClock(), services={CHECKOUT.name: CHECKOUT}, secret=lambda reference: reference)
+    services = {service.name: service for service in (CHECKOUT, BILLING)}
+    context = PluginContext(clock=SystemClock(), services=services, secret=lambda reference: reference)
     return plugin.build(plugin.settings.model_validate(SETTINGS[name]), context)
 
 
@@ -78,9 +81,10 @@ def test_every_shipped_rule_is_listed_with_its_kinds_and_its_runbook() -> None:
         assert len(code_in(kinds)) == rule["when"].count("kind ==")
 
 
-def test_every_action_of_linux_is_listed_with_its_class_and_its_undo() -> None:
-    told = {row[0].strip("`"): row for row in rows(section_of(DOCS / "plugins.md", "What `linux` does"))}
-    actions = {action.name: action for action in built("linux").actions}
+@pytest.mark.parametrize("plugin", ["linux", "http"])
+def test_every_action_is_listed_with_its_class_and_its_undo(plugin: str) -> None:
+    told = {row[0].strip("`"): row for row in rows(section_of(DOCS / "plugins.md", f"What `{plugin}` does"))}
+    actions = {action.name: action for action in built(plugin).actions}
     assert set(told) == set(actions)
     for name, action in actions.items():
         assert told[name][1] == action.effect
@@ -90,7 +94,7 @@ def test_every_action_of_linux_is_listed_with_its_class_and_its_undo() -> None:
 def test_every_permission_of_an_action_stands_in_the_guide_to_security() -> None:
     section = section_of(DOCS / "security.md", "Least privilege, action by action")
     told = {row[0].strip("`"): row for row in rows(section)}
-    actions = {action.name: action for action in built("linux").actions}
+    actions = {action.name: action for plugin in ("linux", "http") for action in built(plugin).actions}
     assert set(told) == set(actions)
     for name, action in actions.items():
         assert told[name][1] == action.effect
@@ -100,6 +104,13 @@ def test_every_permission_of_an_action_stands_in_the_guide_to_security() -> None
         capabilities = {one.right.split(",")[0] for one in action.permissions if one.system == "capability"}
         assert capabilities <= code_in(told[name][4])
         assert bool(told[name][4]) is bool(capabilities)
+        on_units = [one.right for one in action.permissions if one.system == "polkit"]
+        verbs = {
+            verb
+            for right in on_units
+            for verb in right.partition(": ")[2].removesuffix(" of billing.service").split(", ")
+        }
+        assert verbs == code_in(told[name][6])
 
 
 def test_every_bundled_source_is_listed_with_how_often_it_is_asked() -> None:

@@ -234,6 +234,25 @@ def test_files_go_to_quarantine_and_come_back_with_owner_mode_and_time(small_dis
     assert list(quarantine.iterdir()) == []
 
 
+def test_a_file_that_comes_into_use_after_the_plan_stays_and_the_others_go(small_disk: Path, tmp_path: Path) -> None:
+    taken, free = old_file(small_disk / "a.cache", 5000), old_file(small_disk / "b.cache", 5000)
+    (tmp_path / "quarantine").mkdir()
+    rule = spare(small_disk, quarantine=str(tmp_path / "quarantine"))
+    service = Service(name="checkout", group="shop", address={"disk": str(small_disk)})
+    move = action("quarantine-files", parts(service, free_disk=[rule]))
+    plan = move.plan(service, {})
+    with taken.open("rb") as handle, subprocess.Popen(["sleep", "60"], stdin=handle) as reader:
+        handle.close()
+        done = move.execute(plan, service, idempotency_key="run-1:1")
+        with pytest.raises(PermanentError, match="nothing to move for checkout: 1 is open"):
+            move.plan(service, {})
+        reader.kill()
+    assert done.status is ExecutionStatus.SUCCEEDED
+    assert (taken.exists(), free.exists()) == (True, False)
+    assert move.undo(plan, done.after, service, idempotency_key="run-1:2").status is ExecutionStatus.SUCCEEDED
+    assert free.exists()
+
+
 # switch-release
 
 

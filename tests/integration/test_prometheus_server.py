@@ -13,10 +13,9 @@ from tests.acceptance.prometheus_peers import Peer, running_prometheus
 
 from recoverops.api.telemetry import COUNTERS, GAUGES, Metrics
 from recoverops.clock import SystemClock
+from recoverops.egress import Fetcher, target_of
 from recoverops.model import MisconfiguredError, Resource, ResourceKind, Service, UnreachableError
 from recoverops.plugins import prometheus
-from recoverops.plugins.prometheus.egress import target_of
-from recoverops.plugins.prometheus.fetching import Fetcher
 from recoverops.plugins.prometheus.server import PrometheusServer
 from recoverops.ports import PluginContext, Source
 from recoverops.testing import Reply, check_source, running_receiver

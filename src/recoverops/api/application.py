@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 
 from fastapi import FastAPI
@@ -11,12 +12,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from recoverops.api import approvals, emergency, incidents, remediation, silences, vitals
+from recoverops.api import approvals, debug, emergency, incidents, remediation, runs, silences, vitals
 from recoverops.api.bounded import BodyLimit
 from recoverops.api.doors import Doors
 from recoverops.api.intake import ALERTMANAGER_API, ALERTMANAGER_API_SOURCE, Intake
+from recoverops.api.keyring import UnauthenticatedError
+from recoverops.api.metric_dialects import Otlp, RemoteWrite
+from recoverops.api.metric_intake import MetricDoor
 from recoverops.api.problems import problem, problem_of
 from recoverops.model import RecoverOpsError
+
+REMOTE_WRITE, OTLP_METRICS = "/api/v1/write", "/v1/metrics"
 
 
 def make_application(doors: Doors) -> FastAPI:
@@ -28,14 +34,16 @@ def make_application(doors: Doors) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    for room in (vitals, incidents, approvals, silences, emergency, remediation):
+    for room in (vitals, debug, incidents, approvals, runs, silences, emergency, remediation):
         application.include_router(room.router(doors))
     application.mount("/intake", Intake(doors))
     application.router.routes.append(Route(ALERTMANAGER_API, Intake(doors, source=ALERTMANAGER_API_SOURCE)))
-    application.add_middleware(BodyLimit, own=("/intake", ALERTMANAGER_API))
+    application.router.routes.append(Route(REMOTE_WRITE, MetricDoor(doors, RemoteWrite())))
+    application.router.routes.append(Route(OTLP_METRICS, MetricDoor(doors, Otlp())))
+    application.add_middleware(BodyLimit, own=("/intake", ALERTMANAGER_API, REMOTE_WRITE, OTLP_METRICS))
     application.add_exception_handler(RecoverOpsError, _known)
-    application.add_exception_handler(RequestValidationError, _invalid)
-    application.add_exception_handler(HTTPException, _refused)
+    application.add_exception_handler(RequestValidationError, partial(_invalid, doors))
+    application.add_exception_handler(HTTPException, partial(_refused, doors))
     application.add_exception_handler(Exception, _failed)
     return application
 
@@ -45,15 +53,30 @@ async def _known(_: Request, error: Exception) -> JSONResponse:
     return problem_of(error)
 
 
-async def _invalid(_: Request, error: Exception) -> JSONResponse:
+async def _invalid(doors: Doors, request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
+    unknown = _nobody(doors, request)
+    if unknown is not None:
+        return unknown
     told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
     return problem(422, "Invalid request", told)
 
 
-async def _refused(_: Request, error: Exception) -> JSONResponse:
-    """No such route, or not with this method."""
+def _nobody(doors: Doors, request: Request) -> JSONResponse | None:
+    """Who has no key learns nothing about what a route takes; every route that takes something asks for one."""
+    try:
+        doors.keyring.recognise(request.headers.get("authorization", ""))
+    except UnauthenticatedError as unknown:
+        return problem_of(unknown)
+    return None
+
+
+async def _refused(doors: Doors, request: Request, error: Exception) -> JSONResponse:
+    """No such route, or not with this method; or a body that cannot be read at all."""
     assert isinstance(error, HTTPException)
+    unknown = _nobody(doors, request) if error.status_code == HTTPStatus.BAD_REQUEST else None
+    if unknown is not None:
+        return unknown
     return problem(error.status_code, HTTPStatus(error.status_code).phrase, error.detail, dict(error.headers or {}))
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
 from recoverops.api.keyring import Keyring, Principal, Right
 from recoverops.api.settings import ApiSettings
 from recoverops.api.telemetry import Metrics
 from recoverops.model import ComponentStatus, Decision, Incident, SegmentKey
+from recoverops.model.delivery import MetricDelivery, MetricReceipt
 from recoverops.operations import Ceilings, ChannelsOf
 from recoverops.ports import Clock, PushSource, StopSwitch, Store
 from recoverops.topology import Inventory
@@ -25,10 +29,14 @@ class Doors:
     metrics: Metrics
     components: Callable[[], tuple[ComponentStatus, ...]]
     is_ready: Callable[[], bool]
+    debug: Callable[[], dict[str, Any]]
+    """What this process does right now, as plain JSON without secrets."""
     nudge: Callable[[], None]
     """Something was answered: let the waiting response go on now."""
     admitted: Callable[[], None]
     """Alerts were stored: let the pipeline take them now."""
+    submit_metrics: Callable[[MetricDelivery], Future[MetricReceipt]]
+    """Queues pushed metrics; done when their samples were handed on. Raises OverloadedError when the queue is full."""
     inventory: Inventory
     runbooks: Callable[[], tuple[str, ...]]
     """Names of the runbooks that may be asked for now."""
@@ -41,6 +49,8 @@ class Doors:
     """Over which channels a notification goes."""
     ceilings: Ceilings
     """The limits, for showing what is left of them."""
+    act_within: timedelta
+    """Nothing that a person asks for begins later than this after the asking."""
     max_body_bytes: int
     version: str
 

@@ -19,6 +19,7 @@ class Right(StrEnum):
     ANSWER = "answer questions"
     STOP = "engage the emergency stop"
     RESUME = "clear the emergency stop"
+    DEBUG = "look inside"
 
 
 RIGHTS: dict[Role, frozenset[Right]] = {

@@ -15,6 +15,7 @@ from recoverops.model import (
     PermanentError,
     RecoverOpsError,
     RetryableError,
+    TooLargeError,
 )
 from recoverops.redact import redact
 
@@ -25,6 +26,7 @@ _STATUS: tuple[tuple[type[RecoverOpsError], int, str], ...] = (
     (ConflictError, 409, "Conflict"),
     (RetryableError, 503, "Try again"),
     (MisconfiguredError, 500, "Misconfigured"),
+    (TooLargeError, 413, "Too large"),
     (PermanentError, 400, "Bad request"),
 )
 

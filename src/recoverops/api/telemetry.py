@@ -15,7 +15,7 @@ COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "remediation_success_total": ("Runs after which recovery was verified.", ("action",)),
     "remediation_failure_total": ("Runs that failed, or did not help.", ("reason",)),
     "recoverops_undos_total": (
-        "Runs that did not help and were taken back, by what came of it.",
+        "Runs taken back because they did not help or a person asked, by what came of it.",
         ("action", "outcome"),
     ),
     "recoverops_alerts_stored_total": ("Alerts stored durably and acknowledged.", ("source",)),
@@ -28,11 +28,16 @@ COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "recoverops_deliveries_total": ("Notification attempts, by what came of it.", ("channel", "state")),
     "recoverops_response_errors_total": ("Responses that failed inside RecoverOps and were started afresh.", ()),
     "recoverops_source_errors_total": ("Polls that did not answer.", ("source",)),
+    "recoverops_history_dropped_total": ("Samples that were not kept in the history, by why.", ("reason",)),
+    "recoverops_pushed_samples_total": ("Samples pushed to us, by what became of them.", ("source", "outcome")),
+    "recoverops_pushed_skipped_total": ("What was pushed beside samples and is not used.", ("source", "what")),
     "recoverops_worker_errors_total": ("Errors that a worker survived.", ("worker",)),
 }
 GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "recoverops_loop_lag_seconds": ("How late the event loop runs; the largest of the last 10 s.", ()),
     "recoverops_source_up": ("1 while the source answers.", ("source",)),
+    "recoverops_pushed_series": ("Pushed series that are known now.", ()),
+    "recoverops_pushed_queue_bytes": ("Bytes of pushed metrics that wait to be read.", ()),
     "recoverops_emergency_stop": ("1 while the emergency stop is engaged, or cannot be read.", ()),
     "recoverops_ready": ("1 while the engine is ready.", ()),
 }

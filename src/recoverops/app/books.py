@@ -8,7 +8,7 @@ from pathlib import Path
 
 from recoverops.app.shipped import shipped_configs
 from recoverops.config import Located, Place, load_documents, problem
-from recoverops.decision import Rule, RuleBook, RuleCondition
+from recoverops.decision import REQUESTED, Rule, RuleBook, RuleCondition
 from recoverops.model import MisconfiguredError
 from recoverops.remediation import Runbook
 
@@ -69,6 +69,12 @@ def _rule_problems(
     yield from _twice("runbook", [(located.place, located.value.name) for located in books])
     for located in rules:
         rule = located.value
+        if rule.name == REQUESTED:
+            yield problem(
+                located.at("name"),
+                f'a rule cannot be named "{REQUESTED}": decisions carry that word when a person asked for a run',
+                "give it another name",
+            )
         if knows_all and rule.runbook not in known:
             yield problem(
                 located.at("runbook"),

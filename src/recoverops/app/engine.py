@@ -6,20 +6,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import Future
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import sqlalchemy as sa
 
 from recoverops.api.telemetry import Metrics
 from recoverops.app.crosscheck import check_names
-from recoverops.app.files import ANCHOR_FILE
+from recoverops.app.debug import Inside, debug_view
+from recoverops.app.files import ANCHOR_FILE, HISTORY_FOLDER, LEARNED_FILE
+from recoverops.app.history import HistoryWorker, disabled_history
+from recoverops.app.learned import Learned
+from recoverops.app.metric_intake import MetricIntake
 from recoverops.app.plugins import Loaded, load_plugins
+from recoverops.app.pruning import PruneWorker
 from recoverops.app.release import release
 from recoverops.app.reload import Reloader
 from recoverops.app.settings import Settings
-from recoverops.app.workers import CourierWorker, PipelineWorker, SourceWorker, SweepWorker, Worker
+from recoverops.app.workers import QUEUED_POLLS, CourierWorker, PipelineWorker, SourceWorker, SweepWorker, Worker
 from recoverops.clock import SystemClock
 from recoverops.model import (
     ComponentState,
@@ -27,11 +34,23 @@ from recoverops.model import (
     Decision,
     Incident,
     IncidentState,
+    Sample,
     SegmentKey,
     StoredAlert,
     UnreachableError,
 )
-from recoverops.pipeline import Conditions, Courier, Observer, Parts, Playbook, Sweep, evaluate, on_failure, respond
+from recoverops.model.delivery import MetricDelivery, MetricReceipt
+from recoverops.pipeline import (
+    Conditions,
+    Observer,
+    Parts,
+    Playbook,
+    Sweep,
+    couriers,
+    evaluate,
+    on_failure,
+    respond,
+)
 from recoverops.ports import Clock, Tx, WorkflowContext
 from recoverops.storage import STOP_FILE, AuditAnchor, DirectoryLock, SqlStore, StopFile, open_store
 from recoverops.workflows import DbosEngine
@@ -59,10 +78,17 @@ class RecoverOps:
         self._workflows: DbosEngine | None = None
         self._pipeline: PipelineWorker | None = None
         self._sweep = SweepWorker(self.clock, self.metrics)
-        self._courier: CourierWorker | None = None
+        self._couriers: list[CourierWorker] = []
+        self._metric_intake: MetricIntake | None = None
+        self._history = (
+            HistoryWorker(settings.history, settings.data_dir / HISTORY_FOLDER, self.clock, self.metrics)
+            if settings.history.enabled
+            else None
+        )
         self._anchored_at: datetime | None = None
         self._known_store: ComponentStatus | None = None
         self._is_started = False
+        self._began, self._began_at = self.clock.monotonic(), self.clock.now()
 
     @property
     def parts(self) -> Parts:
@@ -102,10 +128,20 @@ class RecoverOps:
         self._reloader = Reloader(self.settings, self.loaded, self.playbook, self._store, self.clock)
         parts = self._parts_built = self._parts(self._store)
         engine = self._workflows = self._engine(parts, self._store)
-        observer = Observer(parts, engine.start)
+        learned = self._learned(parts)
+        observer = Observer(parts, engine.start, baselines=learned.baselines if learned else None)
         observer.remember_alerts(self._store.read(_alerts_to_remember))
-        self._courier = CourierWorker(Courier(parts, self.loaded.notifiers), self.clock, self.metrics)
-        self._pipeline = PipelineWorker(observer, self._store, self.clock, self.metrics)
+        self._couriers = [
+            CourierWorker(channel, courier, self.clock, self.metrics)
+            for channel, courier in couriers(parts, self.loaded.notifiers).items()
+        ]
+        self._pipeline = PipelineWorker(observer, self._store, self.clock, self.metrics, keep=self._keep)
+        if learned is not None:
+            self._pipeline.after_round = learned.save_sometimes
+            self._closing.callback(learned.save)
+        self._metric_intake = MetricIntake(
+            self.settings.intake, self.settings.inventory, self._pipeline, self.clock, self.metrics
+        )
         self._sweep.sweep = Sweep(parts, engine)
         self._sweep.after_tick = self._anchor_sometimes
         self._sources = [
@@ -114,8 +150,31 @@ class RecoverOps:
         ]
         engine.launch()
         self._closing.callback(engine.stop, timeout=DRAIN_TIMEOUT)
-        self._run_workers([self._courier, self._sweep, self._pipeline, *self._sources])
+        if self._history is not None:
+            self._closing.callback(self._history.close)
+            self._run_workers([self._history])
+        self._closing.callback(self._metric_intake.close)
+        self._run_workers([*self._couriers, self._sweep, self._pipeline, self._metric_intake, *self._sources])
+        self._run_workers([self._pruning(engine)])
         self._audit_start()
+
+    def _pruning(self, engine: DbosEngine) -> PruneWorker:
+        return PruneWorker(self.store, self.settings.storage.retention, engine.forget, self.clock, self.metrics)
+
+    def _learned(self, parts: Parts) -> Learned | None:
+        """Nothing is learned, and no compiler loaded, where no metric has a baseline."""
+        if not parts.detection.baselines:
+            return None
+        from recoverops.pipeline.baselines import Baselines
+
+        baselines = Baselines(parts.detection, parts.conditions)
+        learned = Learned(baselines, self.settings.data_dir / LEARNED_FILE, self.clock)
+        learned.load()
+        return learned
+
+    def _keep(self, samples: tuple[Sample, ...]) -> None:
+        if self._history is not None:
+            self._history.take(samples)
 
     def _run_workers(self, workers: Iterable[Worker]) -> None:
         for worker in workers:
@@ -183,15 +242,20 @@ class RecoverOps:
         self._due_or_posted(self.clock.now())
 
     def _due_or_posted(self, at: datetime | None) -> None:
-        """Without a time only the courier is woken: a sweep looks at every open incident, a storm brings thousands."""
+        """Without a time the couriers alone wake: a sweep looks at every open incident, a storm brings thousands."""
         if at is not None:
             self._sweep.nudge(at)
-        if self._courier is not None:
-            self._courier.wake()
+        for courier in self._couriers:
+            courier.wake()
 
     def alerts_stored(self) -> None:
         if self._pipeline is not None:
             self._pipeline.alerts_stored()
+
+    def submit_metrics(self, delivery: MetricDelivery) -> Future[MetricReceipt]:
+        """Pushed metrics, from the door. Raises OverloadedError when their queue is full."""
+        assert self._metric_intake is not None, "the engine has not been started"
+        return self._metric_intake.submit(delivery)
 
     def is_ready(self) -> bool:
         """Whether it can store, decide and act now."""
@@ -200,7 +264,8 @@ class RecoverOps:
     def components(self) -> tuple[ComponentStatus, ...]:
         sources = [worker.status for worker in self._sources]
         rules = (self._reloader.status,) if self._reloader is not None else ()
-        return (self._store_status(), *rules, *self.loaded.statuses, *sources)
+        history = self._history.status if self._history is not None else disabled_history(self.clock.now())
+        return (self._store_status(), history, *rules, *self.loaded.statuses, *sources)
 
     def _store_status(self) -> ComponentStatus:
         """Asked by really writing, and at most once a second: /ready is open to everybody who reaches the port."""
@@ -217,9 +282,34 @@ class RecoverOps:
             return ComponentStatus(name="store", state=ComponentState.UNREACHABLE, statement=str(error), since=now)
         return ComponentStatus(name="store", state=ComponentState.UP, statement="writes durably", since=now)
 
+    def debug(self, *, loop_lag_s: float | None = None) -> dict[str, Any]:
+        """What it does right now, as plain JSON without secrets."""
+        inside = Inside(
+            started_at=self._began_at,
+            up_for=timedelta(seconds=self.clock.monotonic() - self._began),
+            loop_lag_s=loop_lag_s,
+            components=self.components(),
+            queues=self._queues(),
+            segments=self.workflows.segments(),
+        )
+        return debug_view(self.settings, self.store, inside, now=self.clock.now())
+
+    def _queues(self) -> dict[str, dict[str, int | None]]:
+        pipeline = self._pipeline.queued if self._pipeline is not None else 0
+        return {
+            "intake": {
+                "bytes": self.store.queued_intake_bytes,
+                "most_bytes": self.settings.storage.intake_queue_bytes,
+            },
+            "pipeline": {"polls": pipeline, "most_polls": QUEUED_POLLS},
+            "writer": {"threads_waiting": self.store.waiting_writers},
+        }
+
     def readings(self) -> Iterable[tuple[str, dict[str, str], float]]:
         """Gauges for /metrics."""
         yield "recoverops_ready", {}, float(self.is_ready())
+        if self._metric_intake is not None:
+            yield from self._metric_intake.readings()
         yield "recoverops_emergency_stop", {}, float(self._is_stopped())
         for name, worker in zip(self.loaded.sources, self._sources, strict=True):
             yield "recoverops_source_up", {"source": name}, float(worker.status.state is ComponentState.UP)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from recoverops.api import ApiSettings
 from recoverops.app.books import Books, read_books
 from recoverops.app.profiles import Profile, apply
 from recoverops.app.settings import DEFAULT_PLUGINS, PluginEntry, Settings
 from recoverops.app.shipped import shipped_configs
-from recoverops.config import Configuration, Section, problem, process_environment
+from recoverops.config import Configuration, Section, problem, process_environment, resolve_secret
 from recoverops.decision import DecisionSettings
 from recoverops.detection import DetectionSettings
 from recoverops.incidents import IncidentSettings
@@ -18,6 +20,7 @@ from recoverops.model import MisconfiguredError
 from recoverops.notifications import NotificationSettings
 from recoverops.sources import IntakeSettings
 from recoverops.storage import StorageSettings
+from recoverops.storage.history import HistorySettings
 from recoverops.topology import Inventory, ServiceSettings
 
 DATA_DIR = "recoverops-data"
@@ -50,12 +53,14 @@ def load_settings(path: Path | None, environment: Mapping[str, str]) -> Settings
     plugins = reader.listed("plugins", PluginEntry)
     api = reader.section("api", ApiSettings)
     storage = reader.section("storage", StorageSettings)
+    history = reader.section("history", HistorySettings)
     intake = reader.section("intake", IntakeSettings)
     detection = reader.section("detection", DetectionSettings)
     incidents = reader.section("incidents", IncidentSettings)
     decision = reader.section("decision", DecisionSettings)
     notifications = reader.section("notifications", NotificationSettings)
     problems = list(_problems_of(reader))
+    stored = _with_url(reader, storage, environment, problems)
     base = reader.path.parent if reader.path else Path()
     rules_at = _path(base, rules_path, "remediation-rules.yaml")
     runbooks_at = _path(base, runbooks_path, "runbooks")
@@ -74,7 +79,8 @@ def load_settings(path: Path | None, environment: Mapping[str, str]) -> Settings
         plugins=plugins.value or DEFAULT_PLUGINS,
         configuration=reader,
         api=api.value,
-        storage=storage.value,
+        storage=stored,
+        history=history.value,
         inventory=inventory,
         intake=intake.value,
         detection=detection.value,
@@ -109,6 +115,21 @@ def _read_books(rules: Path, runbooks: Path, problems: list[str]) -> Books | Non
     except MisconfiguredError as error:
         problems.extend(error.problems)
         return None
+
+
+def _with_url(
+    reader: Configuration, storage: Section[StorageSettings], environment: Mapping[str, str], problems: list[str]
+) -> StorageSettings:
+    """The address of the database, which is a secret, may stand somewhere else as every secret may."""
+    settings = StorageSettings() if storage.problems else storage.value
+    url = settings.url.get_secret_value().strip()
+    if not url.startswith(("env:", "file:")):
+        return settings
+    try:
+        return settings.model_copy(update={"url": SecretStr(resolve_secret(url, environment))})
+    except MisconfiguredError as error:
+        problems.extend(f"{reader.place('storage.url')}: storage.url: {one}" for one in error.problems)
+        return settings
 
 
 def _inventory(reader: Configuration, services: tuple[ServiceSettings, ...], problems: list[str]) -> Inventory:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from recoverops.config import Configuration, Filled, Given
-from recoverops.detection.settings import DEFAULT_THRESHOLDS
+from recoverops.detection.metrics.settings import DEFAULT_THRESHOLDS
 from recoverops.model import Mode, format_duration
 
 SHORTEST_TEST_HOLD_S = 1

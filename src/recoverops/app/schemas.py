@@ -23,6 +23,7 @@ from recoverops.notifications import NotificationSettings
 from recoverops.remediation import Runbook
 from recoverops.sources import IntakeSettings
 from recoverops.storage import StorageSettings
+from recoverops.storage.history import HistorySettings
 from recoverops.topology import ServiceSettings
 
 SCHEMA_FORMAT = "https://json-schema.org/draft/2020-12/schema"
@@ -30,6 +31,7 @@ SCHEMA_FORMAT = "https://json-schema.org/draft/2020-12/schema"
 SECTIONS: dict[str, type[BaseModel]] = {
     "api": ApiSettings,
     "storage": StorageSettings,
+    "history": HistorySettings,
     "intake": IntakeSettings,
     "detection": DetectionSettings,
     "incidents": IncidentSettings,

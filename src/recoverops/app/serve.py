@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -28,6 +29,8 @@ from recoverops.model.ids import new_key
 from recoverops.operations import Ceilings
 
 LAG_EVERY_S, LAG_KEPT = 0.1, 100
+SWITCH_EVERY_S = 0.0005
+"""How long a thread may keep the interpreter. With Python's own 5 ms a few busy threads hold up the loop."""
 _LOG = logging.getLogger("recoverops.serve")
 
 
@@ -37,6 +40,7 @@ def serve(engine: RecoverOps, *, on_ready: Callable[[str], None]) -> None:
     Raises what `RecoverOps.start` raises, and MisconfiguredError when the port is taken.
     """
     signal.signal(signal.SIGHUP, _too_early)
+    sys.setswitchinterval(SWITCH_EVERY_S)
     engine.start()
     try:
         asyncio.run(_serve(engine, on_ready))
@@ -55,7 +59,7 @@ async def _serve(engine: RecoverOps, on_ready: Callable[[str], None]) -> None:
     settings = engine.settings.api
     server = _Server(
         uvicorn.Config(
-            make_application(doors_of(engine)),
+            make_application(doors_of(engine, lag)),
             host=settings.host,
             port=settings.port,
             log_level="warning",
@@ -143,7 +147,7 @@ class LoopLag:
             self._next += 1
 
 
-def doors_of(engine: RecoverOps) -> Doors:
+def doors_of(engine: RecoverOps, lag: LoopLag | None = None) -> Doors:
     return Doors(
         settings=engine.settings.api,
         keyring=_keyring(engine),
@@ -154,8 +158,10 @@ def doors_of(engine: RecoverOps) -> Doors:
         metrics=engine.metrics,
         components=engine.components,
         is_ready=engine.is_ready,
+        debug=lambda: engine.debug(loop_lag_s=lag.largest if lag else None),
         nudge=engine.nudge,
         admitted=engine.alerts_stored,
+        submit_metrics=engine.submit_metrics,
         inventory=engine.settings.inventory,
         runbooks=engine.runbooks,
         evaluate=engine.evaluate,
@@ -163,6 +169,7 @@ def doors_of(engine: RecoverOps) -> Doors:
         stop_channels=engine.settings.stop_channels,
         channels_of=engine.settings.channels_of,
         ceilings=_ceilings(engine.settings.decision),
+        act_within=engine.settings.decision.act_within,
         max_body_bytes=engine.settings.intake.max_body_bytes,
         version=release(),
     )

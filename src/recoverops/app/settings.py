@@ -20,6 +20,7 @@ from recoverops.notifications import NotificationSettings, channels_for
 from recoverops.remediation import Runbook
 from recoverops.sources import IntakeSettings
 from recoverops.storage import StorageSettings
+from recoverops.storage.history import HistorySettings
 from recoverops.topology import Inventory
 
 
@@ -63,6 +64,7 @@ class Settings:
     """Kept for the plugins' own sections, which are checked when their classes are known."""
     api: ApiSettings
     storage: StorageSettings
+    history: HistorySettings
     inventory: Inventory
     intake: IntakeSettings
     detection: DetectionSettings

@@ -5,9 +5,11 @@ Each is a loop with a bounded wait that survives every error: it is logged, coun
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -19,7 +21,9 @@ from recoverops.redact import redact
 _LOG = logging.getLogger("recoverops.workers")
 _LONGEST_WAIT_S = 1.0
 _BATCH = 500
-_QUEUED_POLLS = 1000
+QUEUED_POLLS = 1000
+QUEUED_PUSHED = 50_000
+"""Pushed samples; some 20 MiB."""
 
 
 class Worker:
@@ -68,20 +72,52 @@ class Worker:
 class PipelineWorker(Worker):
     """Takes samples from the sources and alerts from the store, one after the other."""
 
-    def __init__(self, observer: Observer, store: Store, clock: Clock, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        observer: Observer,
+        store: Store,
+        clock: Clock,
+        telemetry: Telemetry,
+        keep: Callable[[tuple[Sample, ...]], None] = lambda samples: None,
+    ) -> None:
+        """`keep` is told every sample and may neither wait nor raise: the history."""
         super().__init__("pipeline", clock, telemetry)
+        self._keep = keep
         self._observer = observer
         self._store = store
-        self._queue: queue.Queue[tuple[Sample, ...]] = queue.Queue(maxsize=_QUEUED_POLLS)
+        self._queue: queue.Queue[tuple[Sample, ...]] = queue.Queue(maxsize=QUEUED_POLLS)
         self._alerts = threading.Event()
         self._alerts.set()  # what was stored before a crash is taken first
+        self.after_round: Callable[[], None] = lambda: None
+        self._pushed: deque[tuple[Sample, ...]] = deque()
+        self._pushed_count = 0
+        self._pushed_lock = threading.Lock()
 
     def take(self, samples: tuple[Sample, ...]) -> None:
         """From a source. While the queue is full the poll is dropped: the next one says the same, only newer."""
+        self._keep(samples)
         try:
             self._queue.put_nowait(samples)
         except queue.Full:
             self._telemetry.count("recoverops_worker_errors_total", worker=self.name)
+
+    def has_room(self, count: int) -> bool:
+        """Whether so many more pushed samples may wait. More than the whole queue holds may come when it is empty."""
+        with self._pushed_lock:
+            return not self._pushed_count or self._pushed_count + count <= QUEUED_PUSHED
+
+    def push(self, samples: tuple[Sample, ...]) -> None:
+        """From the metric intake, which asks `has_room` before; never dropped, because the sender has been told so."""
+        self._keep(samples)
+        with self._pushed_lock:
+            self._pushed.append(samples)
+            self._pushed_count += len(samples)
+        self.wake()
+
+    @property
+    def queued(self) -> int:
+        """Polls, and wake-up calls, that wait for it."""
+        return self._queue.qsize()
 
     def alerts_stored(self) -> None:
         self._alerts.set()
@@ -95,16 +131,24 @@ class PipelineWorker(Worker):
 
     def round(self) -> None:
         self._observer.save()
+        self.after_round()
         if self._alerts.is_set():
             self._take_alerts()
-        try:
-            samples = self._queue.get(timeout=_LONGEST_WAIT_S)
-        except queue.Empty:
-            return
-        if samples:
-            self._observer.take_samples(samples)
+        with contextlib.suppress(queue.Empty):
+            samples = self._queue.get(timeout=0.0 if self._pushed else _LONGEST_WAIT_S)
+            if samples:
+                self._observer.take_samples(samples)
+        if self._pushed:
+            self._take_pushed()
         if self._alerts.is_set():
             self._take_alerts()
+
+    def _take_pushed(self) -> None:
+        """One delivery a round, so that polls and alerts come in between."""
+        with self._pushed_lock:
+            samples = self._pushed.popleft()
+            self._pushed_count -= len(samples)
+        self._observer.take_samples(samples)
 
     def _take_alerts(self) -> None:
         self._alerts.clear()
@@ -206,10 +250,10 @@ class SweepWorker(Worker):
 
 
 class CourierWorker(Worker):
-    """Delivers notifications as they are posted."""
+    """Delivers notifications of one channel as they are posted."""
 
-    def __init__(self, courier: Courier, clock: Clock, telemetry: Telemetry) -> None:
-        super().__init__("courier", clock, telemetry)
+    def __init__(self, channel: str, courier: Courier, clock: Clock, telemetry: Telemetry) -> None:
+        super().__init__(f"courier-{channel}" if channel else "courier", clock, telemetry)
         self._courier = courier
         self._posted = threading.Event()
 

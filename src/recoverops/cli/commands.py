@@ -9,11 +9,13 @@ from typing import Annotated
 import typer
 
 from recoverops.cli import show
+from recoverops.cli.detect import detect
 from recoverops.cli.exits import Exit, told_errors
 from recoverops.cli.init import init
 from recoverops.cli.maintenance import maintenance_commands
 from recoverops.cli.options import ConfigOption, JsonOption, data_dir_of, local_actor, print_json, settings_of
 from recoverops.cli.schema import schema
+from recoverops.cli.undo import undo
 from recoverops.model import IncidentState, to_plain
 
 application = typer.Typer(
@@ -272,6 +274,10 @@ def plugins(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 
 application.add_typer(maintenance_commands)
+application.command(epilog=_example("recoverops undo run-inc-20261120-101530-a3f9c1-1-2"))(undo)
+application.command(
+    epilog=_example("recoverops detect cpu.csv --output scores.csv", "recoverops detect cpu.csv --plot cpu.png")
+)(detect)
 application.command(epilog=_example("recoverops init", "recoverops init --directory /etc/recoverops"))(init)
 application.command(epilog=_example("recoverops schema config"))(schema)
 
@@ -303,11 +309,16 @@ def demo(
         bool, typer.Option("--quick", help="Five seconds of healthy traffic before the first fault, not a minute.")
     ] = False,
     only: Annotated[list[str] | None, typer.Option(help="Only this fault; may be repeated.")] = None,
+    clean: Annotated[
+        bool, typer.Option("--clean", help="Only end and remove what a kept or killed demo left behind.")
+    ] = False,
 ) -> None:
     """Break a small real shop in many ways and watch it being healed. Needs nothing, leaves nothing behind."""
-    from recoverops.lab import main_demo
+    from recoverops.lab import main_clean, main_demo
 
     with told_errors():
+        if clean:
+            raise typer.Exit(main_clean())
         code = main_demo(as_json=as_json, keep=keep, quick=quick, only=tuple(only or ()))
     raise typer.Exit(code)
 

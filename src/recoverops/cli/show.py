@@ -11,7 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from recoverops.model import Decision, GateAnswer, Incident, IncidentState
+from recoverops.model import Decision, GateAnswer, Incident, IncidentState, Run
 from recoverops.operations import IncidentStory, RunStory
 
 STATE_STYLES = {
@@ -116,15 +116,17 @@ def _decision(decision: Decision) -> RenderableType:
 
 def _run(told: RunStory) -> RenderableType:
     run = told.run
-    lines = [
-        Text(f"  {run.started_at:%H:%M:%S} {run.runbook}: {run.plan.summary} (for {run.requested_by}): {run.state}")
-    ]
+    lines = [Text(f"  {run.started_at:%H:%M:%S} {run.runbook}: {_meant(run)} (for {run.requested_by}): {run.state}")]
     for action in told.actions:
         outcome = f"{action.outcome.status}: {action.outcome.statement}" if action.outcome else "no outcome yet"
         lines.append(Text(f"      {action.plan.action} [{action.key}] {outcome}"))
     if run.verdict is not None:
         lines.append(Text(f"      verdict {run.verdict.status}: {run.verdict.statement}"))
     return Group(*lines)
+
+
+def _meant(run: Run) -> str:
+    return f"undo of {run.undoes}" if run.undoes else run.plan.summary
 
 
 def _timeline(lines: Iterable[tuple[datetime, str, str, str]]) -> RenderableType:

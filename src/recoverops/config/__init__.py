@@ -6,7 +6,7 @@ from recoverops.config.configuration import Configuration, Section
 from recoverops.config.documents import Located, load_documents
 from recoverops.config.environment import process_environment
 from recoverops.config.layer import Filled, Given
-from recoverops.config.place import Place, problem
+from recoverops.config.place import Place, is_secret, problem
 from recoverops.config.secret import resolve_secret
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Located",
     "Place",
     "Section",
+    "is_secret",
     "load_documents",
     "problem",
     "process_environment",

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from recoverops.detection import alerts
-from recoverops.detection.metrics import threshold
-from recoverops.detection.settings import AVAILABILITY, DetectionSettings, ThresholdSettings
+from recoverops.detection.metrics import baseline, threshold
+from recoverops.detection.metrics.settings import AVAILABILITY, BaselineSettings, ThresholdSettings
+from recoverops.detection.settings import DetectionSettings
 
-__all__ = ["AVAILABILITY", "DetectionSettings", "ThresholdSettings", "alerts", "threshold"]
+__all__ = [
+    "AVAILABILITY",
+    "BaselineSettings",
+    "DetectionSettings",
+    "ThresholdSettings",
+    "alerts",
+    "baseline",
+    "threshold",
+]

@@ -2,84 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from recoverops.model import Duration, Severity
-
-AVAILABILITY = "availability"
-"""The symptom of something that does not answer or does not run."""
-
-
-class ThresholdSettings(BaseModel):
-    """One limit on one metric."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    metric: str = Field(min_length=1, description="The metric's name, e.g. `http.probe.success`.")
-    below: float | None = Field(default=None, description="Abnormal while the value is below this. Unit: the metric's.")
-    above: float | None = Field(default=None, description="Abnormal while the value is above this. Unit: the metric's.")
-    lasting: Duration = Field(
-        default=timedelta(seconds=2),
-        alias="for",
-        description="How long it has to stay beyond the limit before it counts; a shorter dip is noise. Default 2s: "
-        "two probes in a row at the default probe interval.",
-    )
-    recover: float | None = Field(
-        default=None,
-        description="Hysteresis: once abnormal, it counts as normal again only beyond this value, so that it does not "
-        "flicker at the limit. Default: the limit itself.",
-    )
-    symptom: str = Field(
-        default=AVAILABILITY,
-        min_length=1,
-        description="The family of trouble it shows. Series of one resource with one symptom are one incident.",
-    )
-    severity: Severity = Field(
-        default=Severity.CRITICAL,
-        strict=False,
-        description="How bad it is: critical, high, medium, low. Default critical: a service that is down.",
-    )
-
-    @model_validator(mode="after")
-    def _one_limit(self) -> ThresholdSettings:
-        if (self.below is None) == (self.above is None):
-            raise ValueError("needs exactly one of `below` and `above`")
-        if self.recover is not None and not self._is_on_the_good_side(self.recover):
-            raise ValueError("`recover` must lie on the normal side of the limit")
-        return self
-
-    def _is_on_the_good_side(self, value: float) -> bool:
-        return value >= self.below if self.below is not None else value <= (self.above or 0.0)
-
-
-def _threshold(metric: str, symptom: str, severity: Severity, lasting_s: float, **limits: float) -> ThresholdSettings:
-    return ThresholdSettings.model_validate(
-        {
-            "metric": metric,
-            "symptom": symptom,
-            "severity": severity,
-            "for": timedelta(seconds=lasting_s),
-            **limits,
-        }
-    )
-
-
-DEFAULT_THRESHOLDS: tuple[ThresholdSettings, ...] = (
-    _threshold("service.running", AVAILABILITY, Severity.CRITICAL, 1, below=1.0),
-    _threshold("http.probe.success", AVAILABILITY, Severity.CRITICAL, 2, below=1.0),
-    _threshold("http.probe.duration", "latency", Severity.HIGH, 3, above=1.0, recover=0.5),
-    _threshold("http.server.duration", "latency", Severity.HIGH, 3, above=1.0, recover=0.5),
-    _threshold("http.server.error_ratio", "errors", Severity.HIGH, 3, above=0.05, recover=0.01),
-    _threshold("process.cpu.utilization", "cpu", Severity.HIGH, 5, above=0.9, recover=0.7),
-    _threshold("process.memory.growth", "memory", Severity.HIGH, 10, above=1024.0 * 1024, recover=256.0 * 1024),
-    _threshold("disk.utilization", "disk", Severity.HIGH, 2, above=0.9, recover=0.85),
-    _threshold("source.up", "observation", Severity.HIGH, 60, below=1.0),
-    _threshold("host.cpu.utilization", "cpu", Severity.MEDIUM, 60, above=0.95, recover=0.85),
-    _threshold("host.memory.utilization", "memory", Severity.MEDIUM, 30, above=0.95, recover=0.9),
-    _threshold("host.disk.utilization", "disk", Severity.MEDIUM, 30, above=0.95, recover=0.9),
+from recoverops.detection.metrics.joint.settings import JointSettings
+from recoverops.detection.metrics.settings import (
+    DEFAULT_BASELINES,
+    DEFAULT_FORECASTS,
+    DEFAULT_THRESHOLDS,
+    BaselineSettings,
+    ForecastSettings,
+    ThresholdSettings,
 )
+from recoverops.detection.metrics.streaming.settings import StreamSettings
 
 
 class DetectionSettings(BaseModel):
@@ -96,10 +30,36 @@ class DetectionSettings(BaseModel):
         "list here replaces the default list.",
     )
 
+    forecasts: tuple[ForecastSettings, ...] = Field(
+        default=DEFAULT_FORECASTS,
+        strict=False,
+        description="Metrics that can run out, so that an incident is opened before they do. Such an incident is for "
+        "people: nothing is done about a forecast without asking. Default: the disks of services and of the host, and "
+        "the host's memory, four hours ahead. A list here replaces the default list; an empty one foresees nothing.",
+    )
+
+    baselines: tuple[BaselineSettings, ...] = Field(
+        default=DEFAULT_BASELINES,
+        strict=False,
+        description="Metrics that are judged by their own past. Default: CPU and memory growth of services, duration "
+        "and errors of their answers, CPU and memory of the host. A list here replaces the default list; an empty one "
+        "judges by limits only.",
+    )
+    stream: StreamSettings = Field(
+        default_factory=StreamSettings, description="The streaming detector under the baselines."
+    )
+    joint: JointSettings = Field(
+        default_factory=JointSettings, description="Models of several metrics of one host or service together."
+    )
+
     @model_validator(mode="after")
     def _one_per_metric(self) -> DetectionSettings:
-        metrics = [threshold.metric for threshold in self.thresholds]
-        for metric in metrics:
-            if metrics.count(metric) > 1:
-                raise ValueError(f'metric "{metric}" has two thresholds; keep one')
+        for metrics, what in (
+            ([threshold.metric for threshold in self.thresholds], "thresholds"),
+            ([forecast.metric for forecast in self.forecasts], "forecasts"),
+            ([baseline.metric for baseline in self.baselines], "baselines"),
+        ):
+            for metric in metrics:
+                if metrics.count(metric) > 1:
+                    raise ValueError(f'metric "{metric}" has two {what}; keep one')
         return self

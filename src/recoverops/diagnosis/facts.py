@@ -6,7 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from recoverops.model import Condition, ConditionStatus, Evidence, Incident, Resource, Sample, is_alert_series
+from recoverops.model import (
+    Condition,
+    ConditionStatus,
+    Evidence,
+    Incident,
+    Resource,
+    Sample,
+    is_alert_series,
+    judged_metric,
+)
 
 _BAD = frozenset({ConditionStatus.ABNORMAL, ConditionStatus.PENDING})
 
@@ -19,7 +28,7 @@ class Observation:
     symptom: str
     value: float | None
     is_bad: bool
-    """Beyond its threshold; False also for a metric that has none."""
+    """Beyond its limit or its baseline; False also for a metric that has neither."""
     statement: str
     at: datetime
 
@@ -69,7 +78,10 @@ def gather(
     said = [one for one in conditions if one.status is not ConditionStatus.NOT_ENOUGH_DATA]
     fresh = [one for one in said if one.sticky or now - one.last_at <= max_age]
     measured = {one.metric: _of_sample(one) for one in samples if now - one.at <= max_age}
-    measured.update({_metric(one): _of_condition(one) for one in fresh if not is_alert_series(one.series)})
+    for one in fresh:
+        if not is_alert_series(one.series):
+            metric = judged_metric(one.resource, one.series)
+            measured[metric] = _worse(measured.get(metric), _of_condition(one))
     return Facts(
         incident=incident,
         now=now,
@@ -86,8 +98,9 @@ def gather(
     )
 
 
-def _metric(condition: Condition) -> str:
-    return condition.series.removeprefix(f"{condition.resource}/")
+def _worse(one: Observation | None, other: Observation) -> Observation:
+    """A limit and a baseline judge the same metric: one of them is enough, and it is one observation."""
+    return one if one is not None and one.is_bad and not other.is_bad else other
 
 
 def _of_condition(condition: Condition) -> Observation:

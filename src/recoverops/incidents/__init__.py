@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from recoverops.incidents.ending import CLOSABLE, CLOSED, finished
+from recoverops.incidents.flapping import FLAPPING, in_words, is_onset, quiet_needed, with_onset
 from recoverops.incidents.life import fingerprint, is_clear, is_firing, joined, may_reopen_at, opened, reopened
 from recoverops.incidents.patience import waited
 from recoverops.incidents.settings import IncidentSettings
@@ -10,14 +11,19 @@ from recoverops.incidents.settings import IncidentSettings
 __all__ = [
     "CLOSABLE",
     "CLOSED",
+    "FLAPPING",
     "IncidentSettings",
     "fingerprint",
     "finished",
+    "in_words",
     "is_clear",
     "is_firing",
+    "is_onset",
     "joined",
     "may_reopen_at",
     "opened",
+    "quiet_needed",
     "reopened",
     "waited",
+    "with_onset",
 ]

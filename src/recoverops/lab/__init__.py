@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from recoverops.lab.command import main_demo
+    from recoverops.lab.command import main_clean, main_demo
     from recoverops.lab.demo import Timing, run_demo
     from recoverops.lab.figures import DemoResult
     from recoverops.lab.recovery import judge_recovery
@@ -18,11 +18,12 @@ _HOME = {
     "DemoResult": "figures",
     "Timing": "demo",
     "judge_recovery": "recovery",
+    "main_clean": "command",
     "main_demo": "command",
     "run_demo": "demo",
 }
 
-__all__ = ["DemoResult", "Timing", "judge_recovery", "main_demo", "run_demo"]
+__all__ = ["DemoResult", "Timing", "judge_recovery", "main_clean", "main_demo", "run_demo"]
 
 
 def __getattr__(name: str) -> Any:

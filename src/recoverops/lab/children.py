@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -52,6 +53,15 @@ def end(process: subprocess.Popen[bytes], *, grace_s: float = GRACE_S) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait(grace_s)
+
+
+def end_group(pid: int) -> None:
+    """Kill a process that is nobody's child any more, with the rest of its group unless that is our own."""
+    group = os.getpgid(pid)
+    if group == os.getpgrp():
+        os.kill(pid, signal.SIGKILL)
+    else:
+        os.killpg(group, signal.SIGKILL)
 
 
 def own_environment(environment: Mapping[str, str]) -> dict[str, str]:

@@ -11,8 +11,10 @@ from types import FrameType
 
 from rich.console import Console
 
+from recoverops.clock import SystemClock
 from recoverops.lab.demo import QUICK, Timing, run_demo
 from recoverops.lab.figures import DemoResult, to_plain
+from recoverops.lab.leftovers import Fate, clear
 from recoverops.lab.lines import Lines
 from recoverops.lab.picture import Picture
 
@@ -41,6 +43,17 @@ def main_demo(*, as_json: bool, keep: bool, quick: bool = False, only: tuple[str
     if as_json:
         print(json.dumps(to_plain(result)), flush=True)  # noqa: T201
     return HEALED if result.is_healed else NOT_HEALED
+
+
+def main_clean() -> int:
+    """End and remove what demos of this user have left behind, and say so. 0, also when there was nothing."""
+    cleared = clear(clock=SystemClock())
+    for one in cleared:
+        told = "is watched by somebody and was left alone" if one.fate is Fate.RUNNING else one.fate
+        print(f"{one.directory}: {told}")  # noqa: T201
+    if not cleared:
+        print("no demo has left anything behind")  # noqa: T201
+    return HEALED
 
 
 def _shown(*, as_json: bool, keep: bool, only: tuple[str, ...], timing: Timing) -> DemoResult:

@@ -1,8 +1,8 @@
 """One demo from end to end: healthy traffic, then fault after fault on real services, and everything is measured.
 
-Called by `command`. It never helps a service that RecoverOps is about to heal and never tells RecoverOps anything; what
-a fault left behind is put back only when its scenario is over. When its time is over it gives up and reports what it
-saw.
+Called by `command`. It never helps a service that RecoverOps is about to heal and never tells RecoverOps anything; only
+what is healed already may be repaired, and its remedy asked back, by `scenario`. What a fault left behind is put back
+only when its scenario is over. When its time is over it gives up and reports what it saw.
 """
 
 from __future__ import annotations
@@ -98,22 +98,28 @@ class _Demo:
         return self._result(statement, kept=self._keep() if keep else None)
 
     def _start(self) -> Scene:
+        door = "behind nginx" if self._world.layout.has_nginx else "without nginx, which is not installed"
         self._watch.begin(
-            Phase.STARTING, "starting the shop under supervisord (autorestart=false), its customers and RecoverOps"
+            Phase.STARTING,
+            f"starting the shop under supervisord (autorestart=false), {door}, its customers and RecoverOps",
         )
         until = self._clock.monotonic() + self._timing.become_healthy_within.total_seconds()
         while not self._watch.is_ready():
             self._watch.look(until=until, missing="gave up: RecoverOps was not ready in time")
         facts = self._world.facts()
         assert facts is not None
-        self._policy = deviations(causes_of(self._faults), has_small_disk=facts.has_small_disk)
+        self._policy = deviations(
+            causes_of(self._faults),
+            has_small_disk=facts.has_small_disk,
+            has_nginx=self._world.layout.has_nginx,
+        )
         self._watch.report(PolicyShown(deviations=self._policy))
         self._scene = Scene(self._world.layout, facts)
         return self._scene
 
     def _show(self, fault: Fault, scene: Scene) -> None:
-        if fault.needs is Needs.MOUNT and not scene.facts.has_small_disk:
-            self._left_out.append(LeftOut(fault=fault.name, why="it needs root, to mount a small disk"))
+        if (why := lacking(fault, scene)) is not None:
+            self._left_out.append(LeftOut(fault=fault.name, why=why))
             return
         is_first = not self._scenarios
         self._stay_healthy(self._timing.healthy_for if is_first else self._timing.healthy_between)
@@ -168,3 +174,12 @@ class _Demo:
         return Kept(
             pid=self._world.pid, url=layout.api_url, admin_key=str(layout.admin_key), directory=str(layout.directory)
         )
+
+
+def lacking(fault: Fault, scene: Scene) -> str | None:
+    """What this machine does not offer and the fault needs; None when it can be done."""
+    if fault.needs is Needs.MOUNT and not scene.facts.has_small_disk:
+        return "it needs root, to mount a small disk"
+    if fault.needs is Needs.NGINX and not scene.layout.has_nginx:
+        return "it needs nginx, which is not installed"
+    return None

@@ -165,7 +165,10 @@ def scenario(
     recovery: Recovery | None,
     service_starts: int,
     statement: str = "",
+    back: IncidentView | None = None,
 ) -> Scenario:
+    """`back`: the request to take the remedy back, for a fault that has one; it has to be verified, too."""
+    views = [one for one in (view, back) if one is not None]
     run = view.runs[-1] if view is not None and view.runs else None
     return Scenario(
         fault=fault.name,
@@ -173,8 +176,8 @@ def scenario(
         cause=_cause(view),
         cause_expected=fault.cause_expected,
         runbook=run.runbook if run else None,
-        actions=tuple(action.plan.action for action in effects([view] if view else [])),
-        verified=view is not None and _is_verified(view),
+        actions=tuple(action.plan.action for action in effects(views)),
+        verified=view is not None and all(_is_verified(one) for one in views),
         recovered_s=round(recovery.recovered_s, 3) if recovery else None,
         resolved_s=_seconds(fault_at, view.incident.resolved_at if view else None),
         service=fault.service,

@@ -1,7 +1,8 @@
-"""What RecoverOps tells of its incidents over its HTTP door, as anybody with a key can read it."""
+"""What RecoverOps tells of its incidents over its HTTP door, and a person's request for a runbook; by the admin key."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -46,6 +47,10 @@ class _Listing(msgspec.Struct):
     incidents: tuple[Incident, ...]
 
 
+class _Accepted(msgspec.Struct):
+    incident: IncidentId
+
+
 class IncidentReader:
     """Raises UnreachableError when the door does not answer, PermanentError when it answers something else."""
 
@@ -72,14 +77,23 @@ class IncidentReader:
     def one(self, incident_id: IncidentId) -> IncidentView:
         return _decoded(self._get(f"/api/v1/incidents/{incident_id}"), IncidentView)
 
+    def ask_for(self, runbook: str, *, service: str, reason: str) -> IncidentId:
+        """The incident that carries the request, as `recoverops run` makes it."""
+        question = {"service": service, "runbook": runbook, "reason": reason}
+        return _decoded(self._ask("POST", "/remediation/execute", question), _Accepted).incident
+
     def _get(self, path: str) -> bytes:
+        return self._ask("GET", path)
+
+    def _ask(self, method: str, path: str, body: Mapping[str, str] | None = None) -> bytes:
         key = self._key_file.read_text(encoding="utf-8").strip()
         try:
-            response = self._http.get(path, headers={"Authorization": f"Bearer {key}"})
+            response = self._http.request(method, path, json=body, headers={"Authorization": f"Bearer {key}"})
         except httpx.TransportError as error:
-            raise UnreachableError(f"GET {path} of RecoverOps was not answered: {error}") from error
-        if response.status_code != httpx.codes.OK:
-            raise PermanentError(f"GET {path} of RecoverOps answered {response.status_code}: {response.text[:200]}")
+            raise UnreachableError(f"{method} {path} of RecoverOps was not answered: {error}") from error
+        if not response.is_success:
+            told = f"{method} {path} of RecoverOps answered {response.status_code}: {response.text[:200]}"
+            raise PermanentError(told)
         return response.content
 
 

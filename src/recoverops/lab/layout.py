@@ -1,7 +1,7 @@
 """Where everything of one demo lies: its directory, its files and its ports. Both ends of the tether read it.
 
-The engine is told of `srv`, `data` and `logs`. What the lab alone uses lies beside them: `wings`, the starts, the
-customers' requests.
+The engine is told of `srv`, `data`, `logs` and `nginx`. What the lab alone uses lies beside them: `wings`, the starts,
+the customers' requests. Whether the shop stands behind an nginx shows in its ports, which have one for it then.
 """
 
 from __future__ import annotations
@@ -26,6 +26,12 @@ DEPENDS_ON: Mapping[str, tuple[str, ...]] = {
 """The services of the shop, by their names in the supervisor and in the inventory, and what each of them calls."""
 SERVICES = tuple(DEPENDS_ON)
 FRONT = "gateway"
+SECOND = "gateway-2"
+"""The same program as `gateway`, beside it; only where an nginx shares the load between them."""
+BACKENDS = (FRONT, SECOND)
+NGINX = "nginx"
+DIRECTORY_PREFIX = "recoverops-demo-"
+"""How the name of a demo's directory begins."""
 ON_SMALL_DISK = "database"
 """The service whose data folder is a file system of its own, where the lab may mount one."""
 
@@ -41,6 +47,11 @@ class Facts(Record, frozen=True, kw_only=True):
     has_small_disk: bool
 
 
+def kept_mark(directory: Path) -> Path:
+    """A file that is there when the demo in this directory was kept, so nobody watches it any more."""
+    return directory / "kept"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     directory: Path
@@ -49,12 +60,13 @@ class Layout:
     api_port: int
 
     @classmethod
-    def choose(cls, directory: Path) -> Layout:
+    def choose(cls, directory: Path, *, has_nginx: bool = False) -> Layout:
         """In this directory, on ports that are free now."""
+        names = (*SERVICES, SECOND, NGINX) if has_nginx else SERVICES
         with ExitStack() as held:
-            free = [held.enter_context(socket.create_server((HOST, 0))) for _ in (*SERVICES, "api")]
+            free = [held.enter_context(socket.create_server((HOST, 0))) for _ in (*names, "api")]
             *ports, api_port = (one.getsockname()[1] for one in free)
-        return cls(directory=directory, ports=dict(zip(SERVICES, ports, strict=True)), api_port=api_port)
+        return cls(directory=directory, ports=dict(zip(names, ports, strict=True)), api_port=api_port)
 
     @classmethod
     def from_arguments(cls, directory: str, api_port: str, *ports: str) -> Layout:
@@ -69,13 +81,30 @@ class Layout:
     def to_arguments(self) -> tuple[str, ...]:
         return (str(self.directory), str(self.api_port), *(f"{name}={port}" for name, port in self.ports.items()))
 
+    @property
+    def has_nginx(self) -> bool:
+        return NGINX in self.ports
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The shop's own: `SERVICES`, and the second gateway where there is one."""
+        return tuple(one for one in self.ports if one != NGINX)
+
+    def needs_of(self, service: str) -> tuple[str, ...]:
+        """What the service calls."""
+        return BACKENDS if service == NGINX else DEPENDS_ON[FRONT if service == SECOND else service]
+
     def url(self, service: str) -> str:
         return f"http://{HOST}:{self.ports[service]}"
+
+    def backend(self, service: str) -> str:
+        """As it stands in nginx's upstream."""
+        return f"{HOST}:{self.ports[service]}"
 
     @property
     def shop_url(self) -> str:
         """Where the customers go."""
-        return self.url(FRONT)
+        return self.url(NGINX if self.has_nginx else FRONT)
 
     @property
     def api_url(self) -> str:
@@ -131,6 +160,23 @@ class Layout:
 
     def log_of(self, service: str) -> Path:
         return self.directory / "logs" / f"{service}.log"
+
+    @property
+    def nginx(self) -> Path:
+        """Everything that nginx reads and writes."""
+        return self.directory / "nginx"
+
+    @property
+    def nginx_config(self) -> Path:
+        return self.nginx / "nginx.conf"
+
+    @property
+    def nginx_pid(self) -> Path:
+        return self.nginx / "nginx.pid"
+
+    @property
+    def upstream(self) -> Path:
+        return self.nginx / "upstream.conf"
 
     # the lab alone
 

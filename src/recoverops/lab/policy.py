@@ -13,7 +13,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from recoverops.lab.layout import DEPENDS_ON, ON_SMALL_DISK, SERVICES, Layout
+from recoverops.lab import front
+from recoverops.lab.layout import BACKENDS, NGINX, ON_SMALL_DISK, Layout
 from recoverops.model import IncidentKind, Record
 
 NAME = "lab"
@@ -40,9 +41,23 @@ class Remedy:
     shipped_hold: str
     shipped_least: float | None = None
     """Where it differs from `least`."""
+    group: str = ""
+    """For members of this group only; empty: for every service."""
 
 
 HOLD = "1s"
+SHIFT_LOAD, RETURN_LOAD = "shift-load", "return-load"
+"""Runbooks: the one takes a backend out of nginx's upstream, the other puts it back, when a person asks for it."""
+
+OUT_OF_UPSTREAM = Remedy(
+    rule="take-backend-out",
+    causes=(IncidentKind.MEMORY_LEAK,),
+    runbook=SHIFT_LOAD,
+    least=0.6,
+    shipped_hold="",
+    group=front.UPSTREAM,
+)
+"""Not shipped: it takes an nginx and two backends. Stands before the rule that would restart the service."""
 
 REMEDIES: tuple[Remedy, ...] = (
     Remedy(
@@ -121,6 +136,7 @@ _GENERAL: tuple[Deviation, ...] = (
     ),
     Deviation(setting="decision.max_actions_per_hour", default="10", here="40", why="the same"),
     Deviation(setting="incidents.clear_after", default="30s", here="5s", why="the next fault waits for it"),
+    Deviation(setting="incidents.flaps", default="5", here="100", why="one service is broken again and again"),
     Deviation(
         setting="plugins.linux.supervisor.every",
         default="1s",
@@ -146,24 +162,40 @@ _DUMPS = Deviation(
     here="dumps of the database that are older than 1h go to quarantine",
     why="no file is ever touched that is not declared",
 )
+_NGINX = Deviation(
+    setting="plugins.linux.nginx",
+    default="none",
+    here="the shop's own, with its upstream of two gateways",
+    why="load is shifted only in the file that is named",
+)
 
 
-def remedies(causes: Collection[IncidentKind], *, has_small_disk: bool) -> tuple[Remedy, ...]:
-    """The rules for these causes. Without a small disk there is nothing that may be moved off it, and no rule to."""
+def remedies(causes: Collection[IncidentKind], *, has_small_disk: bool, has_nginx: bool = False) -> tuple[Remedy, ...]:
+    """The rules for these causes, in their order.
+
+    Without a small disk there is nothing that may be moved off it, and without nginx nobody to shift load to; then
+    there is no rule to.
+    """
     wanted = set(causes) - (set() if has_small_disk else {IncidentKind.DISK_FULL})
-    return tuple(one for one in REMEDIES if wanted & set(one.causes))
+    known = (OUT_OF_UPSTREAM, *REMEDIES) if has_nginx else REMEDIES
+    return tuple(one for one in known if wanted & set(one.causes))
 
 
-def deviations(causes: Collection[IncidentKind], *, has_small_disk: bool) -> tuple[Deviation, ...]:
+def deviations(
+    causes: Collection[IncidentKind], *, has_small_disk: bool, has_nginx: bool = False
+) -> tuple[Deviation, ...]:
     """All of them, for a RecoverOps that has rules for these causes."""
-    of_rules = (
-        deviation for one in remedies(causes, has_small_disk=has_small_disk) for deviation in _deviations_of(one)
-    )
-    return (*_GENERAL, *([_DUMPS] if has_small_disk else []), *of_rules)
+    chosen = remedies(causes, has_small_disk=has_small_disk, has_nginx=has_nginx)
+    of_rules = (deviation for one in chosen for deviation in _deviations_of(one))
+    return (*_GENERAL, *([_DUMPS] if has_small_disk else []), *([_NGINX] if has_nginx else []), *of_rules)
 
 
 def _deviations_of(remedy: Remedy) -> tuple[Deviation, ...]:
     name = f"rules.{remedy.rule}"
+    if remedy.group:
+        here = f"act: {remedy.runbook} after {HOLD}, when {_when(remedy)}"
+        why = "of two backends one can be spared, and stays as it is for people to look at"
+        return (Deviation(setting=name, default="no such rule", here=here, why=why),)
     mode = Deviation(setting=f"{name}.mode", default="ask", here="act", why="may act by itself")
     hold = Deviation(setting=f"{name}.hold", default=remedy.shipped_hold, here=HOLD, why="so that it is brief")
     if remedy.shipped_least is None:
@@ -183,13 +215,20 @@ def settings(layout: Layout, *, supervisor_url: str, has_small_disk: bool) -> di
         "supervisor": {"url": supervisor_url, "every": "500ms"},
         "free_port": {"folders": [str(layout.scratch)]},
     }
+    if layout.has_nginx:
+        binary, *_ = front.command(layout)
+        files = {"file": layout.upstream, "config": layout.nginx_config, "prefix": layout.nginx}
+        linux["nginx"] = {"binary": binary, **{name: str(path) for name, path in files.items()}}
     if has_small_disk:
         dumps = {"service": ON_SMALL_DISK, "folder": str(layout.dumps()), "pattern": "*.sql", "older_than": "1h"}
         linux["free_disk"] = [{**dumps, "quarantine": str(layout.quarantine)}]
     return {
         "data_dir": str(layout.data),
         "api": {"port": layout.api_port},
-        "services": [_service(layout, service, has_small_disk=has_small_disk) for service in SERVICES],
+        "services": [
+            *(_service(layout, service, has_small_disk=has_small_disk) for service in layout.services),
+            *([_nginx(layout)] if layout.has_nginx else []),
+        ],
         "plugins": [
             {"name": "linux", "settings": linux},
             {"name": "http", "settings": {"probe": {"every": "500ms", "timeout": "1s"}}},
@@ -197,7 +236,7 @@ def settings(layout: Layout, *, supervisor_url: str, has_small_disk: bool) -> di
             {"name": "console"},
         ],
         "decision": {"mode": "act", "ask_when_critical": False, "cooldown": "5s", "max_actions_per_hour": 40},
-        "incidents": {"clear_after": "5s"},
+        "incidents": {"clear_after": "5s", "flaps": 100},
         "rules": layout.rules.name,
         "runbooks": layout.runbooks.name,
     }
@@ -213,11 +252,25 @@ def _service(layout: Layout, service: str, *, has_small_disk: bool) -> dict[str,
     }
     if service == ON_SMALL_DISK and has_small_disk:
         address["disk"] = str(layout.data_of(service))
+    grouped = {}
+    if service in BACKENDS and layout.has_nginx:
+        address["nginx"] = layout.backend(service)
+        grouped = {"group": front.UPSTREAM}
     return {
         "name": service,
         "address": address,
-        "depends_on": list(DEPENDS_ON[service]),
+        "depends_on": list(layout.needs_of(service)),
         "match": {"service": service},
+        **grouped,
+    }
+
+
+def _nginx(layout: Layout) -> dict[str, Any]:
+    return {
+        "name": NGINX,
+        "address": {"supervisor": NGINX, "http": f"{layout.url(NGINX)}/health"},
+        "depends_on": list(layout.needs_of(NGINX)),
+        "match": {"service": NGINX},
     }
 
 
@@ -234,19 +287,27 @@ def rules(chosen: Iterable[Remedy]) -> dict[str, Any]:
 
 def _when(remedy: Remedy) -> str:
     kinds = " || ".join(f'kind == "{cause}"' for cause in remedy.causes)
-    return f"({kinds}) && confidence >= {remedy.least:.1f}"
+    of_group = f' && resource.group == "{remedy.group}"' if remedy.group else ""
+    return f"({kinds}){of_group} && confidence >= {remedy.least:.1f}"
 
 
 def runbooks(chosen: Iterable[Remedy]) -> dict[str, dict[str, Any]]:
-    """By name: those that the rules run. Each is one action of the same name, and its verification."""
-    return {one.runbook: {"name": one.runbook, "action": one.runbook, "verify": dict(VERIFY)} for one in chosen}
+    """By name: those that the rules run. Each is one action of the same name, and its verification.
+
+    With the one that takes a backend out comes the one that puts it back; no rule runs that.
+    """
+    found = {one.runbook: {"name": one.runbook, "action": one.runbook, "verify": dict(VERIFY)} for one in chosen}
+    if SHIFT_LOAD in found:
+        back = {"name": RETURN_LOAD, "action": SHIFT_LOAD, "arguments": {"direction": "back"}, "verify": dict(VERIFY)}
+        found[RETURN_LOAD] = back
+    return found
 
 
 def write_policy(
     layout: Layout, *, supervisor_url: str, causes: Collection[IncidentKind], has_small_disk: bool
 ) -> None:
     """Write the configuration, the rules and the runbooks into the demo's directory."""
-    chosen = remedies(causes, has_small_disk=has_small_disk)
+    chosen = remedies(causes, has_small_disk=has_small_disk, has_nginx=layout.has_nginx)
     _write(layout.config, settings(layout, supervisor_url=supervisor_url, has_small_disk=has_small_disk))
     _write(layout.rules, rules(chosen))
     layout.runbooks.mkdir()

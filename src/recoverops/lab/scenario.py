@@ -1,4 +1,7 @@
-"""One fault from its injection until it is healed, or given up: a service is really broken, and nobody helps it."""
+"""One fault from its injection until it is healed, or given up: a service is really broken, and nobody helps it.
+
+A remedy that is for a while only is asked back when it has healed, as a person would; that is part of the scenario.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,14 @@ from datetime import datetime, timedelta
 
 from recoverops.lab import figures
 from recoverops.lab.events import Phase, StationsReached
-from recoverops.lab.faults import Fault
+from recoverops.lab.faults import Fault, TakenBack
 from recoverops.lab.figures import Scenario, Window
 from recoverops.lab.incident_view import IncidentView
 from recoverops.lab.recovery import NotYet, Recovery, judge_recovery
 from recoverops.lab.scene import Scene
 from recoverops.lab.shop.ledger import starts_in
 from recoverops.lab.watch import GaveUpError, Watch
-from recoverops.model import IncidentState, PermanentError, Resource, ResourceKind
+from recoverops.model import IncidentId, IncidentState, PermanentError, Resource, ResourceKind, UnreachableError
 
 
 class Walk:
@@ -30,6 +33,8 @@ class Walk:
         self._starts_before = self._starts()
         self._fault_at = watch.clock.now()
         self._recovery: Recovery | None = None
+        self._back: IncidentId | None = None
+        """Of the request to take the remedy back."""
 
     def run(self) -> tuple[Scenario, Window]:
         self._watch.fault_at = self._fault_at
@@ -37,8 +42,10 @@ class Walk:
         try:
             self._fault.inject(self._scene, self._target)
             self._follow()
+            if isinstance(self._fault, TakenBack):
+                self._take_back(self._fault)
             statement = "healed, verified by RecoverOps and by the customers"
-        except (GaveUpError, PermanentError) as error:
+        except (GaveUpError, PermanentError, UnreachableError) as error:
             self._watch.world.check()
             statement = str(error)
             self._watch.quote_log(statement)
@@ -65,6 +72,29 @@ class Walk:
                 raise GaveUpError(f"RecoverOps called a person: {view.incident.reason}")
             if view.incident.is_over and self._recovery is not None:
                 return
+
+    def _take_back(self, fault: TakenBack) -> None:
+        """Repair what is out of the customers' way now, ask for the remedy back, and see them served as before."""
+        fault.repair(self._scene, self._target)
+        reason = f"{fault.service} is repaired"
+        self._back = self._watch.ask_for(fault.back, service=fault.service, reason=reason)
+        self._watch.say("people", self._watch.clock.now(), f"{reason}; they asked RecoverOps for {fault.back}")
+        until = self._watch.clock.monotonic() + self._give_up_after_s
+        while True:
+            self._watch.look(
+                until=until, missing=f"gave up after {self._give_up_after_s:g} s: {fault.back} did not end"
+            )
+            self._watch.ask()
+            back = self._answer()
+            self._judge(back)
+            if back is not None and back.incident.state is IncidentState.ESCALATED:
+                raise GaveUpError(f"RecoverOps called a person: {back.incident.reason}")
+            if back is not None and back.incident.is_over and self._recovery is not None:
+                return
+
+    def _answer(self) -> IncidentView | None:
+        """To the request to take the remedy back."""
+        return next((view for view in self._watch.views if view.incident.id == self._back), None)
 
     def _judge(self, view: IncidentView | None) -> None:
         """Anew at each look: customers that were served again may be let down again."""
@@ -97,6 +127,7 @@ class Walk:
             recovery=self._recovery,
             service_starts=self._starts() - self._starts_before,
             statement=statement,
+            back=self._answer(),
         )
 
     def _window(self, now: datetime) -> Window:

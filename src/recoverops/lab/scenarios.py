@@ -16,10 +16,13 @@ SCENARIOS: tuple[str, ...] = (
     "crash",
     "hang",
     "port-taken",
+    "disk-fill",
     "bad-deployment",
+    "cpu-burn",
     "slow-dependency",
     "broken-permission",
     "pool-exhausted",
+    "sick-backend",
     "memory-leak",
 )
 

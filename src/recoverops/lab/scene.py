@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from recoverops.lab import mounts, releases
+from recoverops.lab import front, mounts, releases
 from recoverops.lab.children import end
 from recoverops.lab.layout import Facts, Layout
 from recoverops.lab.shop.switches import turn
@@ -117,6 +117,10 @@ class Scene:
             if release.name != first.name:
                 releases.remove(release)
         releases.age(home, first)
+
+    def share_load(self) -> None:
+        """Every backend of the shop's nginx is up again."""
+        front.share_load(self.layout)
 
     # other processes
 

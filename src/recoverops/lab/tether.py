@@ -17,13 +17,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from recoverops.clock import SystemClock
+from recoverops.lab import front
 from recoverops.lab.children import own_environment
-from recoverops.lab.layout import Facts, Layout
+from recoverops.lab.layout import DIRECTORY_PREFIX, Facts, Layout
+from recoverops.lab.leftovers import END_WITHIN_S, end_processes
 from recoverops.model import IncidentKind, PermanentError, from_json
 
 KEEP = b"keep\n"
-END_WITHIN_S = 40.0
-"""Each part of the world has ten seconds to go; past that the rest is killed."""
 
 
 class World:
@@ -68,6 +69,7 @@ class World:
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+        end_processes(self.layout.directory, clock=SystemClock())  # of a world that was killed itself
         shutil.rmtree(self.layout.directory, ignore_errors=True)
 
     def _tell(self, line: bytes) -> None:
@@ -85,7 +87,9 @@ def tethered_world(layout: Layout | None = None, *, causes: Collection[IncidentK
 
     The directory goes with it. `causes`: what its RecoverOps has rules for; None: without RecoverOps.
     """
-    layout = layout or Layout.choose(Path(tempfile.mkdtemp(prefix="recoverops-demo-")))
+    if layout is None:
+        place = Path(tempfile.mkdtemp(prefix=DIRECTORY_PREFIX))
+        layout = Layout.choose(place, has_nginx=front.program() is not None)
     # a file and no pipe: reading it never waits for whoever else may hold the other end
     with tempfile.TemporaryFile() as errors:
         world = World(layout, _started(layout, errors, causes=causes), errors=errors)

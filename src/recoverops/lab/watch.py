@@ -1,4 +1,4 @@
-"""What a demo sees, from outside only: the customers' file, and RecoverOps's HTTP door.
+"""What a demo sees, from outside only: the customers' file, and RecoverOps's HTTP door; and what it may ask there.
 
 Shared by the scenarios of one demo, so that the customers' whole record and every incident are known at the end.
 """
@@ -14,7 +14,7 @@ from recoverops.lab.incident_view import IncidentReader, IncidentView
 from recoverops.lab.recovery import served_for
 from recoverops.lab.tether import World
 from recoverops.lab.traffic import Request, RequestLog
-from recoverops.model import UnreachableError
+from recoverops.model import IncidentId, UnreachableError
 from recoverops.ports import Clock
 
 Report = Callable[[DemoEvent], None]
@@ -72,6 +72,10 @@ class Watch:
             return
         for view in reversed(self.views):
             self._tell(view)
+
+    def ask_for(self, runbook: str, *, service: str, reason: str) -> IncidentId:
+        """A person's request. Raises UnreachableError and PermanentError."""
+        return self._reader.ask_for(runbook, service=service, reason=reason)
 
     def has_open_incident(self) -> bool:
         return any(not view.incident.is_over for view in self.views)

@@ -25,9 +25,9 @@ from pathlib import Path
 from types import FrameType
 
 from recoverops.clock import SystemClock
-from recoverops.lab import releases
+from recoverops.lab import front, releases
 from recoverops.lab.children import last_lines, running
-from recoverops.lab.layout import DEPENDS_ON, FRONT, ON_SMALL_DISK, SERVICES, Facts, Layout
+from recoverops.lab.layout import FRONT, NGINX, ON_SMALL_DISK, SECOND, Facts, Layout, kept_mark
 from recoverops.lab.mounts import small_disk
 from recoverops.lab.policy import write_policy
 from recoverops.lab.tether import KEEP
@@ -95,9 +95,8 @@ def hold(layout: Layout, tether: Tether, *, causes: Collection[IncidentKind] | N
     with ExitStack() as held:
         has_small_disk = held.enter_context(small_disk(layout.data_of(ON_SMALL_DISK)))
         _furnish(layout)
-        supervisor = held.enter_context(
-            running_supervisor(layout.supervisor, [_program(layout, one) for one in SERVICES])
-        )
+        held.enter_context(front.nothing_left(layout))
+        supervisor = held.enter_context(running_supervisor(layout.supervisor, _programs(layout)))
         _wait_for_shop(layout, tether, clock=clock)
         parts = {"the traffic": (held.enter_context(running(_traffic(layout), log=layout.log("traffic"))), "traffic")}
         if causes is not None:
@@ -116,24 +115,40 @@ def hold(layout: Layout, tether: Tether, *, causes: Collection[IncidentKind] | N
         )
         while True:
             tether.wait()
+            if tether.is_kept:
+                kept_mark(layout.directory).touch()
             for name, (process, log) in parts.items():
                 _check(name, process, log=layout.log(log))
 
 
 def _furnish(layout: Layout) -> None:
     """Every folder that a service or RecoverOps expects, and the first release of each service."""
-    for service in SERVICES:
-        releases.install_first(layout.home(service), service)
+    for service in layout.services:
+        releases.install_first(layout.home(service), _module(service))
         layout.data_of(service).mkdir(parents=True, exist_ok=True)
     logs, starts = layout.log_of(FRONT).parent, layout.ledger(FRONT).parent
     for folder in (logs, starts, layout.dumps(), layout.quarantine, layout.scratch):
         folder.mkdir()
     layout.wings.mkdir(mode=0o700)
+    if layout.has_nginx:
+        front.write_files(layout)
+
+
+def _module(service: str) -> str:
+    """What a service runs, and which releases it has."""
+    return FRONT if service == SECOND else service
+
+
+def _programs(layout: Layout) -> list[Program]:
+    programs = [_program(layout, one) for one in layout.services]
+    if layout.has_nginx:
+        programs.append(Program(name=NGINX, command=front.command(layout), stdout=layout.log_of(NGINX)))
+    return programs
 
 
 def _program(layout: Layout, service: str) -> Program:
     """Not restarted by its supervisor: whoever brings it back is not supervisord."""
-    peers = (word for peer in DEPENDS_ON[service] for word in ("--peer", f"{peer}={layout.ports[peer]}"))
+    peers = (word for peer in layout.needs_of(service) for word in ("--peer", f"{peer}={layout.ports[peer]}"))
     places = {
         "--port": layout.ports[service],
         "--home": layout.home(service),
@@ -144,7 +159,7 @@ def _program(layout: Layout, service: str) -> Program:
     arguments = (str(word) for option in places.items() for word in option)
     return Program(
         name=service,
-        command=(sys.executable, "-m", f"recoverops.lab.shop.{service}", *arguments, *peers),
+        command=(sys.executable, "-m", f"recoverops.lab.shop.{_module(service)}", *arguments, *peers),
         autorestart=False,
         stdout=layout.log_of(service),
     )
@@ -161,7 +176,7 @@ def _engine(layout: Layout) -> tuple[str, ...]:
 
 def _wait_for_shop(layout: Layout, tether: Tether, *, clock: Clock) -> None:
     until = clock.monotonic() + SHOP_UP_WITHIN.total_seconds()
-    for service in SERVICES:
+    for service in layout.ports:
         while not _answers(f"{layout.url(service)}/health"):
             if clock.monotonic() >= until:
                 raise PermanentError(

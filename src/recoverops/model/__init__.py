@@ -27,6 +27,7 @@ from recoverops.model.errors import (
     PermanentError,
     RecoverOpsError,
     RetryableError,
+    TooLargeError,
     UnreachableError,
 )
 from recoverops.model.hypothesis import Evidence, Hypothesis
@@ -60,7 +61,19 @@ from recoverops.model.record import Record, from_json, to_json, to_plain
 from recoverops.model.resource import Resource, ResourceKind, Service
 from recoverops.model.run import ActionRecord, Outcome, OutcomeStatus, Run, RunState
 from recoverops.model.severity import Severity, worst
-from recoverops.model.signal import Admission, Alert, AlertStatus, Sample, StoredAlert, is_alert_series, series_name
+from recoverops.model.signal import (
+    Admission,
+    Alert,
+    AlertStatus,
+    Sample,
+    StoredAlert,
+    baseline_series,
+    forecast_series,
+    is_alert_series,
+    is_forecast_series,
+    judged_metric,
+    series_name,
+)
 from recoverops.model.silence import Silence
 from recoverops.model.verdict import Verdict, VerdictStatus
 
@@ -136,16 +149,21 @@ __all__ = [
     "StopState",
     "StoredAlert",
     "TimelineEntry",
+    "TooLargeError",
     "UnreachableError",
     "Verdict",
     "VerdictStatus",
     "Wait",
     "WaitKind",
+    "baseline_series",
     "chain_hash",
     "digest",
+    "forecast_series",
     "format_duration",
     "from_json",
     "is_alert_series",
+    "is_forecast_series",
+    "judged_metric",
     "new_approval_id",
     "new_incident_id",
     "new_notification_id",

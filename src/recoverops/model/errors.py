@@ -32,6 +32,10 @@ class PermanentError(RecoverOpsError):
     """The same call will fail again; a person has to look."""
 
 
+class TooLargeError(PermanentError):
+    """What was sent is larger than a limit; nothing of it was taken. Send less at once."""
+
+
 class MisconfiguredError(RecoverOpsError):
     """The configuration is wrong. `problems` holds one sentence each, with file, line, value and way out."""
 

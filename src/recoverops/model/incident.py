@@ -98,6 +98,10 @@ class Incident(Record, frozen=True, kw_only=True):
     resolved_at: datetime | None = None
     reason: str = ""
     """Why it is in this state, one of the constant words of `model.reasons`."""
+    onsets: tuple[datetime, ...] = ()
+    """When the trouble came lately, oldest first; a new incident takes over those of the one before."""
+    flapping_since: datetime | None = None
+    """Set when it had come too often: then nothing is done about it until a long quiet."""
     episode: int = 1
     """Raised when a response has to start afresh, e.g. after an internal error."""
     segment: int = 1

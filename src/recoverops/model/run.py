@@ -16,9 +16,9 @@ class RunState(StrEnum):
     RUNNING = "running"
     VERIFYING = "verifying"
     UNDOING = "undoing"
-    """it did not help, and is being taken back"""
+    """it did not help, or a person wants it back: it is being taken back"""
     UNDONE = "undone"
-    """it did not help, and the state before it was restored"""
+    """taken back: the state before it was restored"""
     SUCCEEDED = "succeeded"
     """acted, and verified that it helped"""
     FAILED = "failed"
@@ -48,6 +48,11 @@ class Outcome(Record, frozen=True, kw_only=True):
     after: Mapping[str, str] = {}
     """The state that the action left; an undo restores the one before only if this one still stands."""
 
+    @property
+    def was_not_started(self) -> bool:
+        """Held back, or too late: the world is as it was, and the same may be asked for again."""
+        return self.status in {OutcomeStatus.GATED, OutcomeStatus.EXPIRED}
+
 
 class ActionRecord(Record, frozen=True, kw_only=True):
     """One effect: the intent is stored before it, the outcome after it."""
@@ -74,6 +79,8 @@ class Run(Record, frozen=True, kw_only=True):
     state: RunState
     approval_id: ApprovalId | None = None
     """The approval that it acts on. One approval is good for one action."""
+    undoes: RunId | None = None
+    """The run whose effect this one takes back, because a person asked for that; then `plan` is that run's plan."""
     requested_by: str
     """`rule:<name>` or the person who approved"""
     started_at: datetime

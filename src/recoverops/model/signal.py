@@ -10,6 +10,8 @@ from recoverops.model.ids import digest
 from recoverops.model.record import Record
 from recoverops.model.resource import Resource
 
+_BASELINE = "baseline:"
+
 
 class Sample(Record, frozen=True, kw_only=True):
     """One measured value of one series."""
@@ -30,6 +32,26 @@ class Sample(Record, frozen=True, kw_only=True):
 
 def series_name(resource: Resource, metric: str) -> str:
     return f"{resource}/{metric}"
+
+
+def forecast_series(resource: Resource, metric: str) -> str:
+    """The series of what is foreseen for a metric, beside the series of what is measured."""
+    return series_name(resource, f"forecast:{metric}")
+
+
+def is_forecast_series(series: str) -> bool:
+    """Whether the series says what will be, not what is."""
+    return series.partition("/")[2].startswith("forecast:")
+
+
+def baseline_series(resource: Resource, metric: str) -> str:
+    """The series of a metric judged by its own past, beside the one that is judged by a limit."""
+    return series_name(resource, f"{_BASELINE}{metric}")
+
+
+def judged_metric(resource: Resource, series: str) -> str:
+    """The metric that a condition's series is about, whichever detector made it."""
+    return series.removeprefix(f"{resource}/").removeprefix(_BASELINE)
 
 
 def is_alert_series(series: str) -> bool:

@@ -55,6 +55,11 @@ def incident_closed(incident: Incident, statement: str, *, at: datetime) -> Noti
     return _of(incident, "incident.resolved", f"{incident.resource}: a person closed it", statement, at=at)
 
 
+def run_undone(incident: Incident, statement: str, *, at: datetime) -> Notification:
+    """The end of an incident that a person opened to have something undone."""
+    return _of(incident, "incident.resolved", f"{incident.resource}: a change was taken back", statement, at=at)
+
+
 def incident_escalated(incident: Incident, statement: str, *, at: datetime) -> Notification:
     body = f"{statement}\nA person has to take over. Everything that was decided: recoverops why {incident.id}"
     return _of(incident, "incident.escalated", f"{incident.resource} needs a person", body, at=at)

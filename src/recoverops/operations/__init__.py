@@ -10,6 +10,7 @@ from recoverops.operations.limits import Ceilings, LimitsView, limits_view
 from recoverops.operations.request import request_run
 from recoverops.operations.silences import end_silence, list_silences, silence
 from recoverops.operations.stop import Stopped, Telling, clear_stop, engage_stop, read_stop
+from recoverops.operations.undo import UndoRefusal, request_undo
 from recoverops.operations.view import IncidentStory, RunStory, list_incidents, tell_incident
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "RunStory",
     "Stopped",
     "Telling",
+    "UndoRefusal",
     "admit",
     "answer",
     "clear_stop",
@@ -35,6 +37,7 @@ __all__ = [
     "list_silences",
     "read_stop",
     "request_run",
+    "request_undo",
     "silence",
     "tell_incident",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recoverops.pipeline.assess import Assessment, assess
 from recoverops.pipeline.conditions import Conditions
-from recoverops.pipeline.deliver import Courier
+from recoverops.pipeline.deliver import Courier, couriers
 from recoverops.pipeline.evaluate import evaluate
 from recoverops.pipeline.observe import Observer
 from recoverops.pipeline.parts import ENGINE, Parts
@@ -23,6 +23,7 @@ __all__ = [
     "Playbook",
     "Sweep",
     "assess",
+    "couriers",
     "evaluate",
     "on_failure",
     "respond",

@@ -10,7 +10,7 @@ import math
 import threading
 from datetime import datetime
 
-from recoverops.model import Condition, Resource, Sample
+from recoverops.model import Condition, ConditionStatus, Resource, Sample
 
 
 class Conditions:
@@ -20,10 +20,13 @@ class Conditions:
         self._lock = threading.Lock()
         self._by_resource: dict[str, dict[str, Condition]] = {}
         self._newest: dict[str, dict[str, Sample]] = {}
+        self._been_normal: set[str] = set()
 
     def put(self, condition: Condition) -> None:
         with self._lock:
             self._by_resource.setdefault(str(condition.resource), {})[condition.series] = condition
+            if condition.status is ConditionStatus.NORMAL:
+                self._been_normal.add(condition.series)
 
     def put_sample(self, sample: Sample) -> None:
         """A sample that comes late, or that is no number, replaces nothing."""
@@ -40,6 +43,11 @@ class Conditions:
     def of_resource(self, resource: Resource) -> tuple[Condition, ...]:
         with self._lock:
             return tuple(self._by_resource.get(str(resource), {}).values())
+
+    def has_been_normal(self, series: str) -> bool:
+        """Since the start. Before that its trouble is one that may have been there all along."""
+        with self._lock:
+            return series in self._been_normal
 
     def samples_of(self, resource: Resource) -> tuple[Sample, ...]:
         """The newest sample of every metric."""

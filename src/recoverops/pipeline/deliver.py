@@ -1,9 +1,12 @@
-"""Delivers what stands in the outbox. Each attempt is recorded; a channel that is down delays only itself."""
+"""Delivers what stands in the outbox. Each attempt is recorded; a channel that is down or hangs delays only itself.
+
+`couriers` makes one for each channel, and `app` gives each a thread of its own.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 
 from recoverops.model import Delivery, RecoverOpsError, RetryableError
@@ -16,15 +19,34 @@ _LOG = logging.getLogger("recoverops.delivery")
 _BATCH = 50
 
 
+def couriers(parts: Parts, notifiers: Mapping[str, Notifier]) -> dict[str, Courier]:
+    """One for each notifier, by its name; and one under no name, for what is posted to one that is not loaded."""
+    own = {name: Courier(parts, {name: one}, only=name) for name, one in notifiers.items()}
+    return {**own, "": Courier(parts, {}, without=tuple(notifiers))}
+
+
 class Courier:
-    def __init__(self, parts: Parts, notifiers: Mapping[str, Notifier]) -> None:
+    """Carries what is posted to every channel; to `only` this one; or to none of `without`."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        notifiers: Mapping[str, Notifier],
+        *,
+        only: str | None = None,
+        without: Collection[str] = (),
+    ) -> None:
         self._parts = parts
         self._notifiers = notifiers
+        self._only = only
+        self._without = without
 
     def deliver_due(self) -> int:
         """One round; how many attempts it made."""
         now = self._parts.clock.now()
-        due = self._parts.store.read(lambda tx: tx.outbox.due(now, limit=_BATCH))
+        due = self._parts.store.read(
+            lambda tx: tx.outbox.due(now, limit=_BATCH, only=self._only, without=self._without)
+        )
         for delivery in due:
             after = self._attempt(delivery)
             self._parts.store.write(_saving(after))

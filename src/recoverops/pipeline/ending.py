@@ -23,6 +23,9 @@ from recoverops.pipeline.silenced import naming_silence
 from recoverops.pipeline.story import tell
 from recoverops.ports import Tx
 
+VERIFIED = "verified"
+"""The reason of an incident after whose action recovery was measured."""
+
 MAX_EPISODES = 5
 """How often a response that fails inside RecoverOps is started afresh before a person is called."""
 
@@ -69,6 +72,10 @@ def escalate(parts: Parts, tx: Tx, incident: Incident, *, reason: str, statement
 
 
 def resolve(parts: Parts, tx: Tx, incident: Incident, *, reason: str, statement: str, now: datetime) -> Incident:
+    """One that flaps is not over because an action helped once more: it goes to a person, and ends after its quiet."""
+    if incident.flapping_since is not None and reason == VERIFIED:
+        told = f"{statement}, but it is {incidents.in_words(incident, parts.incidents)}"
+        return escalate(parts, tx, incident, reason=incidents.FLAPPING, statement=told, now=now)
     withdraw_question(tx, incident, now=now, note="the trouble ended")
     saved = finish(tx, incident, state=IncidentState.RESOLVED, reason=reason, now=now)
     tell(tx, saved, "resolved", statement, at=now, actor=ENGINE, detail={"reason": reason})

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from recoverops import detection, incidents
 from recoverops.model import (
     Anomaly,
+    Condition,
     ConflictError,
     Incident,
     ResponseStage,
@@ -28,36 +30,50 @@ from recoverops.model import (
 )
 from recoverops.notifications import compose
 from recoverops.pipeline.again import write_again
+from recoverops.pipeline.flapping import call_a_person, damped
+from recoverops.pipeline.foresight import Foresight
 from recoverops.pipeline.parts import ENGINE, Parts
 from recoverops.pipeline.story import tell
 from recoverops.ports import Tx
 from recoverops.sources import resolve
+
+if TYPE_CHECKING:  # it loads the compiled detector, which only an engine with baselines needs
+    from recoverops.pipeline.baselines import Baselines
 
 _OPEN_TO_EVIDENCE = frozenset({WaitKind.HOLD, WaitKind.GATE, WaitKind.APPROVAL})
 """Waits that new evidence brings forward, because the decision may be another one with it."""
 
 
 class Observer:
-    def __init__(self, parts: Parts, start: Callable[[SegmentKey], None]) -> None:
+    def __init__(
+        self, parts: Parts, start: Callable[[SegmentKey], None], *, baselines: Baselines | None = None
+    ) -> None:
         self._parts = parts
+        self._baselines = baselines
         self._start = start
         self._unsaved: deque[tuple[Sequence[Anomaly], Sequence[int]]] = deque()
         self._thresholds = {threshold.metric: threshold for threshold in parts.detection.thresholds}
+        self._foresight = Foresight(parts.detection)
 
-    def take_samples(self, samples: Iterable[Sample]) -> None:
-        """Judges each sample against its threshold; opens or extends incidents."""
+    def take_samples(self, samples: Sequence[Sample]) -> None:
+        """Judges each sample against its threshold, its own past and what it leads to; opens or extends incidents."""
         for sample in samples:
             self._parts.conditions.put_sample(sample)
-            threshold = self._thresholds.get(sample.metric)
-            if threshold is None:
-                continue
-            known = self._parts.conditions.of(sample.resource, sample.series)
-            condition, anomaly = detection.threshold.step(threshold, known, sample)
-            if condition is not None:
-                self._parts.conditions.put(condition)
-            if anomaly is not None:
-                self._unsaved.append(((anomaly,), ()))
+            for condition, anomaly in (self._measured(sample), self._foresight.take(sample)):
+                if condition is not None:
+                    self._parts.conditions.put(condition)
+                if anomaly is not None:
+                    self._unsaved.append(((anomaly,), ()))
+        unusual = self._baselines.take(samples) if self._baselines is not None else ()
+        if unusual:
+            self._unsaved.append((unusual, ()))
         self.save()
+
+    def _measured(self, sample: Sample) -> tuple[Condition | None, Anomaly | None]:
+        threshold = self._thresholds.get(sample.metric)
+        if threshold is None:
+            return None, None
+        return detection.threshold.step(threshold, self._parts.conditions.of(sample.resource, sample.series), sample)
 
     def take_alerts(self, stored: Sequence[StoredAlert]) -> None:
         """Judges alerts after their durable write; they count as processed in the transaction that used them."""
@@ -114,22 +130,32 @@ class Observer:
         now = self._parts.clock.now()
         known = tx.incidents.open_with(incidents.fingerprint(anomaly.resource, anomaly.symptom))
         if known is None:
-            incident = incidents.opened(anomaly, incident_id=new_incident_id(now), now=now)
-            tx.incidents.insert(incident)
-            tell(tx, incident, "opened", anomaly.statement, at=now, actor=ENGINE, detail=_detail(anomaly))
-            self._parts.post(tx, compose.incident_opened(incident, at=now))
-            return incident
+            return self._open(tx, anomaly, now)
         tell(tx, known, "anomaly", anomaly.statement, at=now, actor=ENGINE, detail=_detail(anomaly))
+        known = damped(self._parts, tx, known, anomaly, now=now)
         joined = incidents.joined(known, anomaly, now=now)
         if joined is known:
             return None
-        if joined.response is ResponseStage.FINISHED:
+        if joined.response is ResponseStage.FINISHED and joined.flapping_since is None:
             return self._reopen(tx, joined, not_before=incidents.may_reopen_at(known), now=now)
         tx.incidents.save(joined)
         wait = tx.waits.of_incident(joined.id)
         if wait is not None and wait.kind in _OPEN_TO_EVIDENCE and tx.waits.make_due(joined.id, at=now):
             self._parts.nudge(now)
         return None
+
+    def _open(self, tx: Tx, anomaly: Anomaly, now: datetime) -> Incident | None:
+        """None when it is not to be responded to: it flaps, and a person was called."""
+        incident = incidents.opened(anomaly, incident_id=new_incident_id(now), now=now)
+        earlier = tx.incidents.newest_with(incident.fingerprint)
+        incident = incidents.with_onset(incident, at=now, settings=self._parts.incidents, earlier=earlier)
+        tx.incidents.insert(incident)
+        tell(tx, incident, "opened", anomaly.statement, at=now, actor=ENGINE, detail=_detail(anomaly))
+        if incident.flapping_since is not None:
+            call_a_person(self._parts, tx, incident, now=now)
+            return None
+        self._parts.post(tx, compose.incident_opened(incident, at=now))
+        return incident
 
     def _reopen(self, tx: Tx, incident: Incident, *, not_before: datetime, now: datetime) -> Incident | None:
         """The incident when its response is to start now; None when a pause comes first."""

@@ -6,18 +6,24 @@ idempotent, so a tick that is interrupted is simply repeated.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 
 import msgspec
 
 from recoverops import incidents
 from recoverops.model import ConflictError, Incident, IncidentState, ResponseStage, SegmentKey, Wait
 from recoverops.pipeline.ending import resolve, restart_response
+from recoverops.pipeline.flapping import call_a_person
 from recoverops.pipeline.parts import Parts
 from recoverops.ports import Engine, Tx
 
 ORPHAN_AFTER = timedelta(seconds=10)
 """A response that is due, but that nobody has been seen running for so long, is started afresh."""
+
+PAGE = 1000
+"""Incidents that are looked at together."""
 
 _CLEARABLE = (IncidentState.OPEN, IncidentState.WAITING, IncidentState.ESCALATED)
 
@@ -39,11 +45,16 @@ class Sweep:
             self._wake(wait)
 
     def _wake(self, wait: Wait) -> None:
+        now = self._parts.clock.now()
+
         def write(tx: Tx) -> Incident | None:
             if not tx.waits.take(wait.incident_id):
                 return None
             incident = tx.incidents.get(wait.incident_id)
             if incident.response is not ResponseStage.PARKED:
+                return None
+            if incident.flapping_since is not None and tx.runs.unfinished_of(incident.id) is None:
+                call_a_person(self._parts, tx, incident, now=now)  # the action that was under way was not done
                 return None
             return tx.incidents.save(msgspec.structs.replace(incident, response=ResponseStage.DUE))
 
@@ -80,20 +91,30 @@ class Sweep:
 
     def _close_cleared(self) -> None:
         parts, now = self._parts, self._parts.clock.now()
-        for incident in parts.store.read(lambda tx: tx.incidents.listed(states=_CLEARABLE, limit=1000)):
+        for incident in self._clearable():
             if incident.response is ResponseStage.DUE:
                 continue  # a response is working on it
             if incidents.is_clear(
                 incident,
                 parts.conditions.of_resource(incident.resource),
                 now=now,
-                settled=parts.incidents.clear_after,
+                settled=incidents.quiet_needed(incident, parts.incidents),
                 max_age=parts.decision.evidence_max_age,
             ):
                 self._close(incident, now)
 
+    def _clearable(self) -> Iterator[Incident]:
+        """All of them, page by page: a storm must not keep the oldest open."""
+        page = self._parts.store.read(lambda tx: tx.incidents.listed(states=_CLEARABLE, limit=PAGE))
+        while page:
+            yield from page
+            last = page[-1]
+            if len(page) < PAGE:
+                return
+            page = self._parts.store.read(partial(_older, last))
+
     def _close(self, incident: Incident, now: datetime) -> None:
-        settled = self._parts.incidents.clear_after.total_seconds()
+        settled = incidents.quiet_needed(incident, self._parts.incidents).total_seconds()
         told = f"every series at fault has been normal for {settled:g} s"
         try:
             self._parts.store.write(
@@ -101,6 +122,10 @@ class Sweep:
             )
         except ConflictError:
             return  # a response took it up in between
+
+
+def _older(last: Incident, tx: Tx) -> tuple[Incident, ...]:
+    return tx.incidents.listed(states=_CLEARABLE, limit=PAGE, before=last)
 
 
 def _key(incident: Incident) -> SegmentKey:

@@ -1,12 +1,13 @@
-"""It did not help: take it back. One undo a run, compare-and-set by the action itself, then a person is called.
+"""Take it back: it did not help, or a person asked. One undo a run, compare-and-set by the action itself.
 
 Runs in the same durable steps as the effect: intent, undo, outcome; after a crash `probe_undo` is asked first. An
 emergency stop or a silence holds an undo too; then the person who is called finds the change still in place, and is
-told so.
+told so. An undo that a person asked for is a run of its own (`Run.undoes`), stored by `operations.undo`.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import cast
 
 import msgspec
@@ -15,6 +16,8 @@ from recoverops.model import (
     ActionRecord,
     ExecutionStatus,
     Incident,
+    IncidentId,
+    IncidentState,
     Outcome,
     OutcomeStatus,
     ProbeAnswer,
@@ -25,15 +28,26 @@ from recoverops.model import (
     SegmentKey,
     UnreachableError,
 )
-from recoverops.pipeline.ending import escalate
+from recoverops.notifications import compose
+from recoverops.pipeline.ending import escalate, finish
 from recoverops.pipeline.parts import ENGINE, Parts
 from recoverops.pipeline.story import tell
 from recoverops.ports import ReversibleAction, Tx, WorkflowContext
 from recoverops.redact import redact
-from recoverops.remediation import HAS_ACTED, after_execution, after_probe
+from recoverops.remediation import HAS_ACTED, after_execution, after_probe, expired
 
 STEP = 2
 """The effect was step 1."""
+
+_ENDED_AS = {
+    OutcomeStatus.SUCCEEDED: RunState.UNDONE,
+    OutcomeStatus.FOUND_DONE: RunState.UNDONE,
+    OutcomeStatus.FAILED: RunState.FAILED,
+    OutcomeStatus.UNKNOWN: RunState.UNKNOWN,
+    OutcomeStatus.GATED: RunState.ABANDONED,
+    OutcomeStatus.EXPIRED: RunState.ABANDONED,
+}
+"""How the run ends that a person's undo is."""
 
 
 def undo(parts: Parts, ctx: WorkflowContext, key: SegmentKey, run_id: RunId) -> None:
@@ -50,6 +64,8 @@ def _undo(parts: Parts, run_id: RunId) -> Outcome:
         found = after_probe(_probe(parts, intent), not_after=intent.not_after, now=parts.clock.now()).outcome
         if found is not None:
             return _keep(parts, intent, found)
+    elif parts.clock.now() > intent.not_after:
+        return _keep(parts, intent, expired(not_after=intent.not_after, now=parts.clock.now()))
     held = _held_by(parts, intent)
     if held is not None:
         told = f"held by {held}; the change is still in place"
@@ -66,15 +82,19 @@ def _take_intent(parts: Parts, tx: Tx, run_id: RunId) -> tuple[ActionRecord, boo
         step=STEP,
         plan=run.plan,
         intent_at=now,
-        not_after=now + parts.decision.act_within,
+        not_after=run.not_after if run.undoes else now + parts.decision.act_within,
         is_undo=True,
     )
     known = tx.runs.insert_intent(intent)
     if known is not None:
         return known, False
     detail = {"incident": run.incident_id, "action": run.plan.action, "target": str(run.plan.target)}
-    tx.audit.append(at=now, actor=ENGINE, event="undo.intent", subject=intent.key, detail=detail)
+    tx.audit.append(at=now, actor=_asker(run), event="undo.intent", subject=intent.key, detail=detail)
     return intent, True
+
+
+def _asker(run: Run) -> str:
+    return run.requested_by if run.undoes else ENGINE
 
 
 def _held_by(parts: Parts, intent: ActionRecord) -> str | None:
@@ -93,8 +113,8 @@ def _is_stopped(parts: Parts) -> bool:
 
 
 def _left(parts: Parts, run_id: RunId) -> dict[str, str]:
-    """The state that the effect left."""
-    actions = parts.store.read(lambda tx: tx.runs.actions_of(run_id))
+    """The state that the effect left: this run's own, or that of the run which it takes back."""
+    actions = parts.store.read(lambda tx: tx.runs.actions_of(tx.runs.get(run_id).undoes or run_id))
     effect = next(one for one in actions if not one.is_undo)
     return dict(effect.outcome.after) if effect.outcome is not None else {}
 
@@ -132,7 +152,10 @@ def _keep(parts: Parts, intent: ActionRecord, outcome: Outcome) -> Outcome:
 def _after(parts: Parts, tx: Tx, key: SegmentKey, run_id: RunId, outcome: Outcome) -> None:
     now, run, incident = parts.clock.now(), tx.runs.get(run_id), tx.incidents.get(key.incident_id)
     is_undone = outcome.status in HAS_ACTED
-    _tell(tx, incident, run, outcome, is_undone=is_undone)
+    _tell(tx, incident.id, run, outcome, is_undone=is_undone)
+    if run.undoes is not None:
+        _end_request(parts, tx, incident, run, outcome, now=now)
+        return
     tx.limits.release(run.id)
     state = RunState.UNDONE if is_undone else RunState.FAILED
     tx.runs.save(msgspec.structs.replace(run, state=state, ended_at=now))
@@ -143,13 +166,31 @@ def _after(parts: Parts, tx: Tx, key: SegmentKey, run_id: RunId, outcome: Outcom
     escalate(parts, tx, incident, reason=reason, statement=f"{verdict}; {told}", now=now)
 
 
-def _tell(tx: Tx, incident: Incident, run: Run, outcome: Outcome, *, is_undone: bool) -> None:
+def _end_request(parts: Parts, tx: Tx, incident: Incident, run: Run, outcome: Outcome, *, now: datetime) -> None:
+    """A person asked for it: the answer stands with both incidents. What was not started counts in no limit."""
+    assert run.undoes is not None
+    is_undone = outcome.status in HAS_ACTED
+    _tell(tx, tx.runs.get(run.undoes).incident_id, run, outcome, is_undone=is_undone)
+    tx.limits.cancel(run.id) if outcome.was_not_started else tx.limits.release(run.id)
+    tx.runs.save(msgspec.structs.replace(run, state=_ENDED_AS[outcome.status], ended_at=now))
+    parts.telemetry.count("recoverops_undos_total", action=run.plan.action, outcome=outcome.status)
+    told = f"{run.plan.action} on {run.plan.target}: {outcome.statement}"
+    if not is_undone:
+        escalate(parts, tx, incident, reason=f"undo_{outcome.status}", statement=f"not undone: {told}", now=now)
+        return
+    saved = finish(tx, incident, state=IncidentState.RESOLVED, reason="undone", now=now)
+    tell(tx, saved, "resolved", told, at=now, actor=ENGINE, detail={"reason": "undone"})
+    parts.post(tx, compose.run_undone(saved, told, at=now))
+    parts.telemetry.count("recoverops_incidents_resolved_total", reason="undone")
+
+
+def _tell(tx: Tx, incident: IncidentId, run: Run, outcome: Outcome, *, is_undone: bool) -> None:
     tell(
         tx,
         incident,
         "undone" if is_undone else "undo_failed",
         f"{run.plan.action} on {run.plan.target}: {outcome.statement}",
         at=outcome.at,
-        actor=ENGINE,
+        actor=_asker(run),
         detail={"run": run.id, "status": outcome.status},
     )

@@ -18,7 +18,7 @@ from recoverops.model import (
     VerdictStatus,
     WaitKind,
 )
-from recoverops.pipeline.ending import escalate, park, resolve
+from recoverops.pipeline.ending import VERIFIED, escalate, park, resolve
 from recoverops.pipeline.parts import ENGINE, Parts
 from recoverops.pipeline.story import tell
 from recoverops.ports import Tx, WorkflowContext
@@ -136,7 +136,7 @@ def _conclude(parts: Parts, tx: Tx, key: SegmentKey, run_id: RunId, verdict: Ver
     )
     if helped:
         parts.telemetry.count("remediation_success_total", action=run.plan.action)
-        resolve(parts, tx, incident, reason="verified", statement=f"{run.runbook} helped", now=now)
+        resolve(parts, tx, incident, reason=VERIFIED, statement=f"{run.runbook} helped", now=now)
         return False
     parts.telemetry.count("remediation_failure_total", reason=verdict.status)
     if not has_to_undo:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from recoverops.ports.action import Action, Parameter, Permission, ReversibleAction
 from recoverops.ports.clock import Clock
+from recoverops.ports.history import HistoryDrop, HistoryStore, SeriesKey, SeriesPoints
+from recoverops.ports.joint import JointDetector
+from recoverops.ports.metric_intake import SampleSink, SeriesNames
+from recoverops.ports.models import ModelInUse, ModelParts, ModelStore, ModelVersion
 from recoverops.ports.notifier import Notifier
 from recoverops.ports.observation import ConditionView, StopSwitch
-from recoverops.ports.plugin import PLUGIN_API, Plugin, PluginContext, PluginParts
+from recoverops.ports.plugin import PLUGIN_API, LiveCheck, Plugin, PluginContext, PluginParts, Policy
 from recoverops.ports.source import PushSource, Source
 from recoverops.ports.store import (
     ApprovalStore,
@@ -38,10 +42,18 @@ __all__ = [
     "ConditionView",
     "DecisionStore",
     "Engine",
+    "HistoryDrop",
+    "HistoryStore",
     "IncidentStore",
+    "JointDetector",
     "LastAction",
     "LimitStore",
+    "LiveCheck",
     "Lock",
+    "ModelInUse",
+    "ModelParts",
+    "ModelStore",
+    "ModelVersion",
     "Notifier",
     "Outbox",
     "Parameter",
@@ -49,10 +61,15 @@ __all__ = [
     "Plugin",
     "PluginContext",
     "PluginParts",
+    "Policy",
     "PushSource",
     "Respond",
     "ReversibleAction",
     "RunStore",
+    "SampleSink",
+    "SeriesKey",
+    "SeriesNames",
+    "SeriesPoints",
     "SignalStore",
     "SilenceStore",
     "Source",

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from recoverops.model import Service
+from recoverops.model import Record, Service
 from recoverops.ports.action import Action
 from recoverops.ports.clock import Clock
 from recoverops.ports.notifier import Notifier
 from recoverops.ports.source import PushSource, Source
+from recoverops.ports.telemetry import Telemetry
 
 PLUGIN_API = 1
 """Raised when this contract changes in a way that old plugins cannot meet."""
@@ -33,6 +34,29 @@ class PluginContext:
     """The inventory, by service name."""
     secret: Callable[[str], str]
     """Resolves a reference such as `env:SLACK_URL` or `file:/run/secrets/x`; raises MisconfiguredError."""
+    telemetry: Telemetry | None = None
+    """Where calls to the other side are counted (`recoverops_plugin_calls_total`); None where no engine runs."""
+
+
+class Policy(Record, frozen=True, kw_only=True):
+    """The rights that a plugin needs from the other side, as that side takes them; for `recoverops permissions`."""
+
+    name: str
+    """Whose rights these are: "account shop (123456789012): role ..."."""
+    document: str
+    """Text to hand over as it is, e.g. an IAM policy in JSON."""
+    explained: Mapping[str, str]
+    """Id of each statement of the document -> why it is there."""
+
+
+class LiveCheck(Protocol):
+    """A question to the other side that only `recoverops check` asks."""
+
+    @property
+    def name(self) -> str: ...
+
+    def look(self) -> str:
+        """What is so, in a sentence. Changes nothing. Raises `RecoverOpsError` with what is wrong and the way out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +65,8 @@ class PluginParts:
     push_sources: tuple[PushSource, ...] = ()
     actions: tuple[Action, ...] = ()
     notifiers: tuple[Notifier, ...] = ()
+    checks: tuple[LiveCheck, ...] = ()
+    policies: tuple[Policy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

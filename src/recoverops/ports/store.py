@@ -6,7 +6,7 @@ inside the function that `Store.read` or `Store.write` (or `WorkflowContext.tx`)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
@@ -74,8 +74,13 @@ class IncidentStore(Protocol):
 
     def open_with(self, fingerprint: Fingerprint) -> Incident | None: ...
 
-    def listed(self, *, states: Sequence[IncidentState] | None = None, limit: int = 100) -> tuple[Incident, ...]:
-        """Newest first."""
+    def newest_with(self, fingerprint: Fingerprint) -> Incident | None:
+        """Open or over."""
+
+    def listed(
+        self, *, states: Sequence[IncidentState] | None = None, limit: int = 100, before: Incident | None = None
+    ) -> tuple[Incident, ...]:
+        """Newest first; `before` goes on after the last one of the page before."""
 
     def due(self) -> tuple[Incident, ...]:
         """Those whose response has a segment to start: not resolved, and `response` is DUE."""
@@ -245,7 +250,10 @@ class Outbox(Protocol):
 
     def post(self, notification: Notification, *, channels: Sequence[str]) -> None: ...
 
-    def due(self, now: datetime, *, limit: int) -> tuple[Delivery, ...]: ...
+    def due(
+        self, now: datetime, *, limit: int, only: str | None = None, without: Collection[str] = ()
+    ) -> tuple[Delivery, ...]:
+        """Of every channel; of `only` this one; or of none of `without`."""
 
     def save(self, delivery: Delivery) -> None: ...
 

@@ -68,23 +68,23 @@ def expired(*, not_after: datetime, now: datetime) -> Outcome:
 
 
 def after_execution(execution: Execution, probe: ProbeResult | None, *, now: datetime) -> Outcome:
-    """`probe` is asked only when the execution's own report is unknown."""
-    if execution.status is ExecutionStatus.SUCCEEDED:
-        return Outcome(status=OutcomeStatus.SUCCEEDED, statement=execution.statement, at=now, after=execution.after)
-    if execution.status is ExecutionStatus.FAILED:
-        return Outcome(status=OutcomeStatus.FAILED, statement=execution.statement, at=now)
-    if probe is not None and probe.answer is ProbeAnswer.DONE:
-        return Outcome(
-            status=OutcomeStatus.SUCCEEDED,
-            statement=f"{execution.statement}; the probe says: {probe.statement}",
-            at=now,
-        )
-    if probe is not None and probe.answer is ProbeAnswer.NOT_DONE:
-        return Outcome(
-            status=OutcomeStatus.FAILED, statement=f"{execution.statement}; the probe says: {probe.statement}", at=now
-        )
-    told = f"; the probe says: {probe.statement}" if probe else ""
-    return Outcome(status=OutcomeStatus.UNKNOWN, statement=f"{execution.statement}{told}", at=now)
+    """`probe` is asked only when the execution's own report is unknown. What the action kept stays in any case."""
+    status, told = _REPORTED[execution.status], execution.statement
+    if execution.status is ExecutionStatus.UNKNOWN and probe is not None:
+        status, told = _PROBED[probe.answer], f"{told}; the probe says: {probe.statement}"
+    return Outcome(status=status, statement=told, at=now, after=execution.after)
+
+
+_REPORTED = {
+    ExecutionStatus.SUCCEEDED: OutcomeStatus.SUCCEEDED,
+    ExecutionStatus.FAILED: OutcomeStatus.FAILED,
+    ExecutionStatus.UNKNOWN: OutcomeStatus.UNKNOWN,
+}
+_PROBED = {
+    ProbeAnswer.DONE: OutcomeStatus.SUCCEEDED,
+    ProbeAnswer.NOT_DONE: OutcomeStatus.FAILED,
+    ProbeAnswer.UNKNOWN: OutcomeStatus.UNKNOWN,
+}
 
 
 HAS_ACTED = frozenset({OutcomeStatus.SUCCEEDED, OutcomeStatus.FOUND_DONE})

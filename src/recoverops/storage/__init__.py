@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from recoverops.storage.anchor import AnchoredHead, AuditAnchor, verify_against
 from recoverops.storage.directory_lock import DirectoryLock
+from recoverops.storage.durable_file import write_durably
+from recoverops.storage.retention import RetentionSettings
 from recoverops.storage.settings import StorageSettings
 from recoverops.storage.stop_file import STOP_FILE, StopFile
 from recoverops.storage.store import SqlStore, open_store
@@ -17,10 +19,12 @@ __all__ = [
     "AnchoredHead",
     "AuditAnchor",
     "DirectoryLock",
+    "RetentionSettings",
     "SqlStore",
     "SqlTx",
     "StopFile",
     "StorageSettings",
     "open_store",
     "verify_against",
+    "write_durably",
 ]

@@ -35,6 +35,11 @@ class Engines:
         if isinstance(self.write.pool, WriterPool):
             self.write.pool.prefer_this_thread()
 
+    @property
+    def waiting_writers(self) -> int | None:
+        """None on PostgreSQL, whose queue we do not see."""
+        return self.write.pool.waiting if isinstance(self.write.pool, WriterPool) else None
+
     def is_writing(self) -> bool:
         """True while this thread is inside a transaction of SQLite's writer."""
         return isinstance(self.write.pool, WriterPool) and self.write.pool.is_writing()

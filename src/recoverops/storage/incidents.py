@@ -55,7 +55,15 @@ _OPEN = _RECORD.where(
     incident.c.fingerprint == sa.bindparam("fingerprint"), incident.c.state != sa.literal_column("'resolved'")
 )
 _NEWEST = _RECORD.order_by(incident.c.opened_at.desc(), incident.c.id.desc()).limit(sa.bindparam("limit"))
-_NEWEST_IN = _NEWEST.where(incident.c.state.in_(sa.bindparam("states", expanding=True)))
+_IN_STATES = incident.c.state.in_(sa.bindparam("states", expanding=True))
+_OLDER = sa.tuple_(incident.c.opened_at, incident.c.id) < sa.tuple_(
+    sa.bindparam("before_at", type_=incident.c.opened_at.type), sa.bindparam("before_id")
+)
+_NEWEST_WITH = (
+    _RECORD.where(incident.c.fingerprint == sa.bindparam("fingerprint"))
+    .order_by(incident.c.opened_at.desc(), incident.c.id.desc())
+    .limit(1)
+)
 # Written as literals, because only then a partial index answers them.
 _DUE = _RECORD.where(
     incident.c.response == sa.literal_column("'due'"), incident.c.state != sa.literal_column("'resolved'")
@@ -145,11 +153,18 @@ class SqlIncidents:
     def open_with(self, fingerprint: Fingerprint) -> Incident | None:
         return first_record(self._connection, _OPEN, Incident, {"fingerprint": fingerprint})
 
-    def listed(self, *, states: Sequence[IncidentState] | None = None, limit: int = 100) -> tuple[Incident, ...]:
-        if states is None:
-            return records(self._connection, _NEWEST, Incident, {"limit": limit})
-        wanted = [state.value for state in states]
-        return records(self._connection, _NEWEST_IN, Incident, {"limit": limit, "states": wanted})
+    def newest_with(self, fingerprint: Fingerprint) -> Incident | None:
+        return first_record(self._connection, _NEWEST_WITH, Incident, {"fingerprint": fingerprint})
+
+    def listed(
+        self, *, states: Sequence[IncidentState] | None = None, limit: int = 100, before: Incident | None = None
+    ) -> tuple[Incident, ...]:
+        query, given = _NEWEST, dict[str, object](limit=limit)
+        if states is not None:
+            query, given = query.where(_IN_STATES), {**given, "states": [state.value for state in states]}
+        if before is not None:
+            query, given = query.where(_OLDER), {**given, "before_at": before.opened_at, "before_id": before.id}
+        return records(self._connection, query, Incident, given)
 
     def due(self) -> tuple[Incident, ...]:
         return records(self._connection, _DUE, Incident)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -19,6 +19,8 @@ _DUE = (
     .order_by(delivery.c.next_at, delivery.c.seq)
     .limit(sa.bindparam("limit"))
 )
+_ONLY = delivery.c.channel == sa.bindparam("only")
+_WITHOUT = delivery.c.channel.not_in(sa.bindparam("without", expanding=True))
 _OF_INCIDENT = _RECORD.where(delivery.c.incident_id == sa.bindparam("id")).order_by(delivery.c.seq)
 _SAVE = (
     sa.update(delivery)
@@ -46,8 +48,15 @@ class SqlOutbox:
         if rows:
             self._connection.execute(_POST[self._connection.dialect.name], rows)
 
-    def due(self, now: datetime, *, limit: int) -> tuple[Delivery, ...]:
-        return records(self._connection, _DUE, Delivery, {"now": now, "limit": limit})
+    def due(
+        self, now: datetime, *, limit: int, only: str | None = None, without: Collection[str] = ()
+    ) -> tuple[Delivery, ...]:
+        query, given = _DUE, dict[str, object](now=now, limit=limit)
+        if only is not None:
+            query, given = query.where(_ONLY), {**given, "only": only}
+        if without:
+            query, given = query.where(_WITHOUT), {**given, "without": list(without)}
+        return records(self._connection, query, Delivery, given)
 
     def save(self, delivery: Delivery) -> None:
         row = {

@@ -93,6 +93,7 @@ incident = sa.Table(
     sa.Column("revision", sa.Integer(), nullable=False),
     _text("record"),
     sa.Index("incident_newest", "opened_at", "id"),
+    sa.Index("incident_of_fingerprint", "fingerprint", "opened_at"),
     sa.Index("incident_newest_in_state", "state", "opened_at", "id"),
 )
 sa.Index(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from recoverops.storage.retention import RetentionSettings
+
 MIB = 1024 * 1024
 
 
@@ -16,7 +18,8 @@ class StorageSettings(BaseModel):
         default=SecretStr(""),
         description="Where incidents, runs and the audit log are kept. Empty means the SQLite file `recoverops.sqlite` "
         "in the data directory, which is right for one machine. `postgresql://user:password@host:5432/name` when the "
-        "store has to outlive the machine; needs the extra `postgres`.",
+        "store has to outlive the machine, or where that address stands: `env:NAME` or `file:/path`; needs the extra "
+        "`postgres`.",
     )
     intake_queue_bytes: int = Field(
         default=32 * MIB,
@@ -45,4 +48,8 @@ class StorageSettings(BaseModel):
         le=200,
         description="Database connections kept open for reading, and with PostgreSQL as many again for writing; 2 to "
         "200. SQLite always writes through one.",
+    )
+    retention: RetentionSettings = Field(
+        default_factory=RetentionSettings,
+        description="How long things are kept that are over. The audit log is kept whole.",
     )

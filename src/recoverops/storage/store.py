@@ -7,7 +7,7 @@ rows and their checkpoint commit together.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import timedelta
@@ -19,12 +19,13 @@ import sqlalchemy as sa
 
 from recoverops.model import Admission, Alert, OverloadedError, PermanentError, RecoverOpsError, UnreachableError
 from recoverops.ports import Clock, Tx
-from recoverops.storage import signals
+from recoverops.storage import retention, signals
 from recoverops.storage.directory_lock import make_private_directory
 from recoverops.storage.engines import Engines, make_engines
 from recoverops.storage.intake import IntakeWriter
 from recoverops.storage.migrate import upgrade
 from recoverops.storage.refusals import is_repeatable, translated
+from recoverops.storage.retention import RetentionSettings
 from recoverops.storage.schema import heartbeat
 from recoverops.storage.settings import StorageSettings
 from recoverops.storage.transaction import SqlTx
@@ -77,6 +78,11 @@ class SqlStore:
         """Received but not yet written, for `/ready` and the metrics."""
         return self._intake.queued_bytes
 
+    @property
+    def waiting_writers(self) -> int | None:
+        """Threads that wait for their turn to write; None where the database alone knows."""
+        return self._engines.waiting_writers
+
     def read(self, fn: Callable[[Tx], T]) -> T:
         """Never waits for a writer, and does not see what an enclosing `write` has not committed yet."""
         with translated("the store cannot be read"), self._engines.read.connect() as connection:
@@ -127,6 +133,16 @@ class SqlStore:
         except RecoverOpsError as error:
             # Whatever it was: nothing is stored, and the sender still has it.
             raise OverloadedError(f"{error}; send it again later") from error
+
+    def prune(self, settings: RetentionSettings) -> Mapping[str, int]:
+        """Removes one small batch of what is over and old enough; how many rows of each kind went."""
+        now = self._clock.now()
+        with translated("the store cannot be read"), self._engines.read.connect() as reading:
+            doomed = retention.choose(reading, settings, now=now)
+        if not doomed:
+            return {}
+        with translated("old rows cannot be removed"), self._engines.write.begin() as writing:
+            return retention.remove(writing, doomed)
 
     def ping(self, *, timeout: timedelta) -> None:
         """Really writes, through the same queue and thread as the intake, so it finds whatever would stop that."""

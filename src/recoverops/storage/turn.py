@@ -33,6 +33,11 @@ class WriteTurn:
         """True while the calling thread holds the turn."""
         return self._holder == threading.get_ident()
 
+    @property
+    def waiting(self) -> int:
+        """How many threads wait for the turn."""
+        return len(self._waiting)
+
     def prefer_this_thread(self) -> None:
         """Its next turns come first: the intake's, because senders wait for it while responses run by themselves.
 

@@ -29,6 +29,11 @@ class WriterPool(QueuePool):
         """True while the calling thread holds the turn."""
         return self._turn.is_mine()
 
+    @property
+    def waiting(self) -> int:
+        """How many threads wait for their turn to write."""
+        return self._turn.waiting
+
     def prefer_this_thread(self) -> None:
         """See `WriteTurn.prefer_this_thread`."""
         self._turn.prefer_this_thread()

@@ -14,6 +14,7 @@ from recoverops.testing.notifier_kit import check_notifier, sample_notification
 from recoverops.testing.receiver import Receiver, Reply, running_receiver
 from recoverops.testing.source_kit import check_push_source, check_source
 from recoverops.testing.supervisor import Program, Supervisor, running_supervisor
+from recoverops.testing.systemd import Systemd, running_systemd
 from recoverops.testing.undo_kit import Undoing
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Reply",
     "ScriptedSource",
     "Supervisor",
+    "Systemd",
     "Undoing",
     "check_action",
     "check_declaration",
@@ -36,5 +38,6 @@ __all__ = [
     "ledger_lines",
     "running_receiver",
     "running_supervisor",
+    "running_systemd",
     "sample_notification",
 ]

@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextvars import Context
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 import sqlalchemy as sa
@@ -41,6 +41,12 @@ _WORKFLOW = "recoverops.respond"
 _MOST_ATTEMPTS = 20
 """A segment that was cut off this often is taken to be what kills the process: it fails instead of running again."""
 _FAILURE_ATTEMPTS = 8
+_ENDED = [
+    WorkflowStatusString.SUCCESS.value,
+    WorkflowStatusString.ERROR.value,
+    WorkflowStatusString.CANCELLED.value,
+    WorkflowStatusString.MAX_RECOVERY_ATTEMPTS_EXCEEDED.value,
+]
 
 
 class DbosEngine:
@@ -171,6 +177,31 @@ class DbosEngine:
 
     def is_running(self, key: SegmentKey) -> bool:
         return self._segments.is_known(key.workflow_id)
+
+    def segments(self) -> dict[str, tuple[str, ...]]:
+        """The ids of what it has on its hands, for people who look inside."""
+        return self._segments.named()
+
+    def forget(self, before: datetime, *, limit: int = 100) -> int:
+        """Removes what DBOS remembers of at most `limit` segments that ended before then; how many went.
+
+        Never one that is pending. What `ctx.tx` remembered beside our tables goes when a segment ends, without us.
+        """
+        if self._dbos is None or self._patience.is_stopping:
+            return 0
+        with self._patience.as_caller():
+            ended = DBOS.list_workflows(
+                status=_ENDED,
+                completed_before=before.isoformat(),
+                application_name=_NAME,
+                limit=limit,
+                load_input=False,
+                load_output=False,
+            )
+            names = [one.workflow_id for one in ended if not self._segments.is_known(one.workflow_id)]
+            if names:
+                DBOS.delete_workflows(names)
+        return len(names)
 
     def stop(self, *, timeout: timedelta) -> None:
         """Running segments stop at their next checkpoint and stay pending. One that is inside a long step when the

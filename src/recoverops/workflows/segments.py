@@ -69,6 +69,12 @@ class Segments:
         with self._changed:
             return workflow_id in self._running or workflow_id in self._queued or workflow_id in self._expected
 
+    def named(self) -> dict[str, tuple[str, ...]]:
+        """The ids of all, by what they are at; one that is resumed waits for its thread."""
+        with self._changed:
+            named = {"running": self._running, "queued": self._queued, "resuming": set(self._expected)}
+            return {what: tuple(sorted(ids)) for what, ids in named.items()}
+
     def count(self) -> int:
         with self._changed:
             return len(self._running | self._queued | self._expected.keys())

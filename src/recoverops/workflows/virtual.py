@@ -30,8 +30,8 @@ from recoverops.workflows.quiet_log import logger
 T = TypeVar("T")
 
 CrashAt = Callable[[str, str], bool]
-"""(point, step name) -> whether to crash there. Points: `before`, `after_effect` (never for tx), `after`; a sleep, which
-has no name, is called `sleep`."""
+"""(point, step name) -> whether to crash there. Points: `before`, `after_effect` (never for tx), `after`;
+a sleep, which has no name, is called `sleep`."""
 
 
 class SimulatedCrash(BaseException):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -20,7 +22,22 @@ from recoverops.api.doors import Doors
 from recoverops.api.keyring import Keyring, Principal
 from recoverops.api.settings import ApiSettings, Role
 from recoverops.api.telemetry import Metrics
-from recoverops.model import ComponentState, ComponentStatus, Decision, Incident, SegmentKey, Service, Wait, WaitKind
+from recoverops.model import (
+    ComponentState,
+    ComponentStatus,
+    Decision,
+    EffectClass,
+    Incident,
+    IncidentState,
+    Outcome,
+    OutcomeStatus,
+    ResponseStage,
+    RunState,
+    SegmentKey,
+    Service,
+    Wait,
+    WaitKind,
+)
 from recoverops.operations import Ceilings, silence
 from recoverops.plugins.prometheus import plugin
 from recoverops.ports import PluginContext, Tx
@@ -85,6 +102,12 @@ def push_sources(clock: ManualClock) -> dict[str, Any]:
 
 
 def fill(tx: Tx, a: Records) -> None:
+    switched = msgspec.structs.replace(a.plan(), effect=EffectClass.REVERSIBLE)
+    done = Outcome(status=OutcomeStatus.SUCCEEDED, statement="switched", at=a.at, after={"switch": "on"})
+    tx.incidents.insert(a.incident("inc-2", state=IncidentState.RESOLVED, response=ResponseStage.FINISHED))
+    tx.runs.insert(a.run("run-2", "inc-2", plan=switched, state=RunState.SUCCEEDED, ended_at=a.at))
+    tx.runs.insert_intent(a.intent("run-2:1", "run-2"))
+    tx.runs.record_outcome("run-2:1", done)
     tx.incidents.insert(a.incident())
     tx.decisions.insert(a.decision())
     tx.approvals.insert(a.approval(requested_by="recoverops"))
@@ -120,8 +143,10 @@ def open_house(tmp_path: Path, clock: ManualClock, a: Records) -> Iterator[Calla
                 ComponentStatus(name="store", state=ComponentState.UP, statement="writes durably", since=clock.now()),
             ),
             is_ready=lambda: True,
+            debug=lambda: {"release": "9.9.9"},
             nudge=lambda: nudged.append("nudge"),
             admitted=lambda: nudged.append("admitted"),
+            submit_metrics=lambda delivery: Future(),
             inventory=INVENTORY,
             runbooks=lambda: ("restart-service",),
             evaluate=lambda incident: _dry_run(a, incident),
@@ -129,6 +154,7 @@ def open_house(tmp_path: Path, clock: ManualClock, a: Records) -> Iterator[Calla
             stop_channels=("console",),
             channels_of=lambda notification: ("console",),
             ceilings=Ceilings(per_hour=10, per_day=50, cooldown=timedelta(minutes=5)),
+            act_within=timedelta(minutes=2),
             max_body_bytes=MAX_BODY,
             version="9.9.9",
         )

@@ -212,7 +212,7 @@ def test_the_list_of_incidents_can_be_narrowed(house: House) -> None:
     listed = house.ask("GET", "/api/v1/incidents?state=open&state=waiting", Role.VIEWER).json()["incidents"]
 
     assert [one["id"] for one in listed] == ["inc-1"]
-    assert house.ask("GET", "/api/v1/incidents?state=resolved", Role.VIEWER).json() == {"incidents": []}
+    assert house.ask("GET", "/api/v1/incidents?state=escalated", Role.VIEWER).json() == {"incidents": []}
 
 
 def test_a_short_end_of_an_id_is_enough_when_only_one_has_it(house: House, a: Records) -> None:

@@ -43,12 +43,14 @@ DOORS = (
     Door("GET", "/ready", None),
     Door("GET", "/metrics", None),
     Door("GET", "/status", READERS),
+    Door("GET", "/debug", (Role.ADMIN,)),
     Door("GET", "/api/v1/incidents", READERS),
     Door("GET", "/api/v1/incidents/{incident_id}", READERS, asked="/api/v1/incidents/inc-1"),
     Door("POST", "/api/v1/incidents/{incident_id}/close", RESPONDERS, asked="/api/v1/incidents/inc-1/close"),
     Door("GET", "/api/v1/approvals", READERS),
     Door("POST", "/api/v1/approvals/{approval_id}/approve", RESPONDERS, asked="/api/v1/approvals/apr-1/approve"),
     Door("POST", "/api/v1/approvals/{approval_id}/deny", RESPONDERS, asked="/api/v1/approvals/apr-1/deny"),
+    Door("POST", "/api/v1/runs/{run_id}/undo", RESPONDERS, 202, asked="/api/v1/runs/run-2/undo"),
     Door("GET", "/api/v1/silences", READERS),
     Door("POST", "/api/v1/silences", RESPONDERS, 201, {"pattern": "service:checkout", "for": "1h", "reason": "x"}),
     Door("DELETE", "/api/v1/silences/{silence_id}", RESPONDERS, asked="/api/v1/silences/{silence}"),
@@ -163,3 +165,20 @@ def test_a_key_that_is_too_short_or_somebody_elses_is_refused_without_being_show
 
     assert "s" * 19 not in str(short.value)
     assert "k" * 20 not in str(same.value)
+
+
+BAD_BODIES = (b"{", b'{"nobody": "asked"}', b"\xff")
+
+
+@pytest.mark.parametrize("door", [one for one in DOORS if one.may is not None], ids=str)
+def test_without_a_key_the_answer_is_401_whatever_is_sent(house: House, door: Door) -> None:
+    """Also where the body or the query is not what the route takes: that is told to nobody who has no key."""
+    json = {"content-type": "application/json"}
+    for body in BAD_BODIES:
+        for headers in (json, {**json, **bearer(WRONG_KEY)}) if body == b"{" else (json,):
+            answer = house.ask(door.method, f"{door.asked or door.path}?limit=x", content=body, headers=headers)
+            assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+
+
+def test_with_a_key_a_bad_body_is_told(house: House) -> None:
+    assert house.ask("POST", "/remediation/test", Role.VIEWER, json={"nobody": "asked"}).status_code == 422

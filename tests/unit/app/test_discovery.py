@@ -188,6 +188,28 @@ def test_what_could_not_be_decided_is_said() -> None:
     assert "no supervisord was found" in "\n".join(propose(Facts()).undecided)
 
 
+def test_units_alone_bring_the_plugin_that_reads_them_and_a_users_session_is_no_unit(tmp_path: Path) -> None:
+    ports = (
+        Port(
+            host="127.0.0.1",
+            port=80,
+            program=_program(400, "nginx", unit="nginx.service"),
+            health="http://127.0.0.1:80/",
+        ),
+        Port(
+            host="127.0.0.1",
+            port=8181,
+            program=_program(300, "shop", unit="user@1000.service"),
+            health="http://127.0.0.1:8181/",
+        ),
+    )
+    proposal = propose(Facts(ports=ports))
+    assert proposal.services[1] == Proposed(name="shop", address={"http": "http://127.0.0.1:8181/"})
+    assert "no supervisord was found" not in "\n".join(proposal.undecided)
+    settings = load_settings(write(tmp_path, text_of(proposal), force=False), {})
+    assert "linux" in [one.name for one in settings.plugins]
+
+
 @pytest.mark.parametrize("facts", [FACTS, Facts()], ids=["a full machine", "an empty machine"])
 def test_the_written_file_loads_and_observes(tmp_path: Path, facts: Facts) -> None:
     proposal = propose(facts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import pytest
 from tests.unit.decision.builders import (
     MICROSECOND,
@@ -650,3 +651,41 @@ def test_an_approval_is_bound_to_what_will_be_done_and_not_to_its_wording(
     given = facts(settings=settings(mode=Mode.ASK), approval=approval(ApprovalState.APPROVED), plan=plan(**changes))
 
     assert (ask(GateName.APPROVAL, given).reason is Reason.APPROVED) == is_same
+
+
+# what is only foreseen
+
+FORESEEN = "service:checkout/forecast:disk.utilization"
+
+
+def _disk(*, foreseen: ConditionStatus, measured: ConditionStatus, measured_since: float = 1.0) -> Facts:
+    there = condition(metric="disk.utilization", status=measured)
+    return facts(
+        incident=incident(series=(FORESEEN, there.series), opened_at=NOW - seconds(3600)),
+        conditions=(
+            condition(metric="forecast:disk.utilization", status=foreseen),
+            msgspec.structs.replace(there, since=NOW - seconds(measured_since)),
+        ),
+        rule=rule(hold=seconds(5)),
+    )
+
+
+def test_what_only_a_forecast_says_is_asked_about_even_where_the_rule_may_act() -> None:
+    verdict = ask(GateName.APPROVAL, _disk(foreseen=ConditionStatus.ABNORMAL, measured=ConditionStatus.NORMAL))
+
+    assert (verdict.answer, verdict.reason) == (GateAnswer.ASK, Reason.APPROVAL_NEEDED)
+    assert verdict.statement.startswith("only a forecast says so")
+
+
+@pytest.mark.parametrize("foreseen", [ConditionStatus.ABNORMAL, ConditionStatus.NORMAL])
+def test_what_is_measured_as_well_needs_no_approval_for_having_been_foreseen(foreseen: ConditionStatus) -> None:
+    verdict = ask(GateName.APPROVAL, _disk(foreseen=foreseen, measured=ConditionStatus.ABNORMAL))
+
+    assert verdict.answer is GateAnswer.PASS
+
+
+@pytest.mark.parametrize(("since", "answer"), [(4.0, GateAnswer.WAIT), (5.0, GateAnswer.PASS)])
+def test_a_forecast_does_not_use_up_the_hold_of_what_is_measured(since: float, answer: GateAnswer) -> None:
+    given = _disk(foreseen=ConditionStatus.ABNORMAL, measured=ConditionStatus.ABNORMAL, measured_since=since)
+
+    assert ask(GateName.HOLD, given).answer is answer

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from recoverops.lab.layout import HOST, SERVICES, Layout
+from recoverops.lab import front
+from recoverops.lab.layout import HOST, Layout
 from recoverops.lab.recovery import Recovery, judge_recovery, served_for
 from recoverops.lab.scene import Scene
 from recoverops.lab.tether import tethered_world
@@ -88,7 +89,7 @@ class Shop:
         def is_well() -> bool:
             self.log.read_new()
             are_served = served_for(self.log.requests, since=now) >= timedelta(seconds=1)
-            return are_served and all(self.scene.is_running(service) for service in SERVICES)
+            return are_served and all(self.scene.is_running(service) for service in self.layout.ports)
 
         eventually("the shop is well", is_well, within_s=30)
 
@@ -98,7 +99,7 @@ class Shop:
         """Everything of the shop that anybody else could look at, by where it stands."""
         seen = {f"log {one.name}": one.read_text() for one in (self.layout.directory / "logs").iterdir()}
         seen["paths"] = "\n".join(str(one) for one in self.layout.directory.rglob("*"))
-        for service in SERVICES:
+        for service in self.layout.services:
             with suppress(OSError, http.client.HTTPException):
                 seen[f"metrics of {service}"] = self.get(service, "/metrics", timeout_s=1.0)[1]
         for pid in self._processes():
@@ -128,8 +129,8 @@ def named_in(text: str, name: str) -> str | None:
 
 @contextmanager
 def held_shop() -> Iterator[Shop]:
-    """In a short directory, because a unix socket's path is at most 107 bytes long."""
-    layout = Layout.choose(Path(tempfile.mkdtemp(prefix="ro-")))
+    """In a short directory, because a unix socket's path is at most 107 bytes long. Behind nginx where there is one."""
+    layout = Layout.choose(Path(tempfile.mkdtemp(prefix="ro-")), has_nginx=front.program() is not None)
     try:
         with tethered_world(layout) as world:
             eventually("the shop is up", world.facts, within_s=60)

@@ -10,8 +10,12 @@ from pathlib import Path
 import pytest
 
 from recoverops.lab import Timing, run_demo
+from recoverops.lab.demo import lacking
 from recoverops.lab.events import DemoEvent, Finished, Phase, PhaseBegan
-from recoverops.lab.layout import HOST, Layout
+from recoverops.lab.faults import FAULTS
+from recoverops.lab.layout import HOST, Facts, Layout
+from recoverops.lab.scenarios import SCENARIOS
+from recoverops.lab.scene import Scene
 from recoverops.lab.tether import World, tethered_world
 from recoverops.model import IncidentKind, PermanentError
 
@@ -59,3 +63,28 @@ def test_a_recoverops_that_cannot_start_ends_the_world_with_its_own_words(tmp_pa
     assert reason.startswith("RecoverOps ended with exit code")
     assert f"{HOST}:{layout.api_port}" in reason
     assert not layout.directory.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "has_small_disk", "has_nginx", "why"),
+    [
+        ("crash", False, False, None),
+        ("disk-fill", False, True, "it needs root, to mount a small disk"),
+        ("disk-fill", True, False, None),
+        ("sick-backend", True, False, "it needs nginx, which is not installed"),
+        ("sick-backend", False, True, None),
+    ],
+)
+def test_a_fault_is_left_out_where_the_machine_lacks_what_it_needs_and_only_there(
+    tmp_path: Path, name: str, has_small_disk: bool, has_nginx: bool, why: str | None
+) -> None:
+    facts = Facts(
+        supervisor_url="unix:///s", supervisor_pid=1, traffic_pid=1, engine_pid=1, has_small_disk=has_small_disk
+    )
+    scene = Scene(Layout.choose(tmp_path, has_nginx=has_nginx), facts)
+
+    assert lacking(FAULTS[name], scene) == why
+
+
+def test_a_whole_demo_shows_every_fault_that_the_lab_has() -> None:
+    assert set(SCENARIOS) == set(FAULTS)

@@ -18,10 +18,11 @@ from pathlib import Path
 import pytest
 from tests.unit.lab.held_shop import Shop, eventually, held_shop, named_in
 
-from recoverops.lab.faults import FAULTS, Needs
+from recoverops.lab import front
+from recoverops.lab.faults import FAULTS, Fault, Needs
 from recoverops.lab.faults.crash import send
 from recoverops.lab.mounts import seen_by
-from recoverops.lab.policy import REMEDIES
+from recoverops.lab.policy import OUT_OF_UPSTREAM, REMEDIES
 from recoverops.lab.scene import Target
 from recoverops.model import PermanentError
 
@@ -38,7 +39,8 @@ class Proof:
 
     shows: Callable[[Shop], object]
     remedy: Callable[[Shop], object]
-    felt_within_s: float = 10.0
+    felt_within_s: float | None = 10.0
+    """None: it shows long before customers feel it."""
     healed_within_s: float = 8.0
 
 
@@ -93,6 +95,21 @@ def restart(service: str) -> Callable[[Shop], object]:
     return lambda shop: shop.scene.restart(service)
 
 
+def grows(shop: Shop, service: str) -> bool:
+    """By more than a MiB a second, for three seconds."""
+    before = shop.metrics(service)["process_resident_memory_bytes"]
+    time.sleep(3)
+    return shop.metrics(service)["process_resident_memory_bytes"] - before > 3 * 2**20
+
+
+def shift_load_away(shop: Shop, service: str) -> None:
+    """As a person does it; nobody loses a request."""
+    upstream, backend = shop.layout.upstream, shop.layout.backend(service)
+    upstream.write_text(upstream.read_text().replace(f"server {backend};", f"server {backend} down;"))
+    subprocess.run(front.command(shop.layout, "-s", "reload"), check=True, timeout=15)
+    eventually("it grows no more", lambda: not grows(shop, service), within_s=20)
+
+
 PROOFS: dict[str, Proof] = {
     "crash": Proof(
         shows=lambda shop: shop.scene.supervisor.info("payments")["statename"] == "EXITED",
@@ -106,6 +123,11 @@ PROOFS: dict[str, Proof] = {
         shows=lambda shop: shop.metrics("catalogue")["process_resident_memory_bytes"] > 250e6,
         remedy=restart("catalogue"),
         felt_within_s=60,
+    ),
+    "sick-backend": Proof(
+        shows=lambda shop: grows(shop, "gateway-2") and not grows(shop, "gateway"),
+        remedy=lambda shop: shift_load_away(shop, "gateway-2"),
+        felt_within_s=None,
     ),
     "disk-fill": Proof(shows=lambda shop: free_bytes(shop) < 64 * 1024, remedy=remove_dumps),
     "bad-deployment": Proof(
@@ -150,7 +172,14 @@ def test_every_fault_is_listed_under_its_own_name_and_has_its_proof_and_its_reme
     runbooks = {cause: one.runbook for one in REMEDIES for cause in one.causes}
     assert {fault.cause_expected for fault in FAULTS.values()} == set(runbooks)
     for fault in FAULTS.values():
-        assert runbooks[fault.cause_expected] in fault.allowed
+        expected = OUT_OF_UPSTREAM.runbook if fault.needs is Needs.NGINX else runbooks[fault.cause_expected]
+        assert expected in fault.allowed
+
+
+def lacks(shop: Shop, fault: Fault) -> bool:
+    """Whether this machine cannot have it."""
+    has_mount, has_nginx = shop.scene.facts.has_small_disk, shop.layout.has_nginx
+    return (fault.needs is Needs.MOUNT and not has_mount) or (fault.needs is Needs.NGINX and not has_nginx)
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -160,8 +189,8 @@ def test_a_fault_hurts_customers_and_the_remedy_done_by_hand_heals_it(
     # given a healthy shop
     fault, proof = FAULTS[name], PROOFS[name]
     shop.wait_until_well()
-    if fault.needs is Needs.MOUNT and not shop.scene.facts.has_small_disk:
-        with pytest.raises(PermanentError, match="needs root"):
+    if lacks(shop, fault):
+        with pytest.raises(PermanentError, match=r"needs root|told nothing of gateway-2"):
             fault.inject(shop.scene, shop.scene.target(fault.service))
         return
     target = shop.scene.target(fault.service)
@@ -172,7 +201,8 @@ def test_a_fault_hurts_customers_and_the_remedy_done_by_hand_heals_it(
 
     # then customers feel it, it shows where it has to, and its name stands nowhere
     try:
-        shop.wait_until_customers_fail(since=began, within_s=proof.felt_within_s)
+        if proof.felt_within_s is not None:
+            shop.wait_until_customers_fail(since=began, within_s=proof.felt_within_s)
         assert proof.shows(shop)
         seen = shop.visible()
         assert {
@@ -182,6 +212,9 @@ def test_a_fault_hurts_customers_and_the_remedy_done_by_hand_heals_it(
         # and it does not go away by itself: the last customers before the remedy still fail
         remedied = datetime.now(UTC)
         proof.remedy(shop)
+        if proof.felt_within_s is None:
+            assert shop.failed_since(began) == []
+            return
         healed_s = shop.wait_until_served_again(since=began, within_s=proof.healed_within_s + 4)
         healed_s -= (remedied - began).total_seconds()
         record_property("healed_by_hand_s", round(healed_s, 2))
@@ -189,13 +222,14 @@ def test_a_fault_hurts_customers_and_the_remedy_done_by_hand_heals_it(
     finally:
         fault.restore(shop.scene, target)
     shop.wait_until_well()
+    assert not shop.layout.has_nginx or " down" not in shop.layout.upstream.read_text()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FAULTS)
 def test_the_lab_puts_everything_back_when_nobody_has_healed_it(shop: Shop, name: str) -> None:
     fault = FAULTS[name]
-    if fault.needs is Needs.MOUNT and not shop.scene.facts.has_small_disk:
+    if lacks(shop, fault):
         return
     shop.wait_until_well()
     target = shop.scene.target(fault.service)

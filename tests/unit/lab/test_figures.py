@@ -164,6 +164,19 @@ def test_a_healed_crash_has_all_its_figures() -> None:
     assert scenario.is_healed
 
 
+@pytest.mark.parametrize("verdict", [VerdictStatus.RECOVERED, VerdictStatus.NO_EFFECT, None])
+def test_a_remedy_that_was_asked_back_counts_with_its_own_verdict(verdict: VerdictStatus | None) -> None:
+    back = healed(opened_s=20, runs=(run(effect(intent_s=20.5, name="shift-load"), verdict=verdict),))
+
+    scenario = figures.scenario(
+        Crash(), healed(), fault_at=at(10), recovery=RECOVERY, service_starts=0, statement="", back=back
+    )
+
+    assert scenario.actions == ("restart-service", "shift-load")
+    assert (scenario.detected_s, scenario.runbook) == (1.0, "restart-service")
+    assert scenario.verified is (verdict is VerdictStatus.RECOVERED)
+
+
 def test_what_was_not_reached_has_no_figure() -> None:
     scenario = figures.scenario(Crash(), None, fault_at=at(10), recovery=None, service_starts=1)
 

@@ -62,6 +62,11 @@ class Answer(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        assert set(asked) == {"service", "runbook", "reason"}
+        self.do_GET()
+
     def log_message(self, format: str, *args: object) -> None:
         """Silent."""
 
@@ -125,3 +130,15 @@ def test_an_answer_of_another_shape_is_an_error(tmp_path: Path) -> None:
     pages: dict[str, tuple[int, Any]] = {"/api/v1/incidents": (200, {"items": []})}
     with reading(tmp_path, pages) as reader, pytest.raises(PermanentError, match="RecoverOps answered no"):
         reader.all()
+
+
+def test_a_request_for_a_runbook_answers_with_the_incident_that_carries_it(tmp_path: Path) -> None:
+    pages: dict[str, tuple[int, Any]] = {"/remediation/execute": (202, {"incident": "inc-7"})}
+    with reading(tmp_path, pages) as reader:
+        assert reader.ask_for("return-load", service="gateway-2", reason="repaired") == "inc-7"
+
+
+def test_a_request_that_is_refused_is_an_error_that_names_the_answer(tmp_path: Path) -> None:
+    pages: dict[str, tuple[int, Any]] = {"/remediation/execute": (409, {"detail": "in work already"})}
+    with reading(tmp_path, pages) as reader, pytest.raises(PermanentError, match=r"answered 409.*in work already"):
+        reader.ask_for("return-load", service="gateway-2", reason="repaired")

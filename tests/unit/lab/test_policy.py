@@ -15,9 +15,9 @@ from tests.unit.lab.held_shop import named_in
 from recoverops.decision import DecisionSettings
 from recoverops.decision.settings import Rule, RuleFile
 from recoverops.incidents.settings import IncidentSettings
-from recoverops.lab import policy
+from recoverops.lab import front, policy
 from recoverops.lab.faults import FAULTS
-from recoverops.lab.layout import SERVICES, Layout
+from recoverops.lab.layout import NGINX, SECOND, SERVICES, Layout
 from recoverops.model import IncidentKind, format_duration
 from recoverops.plugins.http.settings import HttpSettings
 from recoverops.plugins.linux.settings import LinuxSettings
@@ -33,6 +33,13 @@ CAUSES = tuple(cause for one in policy.REMEDIES for cause in one.causes)
 
 def layout(directory: Path) -> Layout:
     return Layout(directory=directory, ports={name: 18080 + n for n, name in enumerate(SERVICES)}, api_port=18765)
+
+
+def behind_nginx(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
+    """As on a machine that has one."""
+    monkeypatch.setattr("recoverops.lab.front.program", lambda: "/usr/sbin/nginx")
+    ports = {name: 18080 + n for n, name in enumerate((*SERVICES, SECOND, NGINX))}
+    return Layout(directory=directory, ports=ports, api_port=18765)
 
 
 def read(file: Path) -> Any:
@@ -63,6 +70,7 @@ def general(config: Any) -> dict[str, str]:
         "decision.cooldown": format_duration(decision.cooldown),
         "decision.max_actions_per_hour": decision.max_actions_per_hour,
         "incidents.clear_after": format_duration(incidents.clear_after),
+        "incidents.flaps": incidents.flaps,
         "plugins.linux.supervisor.every": format_duration(linux.supervisor.every),
         "plugins.http.probe.every": format_duration(http.probe.every),
         "plugins.http.probe.timeout": format_duration(http.probe.timeout),
@@ -194,4 +202,45 @@ def test_no_file_that_the_engine_reads_names_a_fault(tmp_path: Path) -> None:
     for kind in IncidentKind:  # the words of diagnosis are everybody's
         text = text.replace(f'"{kind}"', "")
 
+    assert [name for name in FAULTS if named_in(text, name)] == []
+
+
+def test_behind_nginx_both_gateways_are_one_group_and_nginx_itself_is_looked_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy.write_policy(behind_nginx(tmp_path, monkeypatch), supervisor_url=URL, causes=CAUSES, has_small_disk=False)
+
+    config = read(tmp_path / "recoverops.yaml")
+    services = {one["name"]: ServiceSettings.model_validate(one) for one in config["services"]}
+    grouped = {name: one.address["nginx"] for name, one in services.items() if one.group == "gateways"}
+    assert grouped == {"gateway": "127.0.0.1:18080", "gateway-2": "127.0.0.1:18086"}
+    assert services["nginx"].depends_on == ("gateway", "gateway-2")
+    nginx = LinuxSettings.model_validate(plugins(config)["linux"]).nginx
+    assert nginx is not None
+    assert (nginx.binary, nginx.file) == ("/usr/sbin/nginx", str(tmp_path / "nginx/upstream.conf"))
+
+
+def test_behind_nginx_a_gateway_is_taken_out_before_any_rule_restarts_it_and_only_a_person_gives_load_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy.write_policy(behind_nginx(tmp_path, monkeypatch), supervisor_url=URL, causes=CAUSES, has_small_disk=False)
+
+    first, *others = RuleFile.model_validate(read(tmp_path / "remediation-rules.yaml")).rules
+    assert first.when == '(kind == "memory_leak") && resource.group == "gateways" && confidence >= 0.6'
+    assert first.runbook == "shift-load"
+    back = Runbook.model_validate(read(tmp_path / "runbooks/return-load.yaml"))
+    assert (back.action, back.arguments) == ("shift-load", {"direction": "back"})
+    assert "return-load" not in {rule.runbook for rule in (first, *others)}
+    told = policy.deviations(CAUSES, has_small_disk=False, has_nginx=True)
+    assert {"rules.take-backend-out", "plugins.linux.nginx"} <= {one.setting for one in told}
+
+
+def test_behind_nginx_no_file_names_a_fault_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = behind_nginx(tmp_path, monkeypatch)
+    policy.write_policy(layout, supervisor_url=URL, causes=CAUSES, has_small_disk=True)
+    front.write_files(layout)
+
+    text = "".join(one.read_text() for one in tmp_path.rglob("*") if one.is_file()).replace(str(tmp_path), "")
+    for kind in IncidentKind:
+        text = text.replace(f'"{kind}"', "")
     assert [name for name in FAULTS if named_in(text, name)] == []

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tests.unit.lab.held_shop import Shop, eventually, held_shop
 
-from recoverops.lab.layout import DEPENDS_ON, SERVICES
+from recoverops.lab.layout import BACKENDS, DEPENDS_ON, SERVICES
 from recoverops.lab.mounts import seen_by
 from recoverops.lab.shop.ledger import starts_in
 
@@ -122,6 +122,34 @@ def test_a_service_has_no_right_that_the_mode_of_a_file_does_not_grant(shop: Sho
     for service in SERVICES:
         status = Path(f"/proc/{shop.scene.target(service).pid}/status").read_text()
         assert "CapEff:\t0000000000000000" in status
+
+
+def test_customers_go_through_nginx_where_there_is_one_and_both_gateways_serve_them(shop: Shop) -> None:
+    if not shop.layout.has_nginx:
+        assert shop.layout.shop_url == shop.layout.url("gateway")
+        return
+    before = {one: shop.metrics(one)["http_request_duration_seconds_count"] for one in BACKENDS}
+
+    statuses = {shop.get("nginx", "/browse")[0] for _ in range(10)}
+
+    assert shop.layout.shop_url == shop.layout.url("nginx")
+    assert statuses == {200}
+    for one in BACKENDS:
+        count = "http_request_duration_seconds_count"
+        eventually("it serves", lambda: shop.metrics(one)[count] > before[one], within_s=5)  # noqa: B023
+
+
+def test_the_load_that_was_shifted_away_is_given_back_to_every_backend(shop: Shop) -> None:
+    if not shop.layout.has_nginx:
+        return
+    upstream, whole = shop.layout.upstream, shop.layout.upstream.read_text()
+    upstream.write_text(whole.replace(";\n}", " down;\n}"))
+    assert upstream.read_text() != whole
+
+    shop.scene.share_load()
+
+    assert upstream.read_text() == whole
+    shop.wait_until_well()
 
 
 def test_an_unknown_page_names_the_known_ones(shop: Shop) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from tests.acceptance.virtual_world import World
 from tests.conftest import Records
 
 from recoverops.model import Delivery, DeliveryState, IncidentId, Notification, PermanentError, RetryableError
-from recoverops.pipeline import Courier
+from recoverops.pipeline import Courier, couriers
 from recoverops.ports import Notifier
 from recoverops.testing import RecordingNotifier
 
@@ -104,3 +105,40 @@ def test_a_channel_that_never_works_is_given_up_after_its_last_attempt(world: Wo
 
     assert attempts == world.parts.notifications.max_attempts
     assert deliveries(world)["slack"].state is DeliveryState.FAILED
+
+
+class Hanging:
+    """Does not come back before it is let go, like a connection that nobody answers and nothing times out."""
+
+    name = "hanging"
+
+    def __init__(self) -> None:
+        self.is_inside, self.let_go = threading.Event(), threading.Event()
+
+    def send(self, notification: Notification, *, idempotency_key: str) -> None:
+        self.is_inside.set()
+        assert self.let_go.wait(30)
+
+
+def test_a_channel_that_hangs_delays_only_itself(world: World, a: Records) -> None:
+    hanging, pager = Hanging(), RecordingNotifier("pager")
+    post(world, a, "hanging", "pager", "nowhere")
+    carrying = couriers(world.parts, {"hanging": hanging, "pager": pager})
+    stuck = threading.Thread(target=carrying["hanging"].deliver_due)
+    stuck.start()
+    try:
+        assert hanging.is_inside.wait(10)
+
+        assert (carrying["pager"].deliver_due(), carrying["pager"].deliver_due()) == (1, 0)
+        assert (carrying[""].deliver_due(), carrying[""].deliver_due()) == (1, 0)
+
+        states = {name: one.state for name, one in deliveries(world).items()}
+        assert states == {
+            "hanging": DeliveryState.PENDING,
+            "pager": DeliveryState.SENT,
+            "nowhere": DeliveryState.FAILED,
+        }
+    finally:
+        hanging.let_go.set()
+        stuck.join(10)
+    assert deliveries(world)["hanging"].state is DeliveryState.SENT

@@ -1,17 +1,20 @@
-"""Where probes and webhooks may not go."""
+"""Where probes, webhooks and every other outgoing request may not go, and how they are bounded."""
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 
 import pytest
 from tests.unit.plugins.conftest import Contexts
 
+from recoverops.clock import SystemClock
+from recoverops.egress import Fetcher, NoAnswerError, target_of
+from recoverops.egress.target import look_up
 from recoverops.model import MisconfiguredError, Service
-from recoverops.plugins.http import egress, plugin
-from recoverops.plugins.http.outgoing import Outgoing, RequestFailedError
+from recoverops.plugins.http import plugin
 from recoverops.plugins.http.settings import HttpSettings
-from recoverops.testing import Receiver
+from recoverops.testing import Receiver, Reply, running_receiver
 
 FORBIDDEN = [
     "http://169.254.169.254/latest/meta-data/",
@@ -30,6 +33,10 @@ FORBIDDEN = [
     "http://METADATA.google.internal./",
     "http://instance-data/",
 ]
+
+
+def fetcher(*, timeout_s: float, look_up: Callable[[str, int], tuple[str, ...]] = look_up) -> Fetcher:
+    return Fetcher(timeout_s=timeout_s, max_bytes=1000, clock=SystemClock(), look_up=look_up)
 
 
 @pytest.mark.parametrize("url", FORBIDDEN)
@@ -68,11 +75,11 @@ def test_every_bad_address_is_named_at_once(context: Contexts) -> None:
     "url", ["http://127.0.0.1", "http://[::1]:9000/x", "https://example.org/health?a=b", "http://10.0.0.1"]
 )
 def test_ordinary_addresses_are_taken(url: str) -> None:
-    assert str(egress.target_of(url, where="x").url).startswith(url)
+    assert str(target_of(url, where="x").url).startswith(url)
 
 
 def test_user_name_and_password_leave_the_url_and_are_not_shown() -> None:
-    target = egress.target_of("http://ann:open-sesame@127.0.0.1:8080/health", where="x")
+    target = target_of("http://ann:open-sesame@127.0.0.1:8080/health", where="x")
     assert target.authorization == "Basic YW5uOm9wZW4tc2VzYW1l"
     assert target.shown == "127.0.0.1:8080"
     for text in (str(target.url), repr(target)):
@@ -80,16 +87,16 @@ def test_user_name_and_password_leave_the_url_and_are_not_shown() -> None:
 
 
 def test_a_name_that_resolves_to_a_metadata_address_is_refused_when_it_is_used() -> None:
-    target = egress.target_of("http://innocent.example/", where="x")
-    outgoing = Outgoing(timeout_s=1, look_up=lambda _host, _port: ("127.0.0.1", "169.254.169.254"))
-    with pytest.raises(RequestFailedError, match=r"innocent\.example resolves to 169\.254\.169\.254"):
-        outgoing.request("GET", target, headers={})
+    target = target_of("http://innocent.example/", where="x")
+    outgoing = fetcher(timeout_s=1, look_up=lambda _host, _port: ("127.0.0.1", "169.254.169.254"))
+    with pytest.raises(NoAnswerError, match=r"innocent\.example resolves to 169\.254\.169\.254"):
+        outgoing.fetch("GET", target, headers={})
 
 
 def test_a_name_is_tried_at_all_its_addresses(receiver: Receiver) -> None:
-    target = egress.target_of(f"http://shop.example:{receiver.port}/health", where="x")
-    outgoing = Outgoing(timeout_s=2, look_up=lambda _host, _port: ("127.0.0.2", "127.0.0.1"))
-    assert outgoing.request("GET", target, headers={}).status == 200
+    target = target_of(f"http://shop.example:{receiver.port}/health", where="x")
+    outgoing = fetcher(timeout_s=2, look_up=lambda _host, _port: ("127.0.0.2", "127.0.0.1"))
+    assert outgoing.fetch("GET", target, headers={}).status == 200
     assert receiver.requests[0].headers["host"] == f"shop.example:{receiver.port}"
 
 
@@ -97,7 +104,32 @@ def test_a_resolver_that_does_not_answer_is_our_own_trouble() -> None:
     def no_resolver(_host: str, _port: int) -> tuple[str, ...]:
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
-    outgoing = Outgoing(timeout_s=1, look_up=no_resolver)
-    with pytest.raises(RequestFailedError, match="temporary failure in name resolution") as failure:
-        outgoing.request("GET", egress.target_of("http://shop.example/", where="x"), headers={})
-    assert failure.value.own_trouble
+    outgoing = fetcher(timeout_s=1, look_up=no_resolver)
+    with pytest.raises(NoAnswerError, match="temporary failure in name resolution") as failure:
+        outgoing.fetch("GET", target_of("http://shop.example/", where="x"), headers={})
+    assert failure.value.is_own_trouble
+
+
+def test_an_answer_that_is_too_long_is_none_unless_only_its_beginning_is_wanted(receiver: Receiver) -> None:
+    receiver.reply = Reply(body=b"x" * 5000)
+    target = target_of(receiver.url, where="x")
+    with pytest.raises(NoAnswerError, match="longer than 1000 bytes"):
+        fetcher(timeout_s=2).fetch("GET", target, headers={})
+    cutting = Fetcher(timeout_s=2, max_bytes=10, cuts=True, clock=SystemClock())
+    assert cutting.fetch("GET", target, headers={}).body == b"x" * 10
+
+
+def test_a_redirect_is_an_answer_and_is_not_followed(receiver: Receiver) -> None:
+    receiver.reply = Reply(status=302, headers={"Location": receiver.url})
+    answer = fetcher(timeout_s=2).fetch("GET", target_of(receiver.url, where="x"), headers={})
+    assert answer.status == 302
+    assert len(receiver.requests) == 1
+
+
+def test_a_failure_names_host_and_port_and_nothing_of_the_path() -> None:
+    with running_receiver() as gone:
+        url = f"{gone.url}/token-sesame"
+    with pytest.raises(NoAnswerError, match=r"127\.0\.0\.1:\d+: connection refused") as failure:
+        fetcher(timeout_s=1).fetch("GET", target_of(url, where="x"), headers={})
+    assert "sesame" not in str(failure.value)
+    assert failure.value.reason == "connection refused"

@@ -14,10 +14,9 @@ from pydantic import ValidationError
 from tests.unit.plugins.conftest import Contexts
 
 from recoverops.clock import SystemClock
+from recoverops.egress import Fetcher, target_of
 from recoverops.model import MisconfiguredError, Resource, ResourceKind, Sample, Service, UnreachableError
 from recoverops.plugins import prometheus
-from recoverops.plugins.prometheus.egress import target_of
-from recoverops.plugins.prometheus.fetching import Fetcher
 from recoverops.plugins.prometheus.scrape import Scrape
 from recoverops.plugins.prometheus.settings import ScrapeSettings
 from recoverops.testing import Receiver, Reply, check_source, running_receiver

@@ -119,10 +119,12 @@ def test_an_unknown_report_is_settled_by_the_probe_and_by_nothing_else(
     assert outcome.at == NOON
 
 
-def test_the_state_that_a_success_left_is_kept_for_its_undo() -> None:
-    left = Execution(status=ExecutionStatus.SUCCEEDED, statement="s", after={"release": "v2"})
+@pytest.mark.parametrize("status", ExecutionStatus)
+@pytest.mark.parametrize("probed", [None, *ProbeAnswer])
+def test_what_an_action_kept_is_stored_however_it_ended(status: ExecutionStatus, probed: ProbeAnswer | None) -> None:
+    left = Execution(status=status, statement="s", after={"release": "v2", "evidence.log": "out of memory"})
 
-    assert after_execution(left, None, now=NOON).after == {"release": "v2"}
+    assert after_execution(left, probe(probed) if probed else None, now=NOON).after == left.after
 
 
 def test_an_expired_action_says_both_times() -> None:

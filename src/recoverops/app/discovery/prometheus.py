@@ -120,7 +120,7 @@ def _matched(target: Outages, services: Collection[Proposed]) -> Outages:
                 long=target.long,
                 longest_s=target.longest_s,
                 service=one.name,
-                can_act="supervisor" in one.address,
+                can_act=not {"supervisor", "systemd"}.isdisjoint(one.address),
             )
     return target
 

@@ -80,13 +80,14 @@ def _belongs_to(port: Port, program: Supervised) -> bool:
 
 def _add_port(port: Port, taken: dict[str, Proposed]) -> None:
     assert port.program is not None, "only a known process is asked for its health"
-    base = port.program.unit.removesuffix(".service") or port.program.name
+    unit = "" if _NOT_SERVICES.match(port.program.unit) else port.program.unit
+    base = unit.removesuffix(".service") or port.program.name
     name = _name(
         f"{base}-{port.port}" if base in _SHARED_NAMES or re.sub(r"[\d.]+$", "", base) in _SHARED_NAMES else base
     )
     address = {"http": port.health}
-    if port.program.unit:
-        address["systemd"] = port.program.unit
+    if unit:
+        address["systemd"] = unit
     _put(taken, Proposed(name=name if name not in taken else f"{name}-{port.port}", address=address))
 
 
@@ -135,7 +136,7 @@ def _undecided(facts: Facts, used: Supervisord | None, left: Iterable[Port]) -> 
         yield f"systemd was not looked at: {facts.systemd}"
     for file in facts.nginx:
         yield f"nginx runs with {file}"
-    if not facts.supervisors:
-        yield "no supervisord was found; without one nothing can be restarted"
+    if not facts.supervisors and not named - {""}:
+        yield "no supervisord was found and no port belongs to a systemd unit; without one nothing can be restarted"
     if not facts.prometheus:
         yield "no Prometheus answered on this machine"

@@ -81,6 +81,11 @@ def _services(services: tuple[Proposed, ...]) -> Iterable[str]:
 
 
 def _linux(proposal: Proposal) -> Iterable[str]:
+    has_units = any("systemd" in one.address for one in proposal.services)
+    if not proposal.supervisor and has_units:
+        yield "  # Reads the systemd units; what to allow for restarting them is in docs/security.md."
+        yield "  - name: linux"
+        return
     if not proposal.supervisor:
         yield "  # - name: linux"
         yield "  #   settings:"

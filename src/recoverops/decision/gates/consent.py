@@ -7,6 +7,7 @@ from recoverops.decision.gates.answers import passed, refused
 from recoverops.model import (
     Approval,
     ApprovalState,
+    ConditionStatus,
     EffectClass,
     GateAnswer,
     GateName,
@@ -14,6 +15,7 @@ from recoverops.model import (
     Mode,
     Reason,
     Severity,
+    is_forecast_series,
 )
 
 _CARE = {Mode.OBSERVE: 0, Mode.ASK: 1, Mode.ACT: 2}
@@ -71,6 +73,20 @@ def _why_ask(facts: Facts) -> str | None:
         return None
     if effective_mode(facts) is not Mode.ACT:
         return f"decision.mode is {facts.settings.mode} and the rule's mode is {facts.rule.mode}"
+    return _why_careful(facts)
+
+
+def _why_careful(facts: Facts) -> str | None:
+    """Why to ask even where the rule may act."""
+    if _is_only_foreseen(facts):
+        return "only a forecast says so; nothing that was measured is beyond its limit"
     if facts.settings.ask_when_critical and facts.incident.severity is Severity.CRITICAL:
         return "the incident is critical (decision.ask_when_critical)"
     return None
+
+
+def _is_only_foreseen(facts: Facts) -> bool:
+    """Whether all that is bad now of the series at fault is what may come."""
+    bad = {ConditionStatus.ABNORMAL, ConditionStatus.PENDING}
+    at_fault = [one.series for one in facts.conditions if one.series in facts.incident.series and one.status in bad]
+    return bool(at_fault) and all(is_forecast_series(series) for series in at_fault)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from recoverops.decision.facts import Facts
 from recoverops.decision.gates.answers import passed, waits
-from recoverops.model import ConditionStatus, GateName, GateVerdict, Reason
+from recoverops.model import Condition, ConditionStatus, GateName, GateVerdict, Reason, is_forecast_series
 
 RETRY = timedelta(seconds=2)
 """How soon to look again when evidence is stale or the trouble seems gone: about two probes."""
@@ -41,7 +42,7 @@ def hold(facts: Facts) -> GateVerdict:
     firing = [one for one in at_fault if one.status in _BAD and facts.is_fresh(one)]
     if not firing:
         return waits(gate, Reason.NOT_FIRING, "no series at fault is abnormal now", retry_at=facts.now + RETRY)
-    until = facts.incident.opened_at + facts.rule.hold
+    until = _measured_since(facts, firing) + facts.rule.hold
     if facts.now < until:
         return waits(
             gate,
@@ -50,3 +51,11 @@ def hold(facts: Facts) -> GateVerdict:
             retry_at=until,
         )
     return passed(gate, f"still firing after the hold of {facts.rule.hold.total_seconds():g} s: {firing[0].statement}")
+
+
+def _measured_since(facts: Facts, firing: Iterable[Condition]) -> datetime:
+    """Since when the trouble is there, not merely foreseen: a forecast does not use up the hold."""
+    opened = facts.incident.opened_at
+    if not any(is_forecast_series(series) for series in facts.incident.series):
+        return opened
+    return max(opened, min((one.since for one in firing if not is_forecast_series(one.series)), default=opened))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
-from recoverops.detection.settings import ThresholdSettings
+from recoverops.detection.metrics.settings import ThresholdSettings
 from recoverops.model import Anomaly, Condition, ConditionStatus, Sample
 
 DETECTOR = "threshold"

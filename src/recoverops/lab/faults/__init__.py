@@ -10,11 +10,12 @@ from recoverops.lab.faults.broken_permission import BrokenPermission
 from recoverops.lab.faults.cpu_burn import CpuBurn
 from recoverops.lab.faults.crash import Crash
 from recoverops.lab.faults.disk_fill import DiskFill
-from recoverops.lab.faults.fault import Fault, Needs
+from recoverops.lab.faults.fault import Fault, Needs, TakenBack
 from recoverops.lab.faults.hang import Hang
 from recoverops.lab.faults.memory_leak import MemoryLeak
 from recoverops.lab.faults.pool_exhausted import PoolExhausted
 from recoverops.lab.faults.port_taken import PortTaken
+from recoverops.lab.faults.sick_backend import SickBackend
 from recoverops.lab.faults.slow_dependency import SlowDependency
 
 _ALL: tuple[Fault, ...] = (
@@ -27,10 +28,11 @@ _ALL: tuple[Fault, ...] = (
     SlowDependency(),
     BrokenPermission(),
     PoolExhausted(),
+    SickBackend(),
     MemoryLeak(),
 )
 """In the order of a whole demo: faults of one service are kept apart where it goes."""
 
 FAULTS: dict[str, Fault] = {fault.name: fault for fault in _ALL}
 
-__all__ = ["FAULTS", "Fault", "Needs"]
+__all__ = ["FAULTS", "Fault", "Needs", "TakenBack"]

@@ -1,4 +1,4 @@
-"""Threads of the service turn round for nothing. One core is full, and every request waits for its turn."""
+"""Threads of the service turn round for nothing. They fill what cores they get, and every request waits for them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from recoverops.lab.faults.fault import Needs
 from recoverops.lab.scene import Scene, Target
 from recoverops.model import IncidentKind
 
-THREADS = 6
+THREADS = 48
+"""Each request, for each step that it takes, waits for the turns of those that hold the interpreter's lock."""
 
 
 class CpuBurn:

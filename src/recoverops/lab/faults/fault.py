@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from recoverops.lab.scene import Scene, Target
 from recoverops.model import IncidentKind
@@ -15,6 +15,8 @@ class Needs(StrEnum):
     NOTHING = "nothing"
     MOUNT = "mount"
     """the right to mount a small file system: root"""
+    NGINX = "nginx"
+    """an installed nginx, which shares the load between two gateways"""
 
 
 class Fault(Protocol):
@@ -48,3 +50,15 @@ class Fault(Protocol):
 
     def restore(self, scene: Scene, target: Target) -> None:
         """Put everything back for the next fault, healed or not. Touches nothing that is well already."""
+
+
+@runtime_checkable
+class TakenBack(Fault, Protocol):
+    """A fault whose remedy is for a while only: once people have repaired the service, they ask to take it back."""
+
+    @property
+    def back(self) -> str:
+        """The runbook to ask for."""
+
+    def repair(self, scene: Scene, target: Target) -> None:
+        """What people do about the service itself, once it is healed."""

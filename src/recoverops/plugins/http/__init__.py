@@ -1,4 +1,4 @@
-"""HTTP in both directions: probes of services, and signed notifications to a webhook."""
+"""HTTP in both directions: probes of services, closer observation of one, and signed notifications to a webhook."""
 
 from __future__ import annotations
 
@@ -10,14 +10,21 @@ __all__ = ["HttpSettings", "ProbeSettings", "WebhookSettings", "plugin"]
 
 def _build(settings: HttpSettings, context: PluginContext) -> PluginParts:
     from recoverops.plugins.http.probe import HttpProbe
+    from recoverops.plugins.http.rates import Rates
 
-    probe = HttpProbe(context.services, settings=settings.probe, clock=context.clock)
+    rates = Rates(settings.probe.every)
+    probe = HttpProbe(context.services, settings=settings.probe, clock=context.clock, rates=rates)
     notifiers = () if settings.webhook is None else (_webhook(settings.webhook, context),)
-    return PluginParts(sources=(probe,), notifiers=notifiers)
+    if settings.observation is None:
+        return PluginParts(sources=(probe,), notifiers=notifiers)
+    from recoverops.plugins.http.observing import observing
+
+    source, action = observing(settings.observation, context, probe=probe, rates=rates, timeout=settings.probe.timeout)
+    return PluginParts(sources=(probe, source), actions=(action,), notifiers=notifiers)
 
 
 def _webhook(settings: WebhookSettings, context: PluginContext) -> Notifier:
-    from recoverops.plugins.http.egress import target_of
+    from recoverops.egress import target_of
     from recoverops.plugins.http.webhook import WebhookNotifier, signing_key
 
     is_literal = settings.url.startswith(("http://", "https://"))
@@ -34,5 +41,5 @@ plugin = Plugin(
     name="http",
     settings=HttpSettings,
     build=_build,
-    summary="Probes services over HTTP and posts signed notifications to a webhook.",
+    summary="Probes services over HTTP, observes one closer for a while, and posts signed notifications to a webhook.",
 )

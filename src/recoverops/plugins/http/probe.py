@@ -12,9 +12,9 @@ from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from recoverops.egress import Fetcher, NoAnswerError, Target, target_of
 from recoverops.model import MisconfiguredError, Sample, Service, UnreachableError
-from recoverops.plugins.http.egress import Target, target_of
-from recoverops.plugins.http.outgoing import Outgoing, RequestFailedError
+from recoverops.plugins.http.rates import Rates
 from recoverops.plugins.http.settings import ProbeSettings
 from recoverops.ports import Clock
 
@@ -45,23 +45,27 @@ class HttpProbe:
 
     name = NAME
 
-    def __init__(self, services: Mapping[str, Service], *, settings: ProbeSettings, clock: Clock) -> None:
+    def __init__(
+        self, services: Mapping[str, Service], *, settings: ProbeSettings, clock: Clock, rates: Rates | None = None
+    ) -> None:
         """Raises `MisconfiguredError` naming every address that must not or cannot be asked."""
         self._services = services
         self._settings = settings
         self._clock = clock
+        self._rates = rates or Rates(settings.every)
+        self._asked_at: dict[str, float] = {}
         self._timeout_s = settings.timeout.total_seconds()
-        self._outgoing = Outgoing(timeout_s=self._timeout_s)
+        self._fetcher = Fetcher(timeout_s=self._timeout_s, max_bytes=0, cuts=True, clock=clock)
         self._slots = threading.BoundedSemaphore(_AT_ONCE)
         self._under_way: dict[str, Future[Answer]] = {}
         _refuse_bad_addresses(services)
 
     @property
     def every(self) -> timedelta:
-        return self._settings.every
+        return self._rates.shortest
 
     def poll(self) -> tuple[Sample, ...]:
-        probed = [service for service in self._services.values() if ADDRESS in service.address]
+        probed = self._due()
         asked = {service.name: self._ask(service) for service in probed}
         wait([future for future in asked.values() if future is not None], timeout=self._timeout_s + _GRACE_S)
         answers = {service.name: self._answer(asked[service.name]) for service in probed}
@@ -77,6 +81,23 @@ class HttpProbe:
                 f"no service could be probed from here: {'; '.join(reasons) or 'no thread was free'}"
             )
         return samples
+
+    def _due(self) -> list[Service]:
+        """Those whose turn it is: all of them, unless some are asked more often than the others now."""
+        now = self._clock.monotonic()
+        due = []
+        for service in self._services.values():
+            asked_at = self._asked_at.get(service.name)
+            since_s = None if asked_at is None else now - asked_at
+            if ADDRESS in service.address and self._rates.is_due(service.name, since_asked_s=since_s):
+                self._asked_at[service.name] = now
+                due.append(service)
+        return due
+
+    def look(self, service: Service) -> str:
+        """What one request finds now, as a sentence; bounded by the timeout."""
+        answer = self._get(target_of(service.address[ADDRESS], where=f'service "{service.name}"'))
+        return f"status {answer.status} after {answer.seconds:.3f} s" if answer.status is not None else answer.reason
 
     def _ask(self, service: Service) -> Future[Answer] | None:
         """The request on its way; None when every thread is busy. One that still hangs is not asked a second time."""
@@ -108,10 +129,10 @@ class HttpProbe:
     def _get(self, target: Target) -> Answer:
         started = self._clock.monotonic()
         try:
-            head = self._outgoing.request("GET", target, headers={"Accept": "*/*"})
-        except RequestFailedError as error:
+            head = self._fetcher.fetch("GET", target, headers={"Accept": "*/*"})
+        except NoAnswerError as error:
             seconds = self._clock.monotonic() - started
-            return Answer(status=None, seconds=seconds, reason=str(error), own_trouble=error.own_trouble)
+            return Answer(status=None, seconds=seconds, reason=error.reason, own_trouble=error.is_own_trouble)
         return Answer(status=head.status, seconds=self._clock.monotonic() - started)
 
     def _answer(self, future: Future[Answer] | None) -> Answer | None:

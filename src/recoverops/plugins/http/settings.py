@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from recoverops.model import Duration
 
@@ -78,6 +79,82 @@ class WebhookSettings(BaseModel):
     )
 
 
+class LogLevelSettings(BaseModel):
+    """The page of one service that tells and sets its log level, as zap, Spring Boot's actuator and others have it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    service: str = Field(min_length=1, description="The service, by its name in the inventory. There is no default.")
+    url: str = Field(
+        pattern=r"^https?://",
+        description="The page: GET answers with a JSON object that has the level, `method` sets it. No default.",
+    )
+    method: Literal["PUT", "POST"] = Field(
+        default="PUT", description="How it is set: PUT or POST. Default PUT, as zap wants it; Spring Boot wants POST."
+    )
+    field: str = Field(
+        default="level",
+        pattern=r"^[A-Za-z][A-Za-z0-9_]*$",
+        description="The name of the level in the JSON object, both ways. Default `level`; Spring Boot's is "
+        "`configuredLevel`.",
+    )
+    levels: tuple[str, ...] = Field(
+        min_length=2,
+        strict=False,
+        description="The only levels that are ever set or restored, as the service writes them, e.g. "
+        "`[debug, info, warn, error]`. No default.",
+    )
+    raised: str = Field(description="The level while it is observed closer; one of `levels`. No default.")
+    bearer: str | None = Field(
+        default=None, description="Reference to a bearer token for the page, e.g. `env:LOG_LEVEL_TOKEN`. Default none."
+    )
+
+    @model_validator(mode="after")
+    def _is_declared(self) -> LogLevelSettings:
+        if self.raised not in self.levels:
+            raise ValueError(f'raised is "{self.raised}", which is not one of levels: {", ".join(self.levels)}')
+        return self
+
+
+class ObservationSettings(BaseModel):
+    """How a service is observed closer for a while."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    journal: str = Field(
+        pattern=r"^/.",
+        description="An existing folder that remembers what was raised, so that it is restored after a crash as well. "
+        "There is no default.",
+    )
+    every: Duration = Field(
+        default=timedelta(milliseconds=200),
+        ge=timedelta(milliseconds=100),
+        le=timedelta(minutes=1),
+        description="How often the service is probed meanwhile, 100ms to 1min, shorter than `probe.every`. Default "
+        "200ms: five times the usual rate.",
+    )
+    lasts: Duration = Field(
+        default=timedelta(minutes=10),
+        ge=timedelta(seconds=1),
+        le=timedelta(hours=24),
+        description="After which time everything is restored by itself, 1s to 24h. Default 10min: longer than most "
+        "incidents, and a forgotten debug level fills no disk.",
+    )
+    log_levels: tuple[LogLevelSettings, ...] = Field(
+        default=(),
+        strict=False,
+        description="Services whose log level is raised as well. Default none: then only the probe's rate is.",
+    )
+
+    @model_validator(mode="after")
+    def _services_differ(self) -> ObservationSettings:
+        names = [one.service for one in self.log_levels]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"log_levels names {', '.join(twice)} twice; one page a service")
+        return self
+
+
 class HttpSettings(BaseModel):
     """Probes over HTTP, and notifications to a webhook."""
 
@@ -87,6 +164,16 @@ class HttpSettings(BaseModel):
         default=ProbeSettings(),
         description="The source `http-probe`. Default: every service that has an `http` address, once a second.",
     )
+    observation: ObservationSettings | None = Field(
+        default=None,
+        description="The action `raise-observation` and the source `observation`. Default none: then there is neither.",
+    )
     webhook: WebhookSettings | None = Field(
         default=None, description="The notifier `webhook`. Default none: then there is no such notifier."
     )
+
+    @model_validator(mode="after")
+    def _observation_is_closer(self) -> HttpSettings:
+        if self.observation is not None and self.observation.every >= self.probe.every:
+            raise ValueError("observation.every has to be shorter than probe.every, or nothing is raised")
+        return self

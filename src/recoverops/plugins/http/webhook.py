@@ -16,9 +16,8 @@ from email.utils import parsedate_to_datetime
 
 import msgspec
 
+from recoverops.egress import Answer, Fetcher, NoAnswerError, Target
 from recoverops.model import MisconfiguredError, Notification, PermanentError, RetryableError, digest
-from recoverops.plugins.http.egress import Target
-from recoverops.plugins.http.outgoing import Head, Outgoing, RequestFailedError
 from recoverops.ports import Clock
 from recoverops.redact import redact
 
@@ -36,25 +35,25 @@ class WebhookNotifier:
         self._target = target
         self._key = key
         self._clock = clock
-        self._outgoing = Outgoing(timeout_s=timeout.total_seconds())
+        self._fetcher = Fetcher(timeout_s=timeout.total_seconds(), max_bytes=0, cuts=True, clock=clock)
 
     def send(self, notification: Notification, *, idempotency_key: str) -> None:
         body = body_of(notification)
         headers = signed_headers(body, key=self._key, message_id=message_id(idempotency_key), at=self._clock.now())
         try:
-            head = self._outgoing.request("POST", self._target, headers=headers, content=body)
-        except RequestFailedError as error:
-            raise RetryableError(f"webhook at {self._target.shown}: {redact(str(error))}") from error
-        self._judge(head)
+            answer = self._fetcher.fetch("POST", self._target, headers=headers, content=body)
+        except NoAnswerError as error:
+            raise RetryableError(f"webhook at {self._target.shown}: {redact(error.reason)}") from error
+        self._judge(answer)
 
-    def _judge(self, head: Head) -> None:
-        if 200 <= head.status < 300:
+    def _judge(self, answer: Answer) -> None:
+        if 200 <= answer.status < 300:
             return
-        failed = f"webhook at {self._target.shown} answered with status {head.status}"
-        if head.status == 429 or head.status >= 500:
-            delay = retry_after(head.headers.get("retry-after", ""), now=self._clock.now())
+        failed = f"webhook at {self._target.shown} answered with status {answer.status}"
+        if answer.status == 429 or answer.status >= 500:
+            delay = retry_after(answer.headers.get("retry-after", ""), now=self._clock.now())
             raise RetryableError(failed) if delay is None else RetryableError(failed, delay=delay)
-        if head.status < 400:
+        if answer.status < 400:
             raise PermanentError(f"{failed}; redirects are not followed, configure the address that it leads to")
         raise PermanentError(f"{failed}; check its address and its secret")
 

@@ -6,9 +6,11 @@ A source or action exists only if the settings allow it and some service has the
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from recoverops.model import MisconfiguredError
 from recoverops.plugins.linux.action_settings import ScriptSettings, SpareFilesSettings
+from recoverops.plugins.linux.actions.by_address import ByAddress
 from recoverops.plugins.linux.actions.end_process import EndProcess
 from recoverops.plugins.linux.actions.free_disk import FreeDisk
 from recoverops.plugins.linux.actions.free_port import FreePort
@@ -19,24 +21,31 @@ from recoverops.plugins.linux.actions.run_state import StartService, StopService
 from recoverops.plugins.linux.actions.scale_workers import ScaleWorkers
 from recoverops.plugins.linux.actions.shift_load import Nginx, ShiftLoad
 from recoverops.plugins.linux.actions.switch_release import SwitchRelease
+from recoverops.plugins.linux.actions.unit_state import RestartUnit, StartUnit, StopUnit
+from recoverops.plugins.linux.process import ADDRESS as SUPERVISOR
 from recoverops.plugins.linux.releases import Releases
 from recoverops.plugins.linux.restart import RestartService
 from recoverops.plugins.linux.rpc import SupervisorClient
-from recoverops.plugins.linux.settings import LinuxSettings, SupervisorSettings
+from recoverops.plugins.linux.settings import LinuxSettings, SupervisorSettings, SystemdSettings
 from recoverops.plugins.linux.source import SupervisorSource
 from recoverops.plugins.linux.sources.disk import DiskSource
 from recoverops.plugins.linux.sources.host import HostSource
 from recoverops.plugins.linux.sources.logs import LogSource
 from recoverops.plugins.linux.sources.process import ProcessSource
 from recoverops.plugins.linux.sources.release import ReleaseSource
+from recoverops.plugins.linux.sources.units import UnitSource
 from recoverops.plugins.linux.spare_files import SpareFiles
 from recoverops.plugins.linux.supervised import Supervised
+from recoverops.plugins.linux.systemctl import Systemctl, permissions
+from recoverops.plugins.linux.units import ADDRESS as SYSTEMD
 from recoverops.ports import Action, Parameter, PluginContext, PluginParts, Source
 
 
 def assembled(settings: LinuxSettings, context: PluginContext) -> PluginParts:
-    """Raises `MisconfiguredError` for a service that is named but not in the inventory."""
+    """Raises `MisconfiguredError` for a service that is not in the inventory, or that two programs are said to run."""
     _check_services(settings, context)
+    if settings.supervisor is not None and settings.systemd is not None:
+        _check_addresses(context)
     releases = None if settings.release is None else Releases(settings.release.folder)
     parts = _Parts(settings, context, releases)
     return PluginParts(sources=tuple(parts.sources()), actions=tuple(parts.actions()))
@@ -60,6 +69,8 @@ class _Parts:
         if settings.supervisor is not None and self._client is not None:
             every, timeout = settings.supervisor.every, settings.supervisor.timeout
             yield SupervisorSource(self._client, services, clock=clock, every=every, timeout=timeout)
+        if settings.systemd is not None and SYSTEMD in self._addresses:
+            yield UnitSource(self._systemctl(settings.systemd), services, clock=clock, every=settings.systemd.every)
         if settings.process is not None and self._supervised is not None:
             yield ProcessSource(
                 self._supervised,
@@ -79,20 +90,55 @@ class _Parts:
             yield HostSource(disk=settings.host.disk, clock=clock, every=settings.host.every)
 
     def actions(self) -> Iterator[Action]:
-        if self._settings.supervisor is not None and self._client is not None and self._supervised is not None:
-            yield from self._supervisor_actions(self._settings.supervisor, self._client, self._supervised)
+        yield from self._run_state_actions()
+        if self._supervised is not None:
+            yield from self._supervisor_actions(self._supervised)
         yield from self._file_actions()
         yield from self._program_actions()
 
-    def _supervisor_actions(
-        self, supervisor: SupervisorSettings, client: SupervisorClient, supervised: Supervised
-    ) -> Iterator[Action]:
+    def _run_state_actions(self) -> Iterator[Action]:
+        """Restart, start and stop; where both supervisor and systemd are in use, the service's address chooses."""
+        under_supervisor = tuple(self._actions_on_programs())
+        under_systemd = tuple(self._actions_on_units())
+        if under_supervisor and under_systemd:
+            for program, unit in zip(under_supervisor, under_systemd, strict=True):
+                yield ByAddress({SUPERVISOR: program, SYSTEMD: unit})
+            return
+        yield from under_supervisor or under_systemd
+
+    def _actions_on_programs(self) -> Iterator[Action]:
         settings, services, clock = self._settings, self._context.services, self._context.clock
+        if settings.supervisor is None or self._client is None or self._supervised is None:
+            return
+        own = settings.supervisor
         yield RestartService(
-            client, services, clock=clock, timeout=supervisor.restart_timeout, probe_timeout=supervisor.timeout
+            self._client, services, clock=clock, timeout=own.restart_timeout, probe_timeout=own.timeout
         )
-        yield StartService(supervised, services, clock=clock, timeout=settings.timeout)
-        yield StopService(supervised, services, clock=clock, timeout=settings.timeout)
+        yield StartService(self._supervised, services, clock=clock, timeout=settings.timeout)
+        yield StopService(self._supervised, services, clock=clock, timeout=settings.timeout)
+
+    def _actions_on_units(self) -> Iterator[Action]:
+        services, clock, own = self._context.services, self._context.clock, self._settings.systemd
+        if own is None or SYSTEMD not in self._addresses:
+            return
+        systemctl, names = (
+            self._systemctl(own),
+            sorted({one.address[SYSTEMD] for one in services.values() if SYSTEMD in one.address}),
+        )
+        wanted: tuple[tuple[type[RestartUnit | StartUnit | StopUnit], timedelta, tuple[str, ...], str], ...] = (
+            (RestartUnit, own.restart_timeout, ("restart", "reset-failed"), "to stop it if it runs, and start it"),
+            (StartUnit, self._settings.timeout, ("start", "reset-failed"), "to start it"),
+            (StopUnit, self._settings.timeout, ("stop",), "to end its processes in the way that it declares"),
+        )
+        for kind, timeout, verbs, why in wanted:
+            rights = permissions(names, verbs, program=own.systemctl, sudo=own.sudo, why=why)
+            yield kind(systemctl, services, clock=clock, timeout=timeout, permissions=rights)
+
+    def _systemctl(self, settings: SystemdSettings) -> Systemctl:
+        return Systemctl(settings.systemctl, sudo=settings.sudo, clock=self._context.clock, timeout=settings.timeout)
+
+    def _supervisor_actions(self, supervised: Supervised) -> Iterator[Action]:
+        settings, services, clock = self._settings, self._context.services, self._context.clock
         grace = settings.end_process.grace
         yield EndProcess(supervised, services, clock=clock, grace=grace, timeout=settings.timeout)
         yield FreePort(
@@ -174,3 +220,11 @@ def _check_services(settings: LinuxSettings, context: PluginContext) -> None:
     if unknown:
         known = ", ".join(sorted(context.services)) or "none"
         raise MisconfiguredError(*(f"{one}; the inventory has: {known}" for one in dict.fromkeys(unknown)))
+
+
+def _check_addresses(context: PluginContext) -> None:
+    """One program keeps a service running; two would measure the same series, and fight over it."""
+    doubly = [one.name for one in context.services.values() if {SUPERVISOR, SYSTEMD} <= one.address.keys()]
+    if doubly:
+        told = f'has both addresses "{SUPERVISOR}" and "{SYSTEMD}"; give it the one that keeps it running'
+        raise MisconfiguredError(*(f'service "{name}" {told}' for name in doubly))

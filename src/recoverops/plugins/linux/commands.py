@@ -12,7 +12,7 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from recoverops.model import PermanentError
 from recoverops.plugins.linux.answers import cut
@@ -30,6 +30,8 @@ class Finished:
     """None when it was ended because its time was over."""
     output: str
     """The end of what it wrote, redacted."""
+    text: str = field(default="", repr=False)
+    """The same as it was written, for whoever has to parse it; never shown."""
 
     @property
     def is_good(self) -> bool:
@@ -49,8 +51,9 @@ def run(
     environment: Mapping[str, str],
     folder: str = "/",
     secrets: Sequence[str] = (),
+    kept: int = _KEPT,
 ) -> Finished:
-    """Raises `PermanentError` when the program cannot be started at all."""
+    """Raises `PermanentError` when the program cannot be started at all. `kept`: bytes at the end of its output."""
     try:
         process = subprocess.Popen(  # noqa: S603 - a list that the settings declare, with arguments that match patterns
             list(command),
@@ -66,12 +69,12 @@ def run(
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise PermanentError(f"{command[0]} cannot be started: {reason}") from error
     with process:
-        output = _read(process, clock, clock.monotonic() + timeout_s)
+        output = _read(process, clock, clock.monotonic() + timeout_s, kept)
         is_over = output.is_late or not _has_ended(process, max(0.05, output.deadline - clock.monotonic()))
         if is_over:
             _end_session(process)
         status = None if is_over else process.returncode
-    return Finished(status, _shown(output.tail, secrets))
+    return Finished(status, _shown(output.tail, secrets), output.tail.decode(errors="replace"))
 
 
 @dataclass(slots=True)
@@ -81,7 +84,7 @@ class _Output:
     is_late: bool = False
 
 
-def _read(process: subprocess.Popen[bytes], clock: Clock, deadline: float) -> _Output:
+def _read(process: subprocess.Popen[bytes], clock: Clock, deadline: float, kept: int) -> _Output:
     """Until its end, or the end of its time; the pipe is always emptied, so it never waits for us."""
     assert process.stdout is not None
     output = _Output(deadline)
@@ -96,7 +99,7 @@ def _read(process: subprocess.Popen[bytes], clock: Clock, deadline: float) -> _O
             piece = os.read(process.stdout.fileno(), 65536)
             if not piece:
                 return output
-            output.tail = (output.tail + piece)[-_KEPT:]
+            output.tail = (output.tail + piece)[-kept:]
     output.is_late = True
     return output
 
@@ -120,7 +123,7 @@ def _end_session(process: subprocess.Popen[bytes]) -> None:
 
 
 def _shown(tail: bytes, secrets: Sequence[str]) -> str:
-    text = tail.decode(errors="replace")
+    text = tail[-_KEPT:].decode(errors="replace")
     for secret in secrets:
         text = text.replace(secret, HIDDEN)
     clean = "".join(character if character.isprintable() else " " for character in redact(text))

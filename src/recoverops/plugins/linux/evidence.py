@@ -5,14 +5,16 @@ It goes into `Execution.after` under keys that begin with `evidence.`; redacted,
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections import Counter
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from recoverops.model import Service
 from recoverops.plugins.linux.answers import cut
-from recoverops.plugins.linux.procfs import Stat, command_line
-from recoverops.plugins.linux.sockets import inodes_of, sockets
+from recoverops.plugins.linux.procfs import Stat, command_line, scan
+from recoverops.plugins.linux.sockets import holders, inodes_of, listeners, sockets
 from recoverops.redact import redact
 
 _PROCESSES = 10
@@ -22,10 +24,12 @@ _LONGEST = 800
 
 
 def evidence(service: Service, tree: Sequence[Stat] = ()) -> dict[str, str]:
+    """`tree`: its processes, where the action knows them; else those that listen at its address on this host."""
+    tree = tree or _listening(service)
     found = {
         "evidence.processes": _processes(tree),
         "evidence.sockets": _sockets(tree),
-        "evidence.disk": _disk(service.address.get("disk")),
+        "evidence.disk": disk_of(service),
         "evidence.log": _log(service.address.get("log")),
     }
     return {key: cut(redact(text), _LONGEST) for key, text in found.items() if text}
@@ -51,7 +55,33 @@ def _sockets(tree: Sequence[Stat]) -> str:
     return "; ".join((*told, *(f"{count} {state}" for state, count in sorted(others.items()))))
 
 
-def _disk(path: str | None) -> str:
+def _listening(service: Service) -> tuple[Stat, ...]:
+    """Each with its children. Only loopback addresses are looked at: another one may be another host's."""
+    wanted = {place for place in map(_place, map(service.address.get, ("nginx", "http"))) if place is not None}
+    if not wanted:
+        return ()
+    known, picture = sockets(), scan()
+    inodes = {one.inode for host, port in wanted for one in listeners(port, host, known)}
+    found = [stat for pid in sorted(holders(inodes).inodes) for stat in picture.tree(pid)] if inodes else []
+    return tuple(dict.fromkeys(found))
+
+
+def _place(address: str | None) -> tuple[str, int] | None:
+    """Host and port on the loopback; None for everything else."""
+    if address is None:
+        return None
+    try:
+        parts = urlsplit(address if "//" in address else f"//{address}")
+        host, port = parts.hostname or "", parts.port or 80
+        is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return None
+    return ("127.0.0.1" if host == "localhost" else host, port) if is_loopback else None
+
+
+def disk_of(service: Service) -> str:
+    """How full the file system of its address `disk` is; empty when it has none."""
+    path = service.address.get("disk")
     if path is None:
         return ""
     try:

@@ -5,16 +5,16 @@ Used by the actions that free disk. A file that somebody has open is known by it
 
 from __future__ import annotations
 
-import fcntl
 import fnmatch
 import os
-import signal
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 from recoverops.model import PermanentError, UnreachableError
+from recoverops.plugins.linux.leases import Openness, openness
 
 _STEP = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -101,48 +101,60 @@ def free_bytes(folder: int) -> int:
 
 
 class OpenFiles:
-    """The files that another process has open, at one moment.
+    """Which files another process has open.
 
-    Where RecoverOps may not look into every process, the kernel is asked for each file: it grants a lease only while
-    nobody else has it open. Whoever cannot be sure counts as open. RecoverOps' own descriptors do not count: its
-    log source lets go of a file that is gone.
+    The kernel is asked for each file, see `leases`. Where it gives no answer, all processes that RecoverOps may look
+    into are searched; when there are others besides, whoever cannot be sure counts as open. RecoverOps' own
+    descriptors do not count: its log source lets go of a file that is gone.
     """
 
-    def __init__(self) -> None:
-        self._found: set[tuple[int, int]] = set()
-        self._is_complete = True
-        own = str(os.getpid())
-        for name in os.listdir("/proc"):
-            if not name.isdigit() or name == own:
-                continue
-            try:
-                for descriptor in os.listdir(f"/proc/{name}/fd"):
-                    _note(f"/proc/{name}/fd/{descriptor}", self._found)
-            except PermissionError:
-                self._is_complete = False
-            except OSError:
-                continue
+    @cached_property
+    def _seen(self) -> _Seen:
+        return _search()
 
     def has(self, folder: int, file: Found) -> bool:
-        return file.key in self._found or not (self._is_complete or is_leasable(folder, file.name))
+        """True also when nobody can tell."""
+        return self.of(folder, file) is not Openness.CLOSED
+
+    def of(self, folder: int, file: Found) -> Openness:
+        answer = openness(folder, file.name)
+        if answer is Openness.CLOSED:
+            return answer
+        if file.key in self._seen.others:
+            return Openness.OPEN
+        if answer is Openness.OPEN and file.key not in _descriptors("self"):
+            return answer
+        return Openness.CLOSED if self._seen.is_complete else Openness.UNCLEAR
 
 
-def is_leasable(folder: int, name: str) -> bool:
-    """Whether the kernel is sure that nobody has the file open."""
-    try:
-        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-    except OSError:
-        return False
-    try:
-        # somebody who opens it in this moment is announced by a signal; SIGIO would end us, SIGURG is ignored
-        fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
-        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-    except OSError:
-        return False
-    finally:
-        os.close(file)
-    return True
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    others: frozenset[tuple[int, int]]
+    is_complete: bool
+    """False when there are processes that RecoverOps may not look into."""
+
+
+def _search() -> _Seen:
+    """The files that other processes have open, as far as RecoverOps may see, at one moment."""
+    found: set[tuple[int, int]] = set()
+    is_complete, own = True, str(os.getpid())
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or name == own:
+            continue
+        try:
+            found |= _descriptors(name)
+        except PermissionError:
+            is_complete = False
+        except OSError:
+            continue
+    return _Seen(frozenset(found), is_complete)
+
+
+def _descriptors(process: str) -> set[tuple[int, int]]:
+    found: set[tuple[int, int]] = set()
+    for descriptor in os.listdir(f"/proc/{process}/fd"):
+        _note(f"/proc/{process}/fd/{descriptor}", found)
+    return found
 
 
 def _note(link: str, found: set[tuple[int, int]]) -> None:

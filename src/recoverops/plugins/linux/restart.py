@@ -112,11 +112,11 @@ class RestartService:
             done = restart.run()
             return msgspec.structs.replace(done, after={**kept, **done.after})
         except FaultError as error:
-            return _failed(restart.so_far + fault_sentence(error, name))
+            return _failed(restart.so_far + fault_sentence(error, name), kept)
         except UnreachableError as error:
             if not restart.has_begun:
-                return _failed(f"nothing was done: {error}")
-            return _unknown(f"it is not known whether it was restarted: {error}")
+                return _failed(f"nothing was done: {error}", kept)
+            return _unknown(f"it is not known whether it was restarted: {error}", kept)
 
     def _evidence(self, service: Service, plan: Plan) -> dict[str, str]:
         """What the restart is about to destroy. A supervisord on another host has its processes there, not here."""
@@ -243,9 +243,9 @@ def _succeeded(statement: str, process: Process) -> Execution:
     return Execution(status=ExecutionStatus.SUCCEEDED, statement=redact(statement), after=process.snapshot)
 
 
-def _failed(statement: str) -> Execution:
-    return Execution(status=ExecutionStatus.FAILED, statement=redact(statement))
+def _failed(statement: str, kept: Mapping[str, str] | None = None) -> Execution:
+    return Execution(status=ExecutionStatus.FAILED, statement=redact(statement), after=kept or {})
 
 
-def _unknown(statement: str) -> Execution:
-    return Execution(status=ExecutionStatus.UNKNOWN, statement=redact(statement))
+def _unknown(statement: str, kept: Mapping[str, str]) -> Execution:
+    return Execution(status=ExecutionStatus.UNKNOWN, statement=redact(statement), after=kept)

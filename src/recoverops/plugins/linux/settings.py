@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from recoverops.model import Duration
 from recoverops.plugins.linux.action_settings import (
+    AbsolutePath,
     EndingSettings,
     FreePortSettings,
     NginxSettings,
@@ -89,6 +90,40 @@ class SupervisorSettings(BaseModel):
         return self
 
 
+class SystemdSettings(BaseModel):
+    """The systemd of this host, for services with an address `systemd`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    systemctl: AbsolutePath = Field(
+        default="/usr/bin/systemctl", description="The program systemctl. Default `/usr/bin/systemctl`."
+    )
+    sudo: AbsolutePath | None = Field(
+        default=None,
+        description="The program sudo, e.g. `/usr/bin/sudo`, when units are changed through it; looking never is. "
+        "Default none: the change is asked of systemd itself, and polkit decides.",
+    )
+    every: Duration = Field(
+        default=timedelta(seconds=2),
+        ge=timedelta(milliseconds=200),
+        le=timedelta(hours=1),
+        description="How often all units are read, 200ms to 1h. Default 2s: each reading starts systemctl once.",
+    )
+    timeout: Duration = Field(
+        default=timedelta(seconds=5),
+        ge=timedelta(milliseconds=100),
+        le=timedelta(seconds=9),
+        description="How long one reading may take, 100ms to 9s (a poll has to end within ten seconds). Default 5s.",
+    )
+    restart_timeout: Duration = Field(
+        default=timedelta(seconds=100),
+        ge=timedelta(seconds=1),
+        le=timedelta(minutes=30),
+        description="How long one restart may take, 1s to 30min; has to exceed the unit's `TimeoutStopSec` plus what "
+        "its start takes. Default 100s: systemd's own default for stopping is 90s.",
+    )
+
+
 class LinuxSettings(BaseModel):
     """What runs on this host, what is measured of it, and what may be done to it."""
 
@@ -97,7 +132,12 @@ class LinuxSettings(BaseModel):
     supervisor: SupervisorSettings | None = Field(
         default=None,
         description="The supervisord to read from and to act through. Default none: then there is neither the source "
-        "`supervisor` nor `process`, and no action that starts, stops or ends a service.",
+        "`supervisor` nor `process`, and no action on its programs.",
+    )
+    systemd: SystemdSettings | None = Field(
+        default=SystemdSettings(),
+        description="The systemd to read from and to act through. Default on when a service has an address `systemd`; "
+        "`null` turns the source and the actions on units off.",
     )
     process: ProcessSettings | None = Field(
         default=ProcessSettings(),

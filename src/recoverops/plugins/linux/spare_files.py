@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from recoverops.model import MisconfiguredError, PermanentError, Plan, Service
 from recoverops.plugins.linux.folders import Found, OpenFiles, look, matching, opened
+from recoverops.plugins.linux.leases import Openness
 from recoverops.redact import redact
 
 ADDRESS = "disk"
 MOST_FILES = 500
 """In one plan: it is stored, and a person may have to read it. The largest go first; the next run takes the rest."""
+
+_UNCLEAR = (
+    "perhaps open (the kernel grants no lease, and not every process can be looked into: let RecoverOps own the files, "
+    "or have CAP_LEASE or CAP_SYS_PTRACE)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +60,21 @@ class Chosen:
         ]  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What may go, and why the other files that match have to stay."""
+
+    chosen: tuple[Chosen, ...]
+    passed_over: Mapping[str, int]
+
+    @property
+    def told(self) -> str:
+        """`3 are too new, 1 is open`"""
+        if not self.passed_over:
+            return "no file matches"
+        return ", ".join(f"{n} {'is' if n == 1 else 'are'} {why}" for why, n in sorted(self.passed_over.items()))
+
+
 def declared(action: str, service: Service, rules: Sequence[SpareFiles]) -> tuple[SpareFiles, ...]:
     """Those of this service; raises `MisconfiguredError` when there are none."""
     if ADDRESS not in service.address:
@@ -69,29 +91,39 @@ def declared(action: str, service: Service, rules: Sequence[SpareFiles]) -> tupl
     return mine
 
 
-def choose(rules: Sequence[SpareFiles], *, now: datetime) -> tuple[Chosen, ...]:
+def choose(rules: Sequence[SpareFiles], *, now: datetime) -> Choice:
     """The files that may go, largest first. Raises `UnreachableError` when a declared folder is not there."""
     in_use = OpenFiles()
-    chosen: list[Chosen] = []
+    chosen: dict[tuple[str, str], Chosen] = {}
+    passed_over: Counter[str] = Counter()
     for position, rule in enumerate(rules):
         newest = int((now - rule.older_than).timestamp() * 1e9)
         with opened(rule.folder) as folder:
             for found in matching(folder, rule.pattern):
-                is_open = in_use.has(folder, found)
-                if found.modified_ns <= newest and _may_go(found, rule, is_open=is_open):
-                    chosen.append(Chosen(rule=position, found=found, is_open=is_open))
-    unique = {(rules[one.rule].folder, one.found.name): one for one in reversed(chosen)}
-    return tuple(sorted(unique.values(), key=lambda one: (-one.found.allocated, one.rule, one.found.name))[:MOST_FILES])
+                openness = Openness.CLOSED if found.modified_ns > newest else in_use.of(folder, found)
+                reason = _why_not(found, rule, newest, openness)
+                if reason:
+                    passed_over[reason] += 1
+                else:
+                    one = Chosen(rule=position, found=found, is_open=openness is not Openness.CLOSED)
+                    chosen.setdefault((rule.folder, found.name), one)
+    ordered = sorted(chosen.values(), key=lambda one: (-one.found.allocated, one.rule, one.found.name))
+    return Choice(chosen=tuple(ordered[:MOST_FILES]), passed_over=dict(passed_over))
 
 
-def _may_go(found: Found, rule: SpareFiles, *, is_open: bool) -> bool:
+def _why_not(found: Found, rule: SpareFiles, newest: int, openness: Openness) -> str:
+    """Why the file has to stay, in the plural; empty when it may go."""
+    if found.modified_ns > newest:
+        return "too new"
     if redact(found.name) != found.name or not found.name.isprintable():
-        return False
-    if is_open:
-        return rule.are_logs and rule.quarantine is None and found.size > 0
-    if rule.quarantine is not None and os.geteuid() != 0:
-        return found.user == os.geteuid()
-    return True
+        return "of a name that cannot be recorded"
+    if openness is not Openness.CLOSED:
+        if rule.are_logs and rule.quarantine is None:
+            return "" if found.size > 0 else "open and empty already"
+        return "open" if openness is Openness.OPEN else _UNCLEAR
+    if rule.quarantine is not None and os.geteuid() not in {0, found.user}:
+        return "of another user and could not be put back"
+    return ""
 
 
 def written(chosen: Sequence[Chosen]) -> str:

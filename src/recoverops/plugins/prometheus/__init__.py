@@ -34,8 +34,7 @@ def _scrape(settings: ScrapeSettings, context: PluginContext) -> tuple[Source, .
 
 
 def _server(settings: ServerSettings | None, context: PluginContext) -> tuple[Source, ...]:
-    from recoverops.plugins.prometheus.egress import target_of
-    from recoverops.plugins.prometheus.fetching import Fetcher
+    from recoverops.egress import Fetcher, target_of
     from recoverops.plugins.prometheus.promql import PromqlSource
     from recoverops.plugins.prometheus.server import PrometheusServer
 

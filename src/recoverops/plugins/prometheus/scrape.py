@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
+from recoverops.egress import Fetcher, Target, target_of
 from recoverops.model import MisconfiguredError, PermanentError, RecoverOpsError, Sample, Service, UnreachableError
-from recoverops.plugins.prometheus.egress import Target, target_of
 from recoverops.plugins.prometheus.exposition import Page, page_of, readings
-from recoverops.plugins.prometheus.fetching import Fetcher
 from recoverops.plugins.prometheus.settings import ScrapeSettings
 from recoverops.plugins.prometheus.together import Together
 from recoverops.ports import Clock
@@ -72,8 +71,9 @@ class Scrape:
         at, at_s = self._clock.now(), self._clock.monotonic()
         if answer.status != 200:
             raise PermanentError(f"{target.shown}: status {answer.status}, expected 200 with a page of metrics")
-        if answer.content_type.startswith("text/html"):
-            raise PermanentError(f"{target.shown}: the answer is {answer.content_type}, no page of metrics")
+        content_type = answer.headers.get("content-type", "")
+        if content_type.startswith("text/html"):
+            raise PermanentError(f"{target.shown}: the answer is {content_type}, no page of metrics")
         try:
             page = page_of(answer.body.decode(), self._settings, at_s=at_s)
         except UnicodeDecodeError as error:

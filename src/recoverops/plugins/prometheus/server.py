@@ -14,9 +14,8 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from recoverops.egress import Answer, Fetcher, Target
 from recoverops.model import MisconfiguredError, PermanentError, Record, UnreachableError
-from recoverops.plugins.prometheus.egress import Target
-from recoverops.plugins.prometheus.fetching import Answer, Fetcher
 from recoverops.redact import redact
 
 T = TypeVar("T")

@@ -11,7 +11,8 @@ __all__ = ["SlackSettings", "plugin"]
 def _build(settings: SlackSettings, context: PluginContext) -> PluginParts:
     from recoverops.plugins.slack.notifier import SlackNotifier
 
-    return PluginParts(notifiers=(SlackNotifier(context.secret(settings.url), timeout=settings.timeout),))
+    notifier = SlackNotifier(context.secret(settings.url), timeout=settings.timeout, clock=context.clock)
+    return PluginParts(notifiers=(notifier,))
 
 
 plugin = Plugin(

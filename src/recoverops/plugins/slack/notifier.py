@@ -6,71 +6,50 @@ repetition: an attempt that timed out after Slack had taken it shows up twice.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import msgspec
 
+from recoverops.egress import Fetcher, NoAnswerError, target_of
 from recoverops.model import MisconfiguredError, Notification, PermanentError, RetryableError
 from recoverops.plugins.slack.blocks import message_of
-
-if TYPE_CHECKING:
-    import httpx
+from recoverops.ports import Clock
 
 _ERROR_WORD = re.compile(r"[a-z_]{1,60}", re.ASCII)
 _LONGEST_DELAY = timedelta(hours=1)
+_LONGEST_WORD = 64
+"""Bytes of an answer that are read: Slack's word for an error, or `ok`."""
 
 
 class SlackNotifier:
-    """Implements `ports.Notifier`. httpx is imported by the first delivery."""
+    """Implements `ports.Notifier`. httpx is imported when it is made."""
 
     name = "slack"
 
-    def __init__(self, url: str, *, timeout: timedelta) -> None:
+    def __init__(self, url: str, *, timeout: timedelta, clock: Clock) -> None:
         """Raises `MisconfiguredError`, without the URL, when it cannot be posted to."""
-        if not re.fullmatch(r"https?://[^\s/@]+/\S*", url) or _is_link_local(url):
-            raise MisconfiguredError(
-                "slack's url does not refer to an address like https://hooks.slack.com/services/..."
-            )
-        self._url = url
+        unusable = "slack's url does not refer to an address like https://hooks.slack.com/services/..."
+        if not re.fullmatch(r"https?://[^\s/@]+/\S*", url):
+            raise MisconfiguredError(unusable)
+        try:
+            self._target = target_of(url, where="slack's url")
+        except MisconfiguredError:
+            raise MisconfiguredError(unusable) from None
+        self._fetcher = Fetcher(timeout_s=timeout.total_seconds(), max_bytes=_LONGEST_WORD, cuts=True, clock=clock)
         self._timeout_s = timeout.total_seconds()
 
     def send(self, notification: Notification, *, idempotency_key: str) -> None:
-        import httpx
-
         content = msgspec.json.encode(message_of(notification))
         try:
-            status, word, retry_after = self._post(content)
-        except httpx.TimeoutException as error:
-            raise RetryableError(f"slack did not answer within {self._timeout_s:.3g} s") from _without_url(error)
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            raise RetryableError(f"slack cannot be reached ({type(error).__name__})") from _without_url(error)
-        judge(status, word, retry_after)
-
-    def _post(self, content: bytes) -> tuple[int, str, str]:
-        """Status, Slack's word for the error, and Retry-After.
-
-        On the transport, because httpx's client writes the URL to the log, follows proxies from the environment and
-        may follow redirects.
-        """
-        import httpx
-
-        request = httpx.Request(
-            "POST",
-            self._url,
-            headers={"Content-Type": "application/json", "User-Agent": "recoverops"},
-            content=content,
-            extensions={"timeout": httpx.Timeout(self._timeout_s).as_dict()},
-        )
-        with httpx.HTTPTransport(trust_env=False) as transport:
-            response = transport.handle_request(request)
-            try:
-                return response.status_code, _beginning(response), response.headers.get("retry-after", "")
-            finally:
-                response.close()
+            answer = self._fetcher.fetch(
+                "POST", self._target, headers={"Content-Type": "application/json"}, content=content
+            )
+        except NoAnswerError as error:
+            told = f"did not answer within {self._timeout_s:.3g} s" if error.is_late else "cannot be reached"
+            raise RetryableError(f"slack {told}") from None
+        word = answer.body.decode("utf-8", errors="replace").strip()
+        judge(answer.status, word, answer.headers.get("retry-after", ""))
 
 
 def judge(status: int, word: str, retry_after: str) -> None:
@@ -84,22 +63,3 @@ def judge(status: int, word: str, retry_after: str) -> None:
         asked_for = timedelta(seconds=max(1, int(retry_after[:9])))
         raise RetryableError(failed, delay=min(asked_for, _LONGEST_DELAY))
     raise PermanentError(f"{failed}; check that the incoming webhook still exists and its channel is open")
-
-
-def _is_link_local(url: str) -> bool:
-    """Where clouds keep their metadata; nothing that Slack answers from."""
-    try:
-        return ipaddress.ip_address(urlsplit(url).hostname or "").is_link_local
-    except ValueError:
-        return False
-
-
-def _beginning(response: httpx.Response) -> str:
-    for piece in response.iter_bytes(64):
-        return piece.decode("utf-8", errors="replace").strip()
-    return ""
-
-
-def _without_url(error: Exception) -> Exception:
-    """The cause for the traceback, with a message that cannot hold the URL."""
-    return ConnectionError(type(error).__name__)

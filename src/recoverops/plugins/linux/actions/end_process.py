@@ -91,9 +91,9 @@ class EndProcess:
 
     def _end_tree(self, plan: Plan, service: Service, process: Process, attempt: Attempt) -> str:
         tree = self._supervised.tree_of(process)
+        attempt.kept = evidence(service, tree)
         if not tree or str(tree[0].start) != plan.before.get("ticks"):
             return "it had ended already"
-        attempt.kept = evidence(service, tree)
         attempt.begun("its processes were told to end, but ")
         ended = end(tree, grace_s=min(self._grace_s, attempt.left_s()), clock=self._clock)
         attempt.begun(f"{ended.statement}, but ")

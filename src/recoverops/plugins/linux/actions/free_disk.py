@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from recoverops.model import EffectClass, Execution, PermanentError, Plan, ProbeAnswer, ProbeResult, Service
 from recoverops.plugins.linux.answers import Attempt, ask, check_arguments, planned, probed, succeeded
-from recoverops.plugins.linux.evidence import evidence
+from recoverops.plugins.linux.evidence import disk_of, evidence
 from recoverops.plugins.linux.folders import OpenFiles, free_bytes
 from recoverops.plugins.linux.spare_files import (
     Chosen,
@@ -50,15 +50,16 @@ class FreeDisk:
     def plan(self, service: Service, arguments: Mapping[str, str]) -> Plan:
         check_arguments(self.name, self.parameters, arguments)
         rules = declared(self.name, service, self._rules)
-        chosen = choose(rules, now=self._clock.now())
+        choice = choose(rules, now=self._clock.now())
+        chosen = choice.chosen
         if not chosen:
-            raise PermanentError(f"nothing to free: no declared file of {service.name} is old enough and not in use")
+            raise PermanentError(f"nothing to free for {service.name}: {choice.told}")
         return planned(
             self,
             service,
             arguments,
             summary=f"remove for ever, for {service.name}: {summary_of(chosen, rules)}",
-            before={"files": written(chosen), "disk": evidence(service).get("evidence.disk", "")},
+            before={"files": written(chosen), "disk": disk_of(service)},
         )
 
     def probe(self, plan: Plan, service: Service) -> ProbeResult:

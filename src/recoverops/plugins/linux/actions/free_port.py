@@ -156,6 +156,7 @@ class FreePort:
         if unplanned:
             raise PermanentError(f"port {port} is held by another one than planned: {_told(unplanned)}; plan anew")
         told = f"not repeated: port {port} is held by no stranger"
+        attempt.kept = evidence(service)
         if held:
             told = self._end(service, held, port, attempt)
         now = self._supervised.start(name, attempt)

@@ -2,14 +2,15 @@
 
 Where they go is a folder named after the plan, so an interrupted call finds its own work. A file is copied, made
 durable and only then removed at its old place; undo does the same the other way round, and never over a file that has
-appeared at the old place since. Files that somebody has open stay.
+appeared at the old place since. Files that somebody has open stay: a lease is held while a file is copied, so that
+nobody can open it unseen.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from enum import Enum
 
@@ -26,8 +27,9 @@ from recoverops.model import (
 )
 from recoverops.plugins.linux.actions.free_disk import REMOVES, SEES_OPEN_FILES
 from recoverops.plugins.linux.answers import Attempt, ask, check_arguments, failed, planned, probed, succeeded
-from recoverops.plugins.linux.evidence import evidence
+from recoverops.plugins.linux.evidence import disk_of, evidence
 from recoverops.plugins.linux.folders import Found, OpenFiles, free_bytes, look, opened
+from recoverops.plugins.linux.leases import leased
 from recoverops.plugins.linux.spare_files import (
     Chosen,
     Folders,
@@ -78,18 +80,17 @@ class QuarantineFiles:
         rules = declared(self.name, service, self._rules)
         for rule in rules:
             _check_apart(rule)
-        chosen = _that_fit(choose(rules, now=self._clock.now()), rules)
+        choice = choose(rules, now=self._clock.now())
+        chosen = _that_fit(choice.chosen, rules)
         if not chosen:
-            raise PermanentError(
-                f"nothing to move: no declared file of {service.name} is old enough, not in use, and fits into "
-                f"quarantine"
-            )
+            full = f"{len(choice.chosen)} do not fit into quarantine; " if choice.chosen else ""
+            raise PermanentError(f"nothing to move for {service.name}: {full}{choice.told}")
         return planned(
             self,
             service,
             arguments,
             summary=f"move to quarantine, for {service.name}: {summary_of(chosen, rules)}",
-            before={"files": written(chosen), "disk": evidence(service).get("evidence.disk", "")},
+            before={"files": written(chosen), "disk": disk_of(service)},
         )
 
     def probe(self, plan: Plan, service: Service) -> ProbeResult:
@@ -143,6 +144,7 @@ class QuarantineFiles:
                 return failed(f"not undone: {len(lost)} files were changed since ({shown}); nothing was touched")
             if set(places) <= {Place.HOME, Place.CHANGED}:
                 return succeeded("nothing to undo: all files are at their place", {})
+            attempt.kept = evidence(service)
             returned = 0
             for one, place in zip(move.chosen, places, strict=True):
                 attempt.left_s()
@@ -150,7 +152,7 @@ class QuarantineFiles:
                     attempt.begun(f"{returned} files are back, but ")
                     move.back(one)
                     returned += 1
-            return succeeded(f"{returned} files are back at their place", {"files": str(returned)})
+            return succeeded(f"{returned} files are back at their place", attempt.kept | {"files": str(returned)})
 
 
 class _Move:
@@ -235,11 +237,12 @@ class _Move:
         stored = _stored_name(one)
         with suppress(FileNotFoundError):
             os.unlink(stored, dir_fd=away)
-        _copy(home, one.found.name, away, stored, one.found)
-        if not self._folders.is_unchanged(one):
-            os.unlink(stored, dir_fd=away)
-            raise PermanentError(f"{one.found.name} was written to while it was copied; it stays")
-        os.unlink(one.found.name, dir_fd=home)
+        with _reading(home, one.found.name) as file, leased(file) as lease:
+            _copy(file, away, stored, one.found)
+            if lease.is_wanted or not self._folders.is_unchanged(one):
+                os.unlink(stored, dir_fd=away)
+                raise PermanentError(f"{one.found.name} came into use while it was copied; it stays")
+            os.unlink(one.found.name, dir_fd=home)
 
     def back(self, one: Chosen) -> None:
         home, away = self._folders.of(one), self._away[one.rule]
@@ -247,7 +250,8 @@ class _Move:
         if self._is_free(one):
             with suppress(FileNotFoundError):
                 os.unlink(waiting, dir_fd=home)
-            _copy(away, stored, home, waiting, one.found)
+            with _reading(away, stored) as file:
+                _copy(file, home, waiting, one.found)
             try:  # a link, other than a rename, never replaces what has appeared at the old place
                 os.link(waiting, one.found.name, src_dir_fd=home, dst_dir_fd=home, follow_symlinks=False)
             except OSError as error:
@@ -266,27 +270,35 @@ def _is_same(now: Found, then: Found) -> bool:
     return (now.size, now.modified_ns, now.mode) == (then.size, then.modified_ns, then.mode)
 
 
-def _copy(source: int, name: str, target: int, new_name: str, found: Found) -> None:
+@contextmanager
+def _reading(folder: int, name: str) -> Iterator[int]:
+    try:
+        file = os.open(name, _READ, dir_fd=folder)
+    except OSError as error:
+        raise PermanentError(f"{name} cannot be read: {error.strerror}; it stays where it is") from error
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+def _copy(reading: int, target: int, new_name: str, found: Found) -> None:
     """A durable copy with mode, owner and time; none is left when it fails."""
     try:
-        reading = os.open(name, _READ, dir_fd=source)
+        writing = os.open(new_name, _NEW, 0o600, dir_fd=target)
         try:
-            writing = os.open(new_name, _NEW, 0o600, dir_fd=target)
-            try:
-                _pour(reading, writing)
-                if os.geteuid() == 0:
-                    os.fchown(writing, found.user, found.group)
-                os.fchmod(writing, found.mode)
-                os.utime(writing, ns=(found.modified_ns, found.modified_ns))
-                os.fsync(writing)
-            finally:
-                os.close(writing)
+            _pour(reading, writing)
+            if os.geteuid() == 0:
+                os.fchown(writing, found.user, found.group)
+            os.fchmod(writing, found.mode)
+            os.utime(writing, ns=(found.modified_ns, found.modified_ns))
+            os.fsync(writing)
         finally:
-            os.close(reading)
+            os.close(writing)
     except OSError as error:
         with suppress(OSError):
             os.unlink(new_name, dir_fd=target)
-        raise PermanentError(f"{name} cannot be copied: {error.strerror}; it stays where it is") from error
+        raise PermanentError(f"{found.name} cannot be copied: {error.strerror}; it stays where it is") from error
 
 
 def _pour(reading: int, writing: int) -> None:

@@ -104,7 +104,7 @@ class ScaleWorkers:
                 f"expected {plan.before[other] or 'none'}",
                 attempt.kept,
             )
-        attempt.kept |= evidence(service)
+        attempt.kept |= evidence(service, self._supervised.tree_of(self._supervised.look(worker)))
         attempt.so_far = f"{worker} was told to change, but "
         if worker in plan.before[wanted].split():
             process = self._supervised.start(worker, attempt)

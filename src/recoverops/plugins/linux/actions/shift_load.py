@@ -28,6 +28,7 @@ from recoverops.model import (
 )
 from recoverops.plugins.linux.answers import Attempt, ask, check_arguments, failed, planned, probed, succeeded
 from recoverops.plugins.linux.commands import run
+from recoverops.plugins.linux.evidence import evidence
 from recoverops.plugins.linux.upstream import ADDRESS, shifted
 from recoverops.ports import Clock, Parameter, Permission
 
@@ -114,7 +115,7 @@ class ShiftLoad:
         new = shifted(plan.before["content"], backend, away=is_away, file=self._nginx.file)
         if digest(new) != plan.before["goal"]:
             raise PermanentError("the plan was made for another backend, or by another release; plan anew")
-        return self._replace(plan, plan.before["content"], new, attempt, what=f"{backend} is {_went(is_away)}")
+        return self._replace(service, plan.before["content"], new, attempt, what=f"{backend} is {_went(is_away)}")
 
     def undo(self, plan: Plan, left: Mapping[str, str], service: Service, *, idempotency_key: str) -> Execution:
         attempt = Attempt(self._clock, timeout_s=plan.timeout_s)
@@ -124,12 +125,12 @@ class ShiftLoad:
         backend = backend_of(service)
         is_away = plan.arguments.get(DIRECTION, "away") == "away"
         left = shifted(plan.before["content"], backend, away=is_away, file=self._nginx.file)
-        return self._replace(plan, left, plan.before["content"], attempt, what=f"{backend} is as before")
+        return self._replace(service, left, plan.before["content"], attempt, what=f"{backend} is as before")
 
-    def _replace(self, plan: Plan, old: str, new: str, attempt: Attempt, *, what: str) -> Execution:
+    def _replace(self, service: Service, old: str, new: str, attempt: Attempt, *, what: str) -> Execution:
         """Compare and set, then load. Found as wanted, it is loaded once more: nobody knows whether it was."""
         now, file = self._read(), self._nginx.file
-        attempt.kept = {"file": file, "digest": digest(now), "content": now}
+        attempt.kept = {**evidence(service), "file": file, "digest": digest(now), "content": now}
         if now not in {old, new}:
             return failed(f"nothing was touched: {file} was changed by somebody else since; plan anew", attempt.kept)
         self._test(attempt, "nginx refuses its configuration as it is, so nothing was changed")

@@ -136,7 +136,7 @@ class SwitchRelease:
     ) -> Execution:
         name, link, before = process_name(service), link_of(service), plan.before
         current, process = current_of(link), self._supervised.look(name)
-        attempt.kept = _left(current, process)
+        attempt.kept = {**evidence(service, self._supervised.tree_of(process)), **_left(current, process)}
         since = _since(plan, left)
         if current.target == before["target"]:
             if not (left and process.has_same_start(since)):

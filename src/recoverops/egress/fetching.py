@@ -1,30 +1,59 @@
-"""One request and its whole answer, bounded in time and size: no redirects, no proxies, no compression.
+"""One request and its answer, bounded in time and size: no redirects, no proxies, no compression, no reused connection.
 
-Used for scraping and for Prometheus' HTTP API. It works on httpx's transport instead of its client, because the client
-writes every URL to the log. No connection is reused: a restarted service would look broken once.
+It works on httpx's transport instead of its client, because the client writes every URL to the log, and URLs hold
+secrets. A reused connection would make a restarted service look broken once.
 """
 
 from __future__ import annotations
 
+import errno
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from recoverops.egress.target import Target, allowed, look_up
 from recoverops.model import UnreachableError
-from recoverops.plugins.prometheus.egress import Target, allowed, look_up
 from recoverops.ports import Clock
 
 if TYPE_CHECKING:
     import httpx
 
+_OWN_TROUBLE = frozenset(
+    {
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOBUFS,
+        errno.ENOMEM,
+        errno.EADDRNOTAVAIL,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+        socket.EAI_AGAIN,
+    }
+)
+"""What only says that this host has run out of something, or has no network or resolver."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     status: int
-    content_type: str
-    location: str
+    headers: Mapping[str, str]
+    """With lower-case names."""
     body: bytes
+
+
+class NoAnswerError(UnreachableError):
+    """There is no answer, or no usable one. The message says whose and why; it names neither path nor secret."""
+
+    def __init__(self, shown: str, reason: str, *, is_own_trouble: bool = False, is_late: bool = False) -> None:
+        super().__init__(f"{shown}: {reason}")
+        self.reason = reason
+        """The message without host and port."""
+        self.is_own_trouble = is_own_trouble
+        """True when it says nothing about the other side."""
+        self.is_late = is_late
+        """True when the time was over."""
 
 
 class Fetcher:
@@ -36,17 +65,20 @@ class Fetcher:
         timeout_s: float,
         max_bytes: int,
         clock: Clock,
+        cuts: bool = False,
         look_up: Callable[[str, int], tuple[str, ...]] = look_up,
     ) -> None:
+        """`cuts`: what is longer than `max_bytes` is left unread there, instead of being no answer at all."""
         self._timeout_s = timeout_s
         self._max_bytes = max_bytes
         self._clock = clock
+        self._cuts = cuts
         self._look_up = look_up
         self._lock = threading.Lock()
         self._transport: httpx.HTTPTransport | None = None
 
     def fetch(self, method: str, target: Target, *, headers: Mapping[str, str], content: bytes | None = None) -> Answer:
-        """Raises `UnreachableError` saying why there is no answer; it names neither path nor secret."""
+        """Raises `NoAnswerError`. Connecting and each wait for a part of the answer take at most the timeout."""
         import httpx
 
         try:
@@ -54,9 +86,9 @@ class Fetcher:
             addresses = allowed(host, self._look_up(host, target.url.port or 0))
             return self._first_that_connects(method, target, addresses, headers, content)
         except httpx.TimeoutException as error:
-            raise UnreachableError(f"{target.shown}: no answer within {self._timeout_s:.3g} s") from error
+            raise NoAnswerError(target.shown, f"no answer within {self._timeout_s:.3g} s", is_late=True) from error
         except (httpx.HTTPError, OSError, ValueError) as error:
-            raise UnreachableError(f"{target.shown}: {_reason(error)}") from error
+            raise _failure(target, error) from error
 
     def _first_that_connects(
         self,
@@ -104,23 +136,28 @@ class Fetcher:
         try:
             return Answer(
                 status=response.status_code,
-                content_type=response.headers.get("content-type", ""),
-                location=response.headers.get("location", ""),
+                headers=dict(response.headers.items()),
                 body=self._body(response, target, ends),
             )
         finally:
             response.close()
 
     def _body(self, response: httpx.Response, target: Target, ends: float) -> bytes:
+        if self._cuts and self._max_bytes == 0:
+            return b""
         chunks, size = [], 0
         for chunk in response.iter_raw():
             size += len(chunk)
-            if size > self._max_bytes:
-                raise UnreachableError(f"{target.shown}: its answer is longer than {self._max_bytes} bytes (max_bytes)")
-            if self._clock.monotonic() > ends:
-                raise UnreachableError(f"{target.shown}: its answer was not complete within {self._timeout_s:.3g} s")
             chunks.append(chunk)
-        return b"".join(chunks)
+            if size > self._max_bytes and not self._cuts:
+                reason = f"its answer is longer than {self._max_bytes} bytes (max_bytes)"
+                raise NoAnswerError(target.shown, reason)
+            if size >= self._max_bytes and self._cuts:
+                break
+            if self._clock.monotonic() > ends:
+                reason = f"its answer was not complete within {self._timeout_s:.3g} s"
+                raise NoAnswerError(target.shown, reason, is_late=True)
+        return b"".join(chunks)[: self._max_bytes]
 
     def _ready_transport(self) -> httpx.HTTPTransport:
         import httpx
@@ -132,15 +169,17 @@ class Fetcher:
             return self._transport
 
 
-def _reason(error: Exception) -> str:
+def _failure(target: Target, error: Exception) -> NoAnswerError:
     for cause in _chain(error):
         if isinstance(cause, PermissionError) and cause.errno is None:
-            return str(cause)
+            return NoAnswerError(target.shown, str(cause))
         if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror.lower().strip()
+            own_trouble = cause.errno in _OWN_TROUBLE
+            return NoAnswerError(target.shown, cause.strerror.lower().strip(), is_own_trouble=own_trouble)
     if type(error).__name__ in {"RemoteProtocolError", "ReadError"}:
-        return "the connection was closed before an answer came, or the answer was not HTTP"
-    return f"the request failed ({type(error).__name__})"
+        reason = "the connection was closed before an answer came, or the answer was not HTTP"
+        return NoAnswerError(target.shown, reason)
+    return NoAnswerError(target.shown, f"the request failed ({type(error).__name__})")
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

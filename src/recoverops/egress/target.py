@@ -1,4 +1,4 @@
-"""Where this plugin may connect to: everywhere but link-local and cloud-metadata addresses.
+"""Where RecoverOps may connect to: everywhere but link-local and cloud-metadata addresses.
 
 Those hand credentials to whoever asks from inside a machine. Names and addresses are refused at start, and once more
 when a name has been resolved, because a name can be pointed anywhere later.
@@ -6,6 +6,7 @@ when a name has been resolved, because a name can be pointed anywhere later.
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import socket
 from dataclasses import dataclass, field
@@ -36,12 +37,12 @@ class Target:
     url: httpx.URL = field(repr=False)
     """Without user name and password."""
     authorization: str = field(repr=False)
-    """The header for the user name and password of the URL; empty when it has none."""
+    """The header for the bearer token, or for the user name and password of the URL; empty when there is none."""
     shown: str
     """Host and port, the part that may be shown: paths and queries hold tokens now and then."""
 
 
-def target_of(text: str, *, where: str) -> Target:
+def target_of(text: str, *, where: str, bearer: str = "") -> Target:
     """The target that the configuration names; `where` says where it stands.
 
     Raises `MisconfiguredError` when it is no HTTP address, or one that must not be connected to.
@@ -60,7 +61,7 @@ def target_of(text: str, *, where: str) -> Target:
     port = f":{url.port}" if url.port is not None else ""
     host = f"[{url.host}]" if ":" in url.host else url.host
     plain = url.copy_with(username=None, password=None, fragment=None)
-    return Target(url=plain, authorization=_basic(url), shown=f"{host}{port}")
+    return Target(url=plain, authorization=f"Bearer {bearer}" if bearer else _basic(url), shown=f"{host}{port}")
 
 
 def refusal_of(host: str) -> str:
@@ -111,8 +112,6 @@ def _is_refused(address: Address) -> bool:
 
 
 def _basic(url: httpx.URL) -> str:
-    import base64
-
     if not url.userinfo:
         return ""
     return "Basic " + base64.b64encode(f"{url.username}:{url.password}".encode()).decode()

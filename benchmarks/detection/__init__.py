@@ -1,0 +1,1 @@
+"""How well and how fast detection works, on labelled public data."""

@@ -1,0 +1,72 @@
+"""The measured figures as a page of Markdown. Pure: it prints what it was given, with the command and the hash."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+COMMAND = "make bench-detection"
+
+
+def page(told: dict[str, Any], *, picture: str | None) -> str:
+    digest = told["configuration"]
+    parts = [
+        "# Benchmarks of metric detection\n",
+        f"Written by `{COMMAND}` (`python -m benchmarks.detection.run --write docs/benchmarks-detection.md`). Every "
+        f"table is of configuration `{digest}`: the defaults, all components on, a fresh detector for every series.\n",
+        "Measured on {cpu}, {cores} cores, Python {python}.\n".format(**told["machine"]),
+    ]
+    parts += _nab(told, digest) + _cloud(told, digest) + _calibration(told, digest, picture)
+    if "speed" in told:
+        parts += [f"## Cost of a point ({digest})\n", _SPEED, table(told["speed"])]
+    if told["skipped"]:
+        parts += ["## Not measured\n", "".join(f"- {line}\n" for line in told["skipped"])]
+    return "\n".join(parts)
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    heads = list(rows[0])
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    lines += ["| " + " | ".join(str(row[head]) for head in heads) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+_NAB = (
+    "Numenta Anomaly Benchmark v1.1, the half of its files that is open for tuning; 0 = never fires, 100 = perfect. "
+    "The threshold is 0.5, fixed in advance, for all files.\n"
+)
+_CLOUD = (
+    "Mean over the series of Microsoft's cloud monitoring dataset that have a labelled row: average precision, row by "
+    "row, no point adjustment. `degree` is the answer's column for ranking; `score` puts the points at which an alarm "
+    "is raised first.\n"
+)
+_CALIBRATION = (
+    "Alarms on rows that nobody labelled, by the operator's budget. *Expected* is budget times judged weeks; the "
+    "interval is Poisson's, of measured ÷ budget; *met* when it reaches into 0.5 to 1.5. A young series has no "
+    "history to be calibrated on, and these sets are two to ten weeks long: the small ones show it.\n"
+)
+_SPEED = "One core, processor time, best of several rounds; every detector scores and learns each point.\n"
+
+
+def _nab(told: dict[str, Any], digest: str) -> list[str]:
+    if "nab" not in told:
+        return []
+    halves = told["nab_halves"]
+    return [
+        f"## NAB ({digest})\n",
+        _NAB,
+        table(told["nab"]),
+        f"On 200 random halves of these files the standard score lies between {halves['p10']} and {halves['p90']} "
+        f"(10 % to 90 %), median {halves['median']}: so much is the choice of files.\n",
+    ]
+
+
+def _cloud(told: dict[str, Any], digest: str) -> list[str]:
+    return [f"## Microsoft cloud monitoring ({digest})\n", _CLOUD, table([told["cloud"]])] if "cloud" in told else []
+
+
+def _calibration(told: dict[str, Any], digest: str, picture: str | None) -> list[str]:
+    if not told["calibration"]:
+        return []
+    shown = [f"![measured false alarms against the budget]({picture})\n"] if picture else []
+    return [f"## Calibration ({digest})\n", _CALIBRATION, table(told["calibration"]), *shown]

@@ -1,0 +1,153 @@
+"""A metric against its own past: what the streaming detector finds unusual becomes a condition, without any limit set.
+
+Pure, called by the pipeline for every sample of a metric that has a baseline. The detector says that a value is
+unusual; this file says whether it is unusual in the direction that hurts, whether it lasts, and whether it is over. It
+is over when the value is back where it used to be, which is sooner than the detector, with its long memory, calms down.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+
+import msgspec
+
+from recoverops.detection.metrics.settings import BaselineSettings, Direction
+from recoverops.model import Anomaly, Condition, ConditionStatus, Record, Sample, baseline_series
+
+DETECTOR = "baseline"
+_MEMORY = 300.0
+"""Normal samples over which the usual value is averaged."""
+_MARGIN = 4.0
+"""Mean absolute deviations that still count as where it used to be ..."""
+_LEAST_MARGIN = 0.25
+"""... and at least this share of the usual value: what moves by less is no trouble, however unusual."""
+
+
+class Surprise(Record, frozen=True, kw_only=True):
+    """What the streaming detector says of one sample."""
+
+    is_unusual: bool | None
+    """None: not judged, for want of data."""
+    p_value: float
+    why: str
+
+
+class Usual(Record, frozen=True, kw_only=True):
+    """What a series is like while nothing is wrong."""
+
+    since: datetime
+    """The first sample."""
+    value: float
+    deviation: float = 0.0
+    """Mean absolute deviation."""
+    samples: int = 1
+    accepted_since: datetime | None = None
+    """Since when the detector finds nothing unusual in a value that is not the usual one."""
+
+    def margin(self, settings: BaselineSettings) -> float:
+        """Nearer than this to the usual value is where it used to be."""
+        return max(_MARGIN * self.deviation, _LEAST_MARGIN * abs(self.value), settings.least)
+
+
+def step(
+    settings: BaselineSettings, usual: Usual | None, condition: Condition | None, sample: Sample, surprise: Surprise
+) -> tuple[Usual | None, Condition | None, Anomaly | None]:
+    """What is usual from now on, the series' next condition, and an anomaly when it has just become abnormal.
+
+    There is no condition before the detector has enough data. A sample that is NaN or late changes nothing.
+    """
+    if not math.isfinite(sample.value) or (condition is not None and sample.at <= condition.last_at):
+        return usual, condition, None
+    if usual is None:
+        return Usual(since=sample.at, value=sample.value), None, None
+    is_young = sample.at - usual.since < settings.learn_for
+    if condition is None and (surprise.is_unusual is None or is_young):
+        return _learned(usual, sample.value), None, None
+    is_bad = _is_away(settings, usual, sample.value) and (surprise.is_unusual or _is_bad(condition))
+    if not is_bad:
+        calm = usual if surprise.is_unusual else _learned(usual, sample.value)
+        return calm, _following(settings, usual, condition, sample, ConditionStatus.NORMAL), None
+    usual = _doubted(usual, sample.at, is_unusual=surprise.is_unusual is not False)
+    if usual.accepted_since is not None and sample.at - usual.accepted_since >= settings.accept_after:
+        return (
+            _accepted(usual, sample.value),
+            _following(settings, usual, condition, sample, ConditionStatus.NORMAL),
+            None,
+        )
+    lasts = condition is not None and _is_bad(condition) and sample.at - condition.since >= settings.lasting
+    status = ConditionStatus.ABNORMAL if lasts else ConditionStatus.PENDING
+    if condition is not None and condition.status is ConditionStatus.ABNORMAL:
+        status = ConditionStatus.ABNORMAL
+    following = _following(settings, usual, condition, sample, status)
+    is_new = status is ConditionStatus.ABNORMAL and (condition is None or condition.status is not status)
+    return usual, following, _anomaly(settings, following, surprise) if is_new else None
+
+
+def _is_away(settings: BaselineSettings, usual: Usual, value: float) -> bool:
+    away, margin = value - usual.value, usual.margin(settings)
+    if settings.direction is Direction.ABOVE:
+        return away > margin
+    if settings.direction is Direction.BELOW:
+        return -away > margin
+    return abs(away) > margin
+
+
+def _is_bad(condition: Condition | None) -> bool:
+    return condition is not None and condition.status in {ConditionStatus.PENDING, ConditionStatus.ABNORMAL}
+
+
+def _learned(usual: Usual, value: float) -> Usual:
+    samples = usual.samples + 1
+    gain = max(1.0 / samples, 1.0 / _MEMORY)
+    return Usual(
+        since=usual.since,
+        value=usual.value + gain * (value - usual.value),
+        deviation=usual.deviation + gain * (abs(value - usual.value) - usual.deviation),
+        samples=samples,
+    )
+
+
+def _accepted(usual: Usual, value: float) -> Usual:
+    """The changed value is the usual one from now on; how restless it is, is learned anew."""
+    return Usual(since=usual.since, value=value)
+
+
+def _doubted(usual: Usual, at: datetime, *, is_unusual: bool) -> Usual:
+    if is_unusual:
+        return msgspec.structs.replace(usual, accepted_since=None)
+    return usual if usual.accepted_since else msgspec.structs.replace(usual, accepted_since=at)
+
+
+def _following(
+    settings: BaselineSettings, usual: Usual, condition: Condition | None, sample: Sample, status: ConditionStatus
+) -> Condition:
+    is_same = condition is not None and (
+        condition.status is status or (_is_bad(condition) and status is not ConditionStatus.NORMAL)
+    )
+    because = f" ({sample.detail})" if sample.detail else ""
+    return Condition(
+        series=baseline_series(sample.resource, sample.metric),
+        resource=sample.resource,
+        symptom=settings.symptom,
+        status=status,
+        since=condition.since if condition is not None and is_same else sample.at,
+        last_at=sample.at,
+        value=sample.value,
+        statement=f"{sample.metric} was {sample.value:.4g} at {sample.at:%H:%M:%S} UTC, usual is {usual.value:.4g} "
+        f"± {usual.margin(settings):.2g}{because}",
+    )
+
+
+def _anomaly(settings: BaselineSettings, condition: Condition, surprise: Surprise) -> Anomaly:
+    return Anomaly(
+        series=condition.series,
+        resource=condition.resource,
+        symptom=condition.symptom,
+        severity=settings.severity,
+        since=condition.since,
+        at=condition.last_at,
+        value=condition.value,
+        statement=f"{condition.statement}: {surprise.why}, p = {surprise.p_value:.1g}",
+        detector=DETECTOR,
+    )

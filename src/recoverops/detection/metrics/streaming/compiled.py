@@ -1,0 +1,31 @@
+"""Numba with the project's rules built in: types written down, without the GIL, kept on disk between starts.
+
+A kernel's cache is renewed when its own file changes, not when a kernel that it calls from another file does. While you
+work on one of them, delete `__pycache__`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar, cast
+
+import numba
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+Number: TypeAlias = Any
+"""A float32 or float64; which one stands in the compiled signature, which is what is checked."""
+
+REAL, FLOAT, INT, BOOL, VOID = numba.float64, numba.float32, numba.int64, numba.boolean, numba.void
+FLOATS, BYTES, SMALL, INTS = numba.float32[::1], numba.uint8[::1], numba.int8[::1], numba.int32[::1]
+FLOAT_ROWS, BYTE_ROWS = numba.float32[:, ::1], numba.uint8[:, ::1]
+READ_REALS = numba.types.Array(numba.float64, 1, "C", readonly=True)
+READ_NUMBERS = numba.types.Array(numba.int32, 1, "C", readonly=True)
+READ_FLOATS = numba.types.Array(numba.float32, 1, "C", readonly=True)
+
+
+def compiled(signature: object) -> Callable[[F], F]:
+    """Compiles when the file is imported (or reads the result of an earlier time), so no call ever has to wait."""
+    return cast(
+        "Callable[[F], F]", numba.njit(signature, nogil=True, cache=True, forceinline=True, error_model="numpy")
+    )

@@ -1,0 +1,108 @@
+"""How surprising a statistic is for its own series: streaming Pareto tails, eight at a time. Compiled, called by
+`kernel.py`.
+
+Two floats a lane: the 98 % quantile of the logarithm (stochastic approximation, so it follows a drift) and the mean
+excess over it (Hill's estimator with a prior worth 20 excesses). An excess counts at most four times the usual one:
+an incident must not widen the tail that has to judge it.
+
+The loops have no branches and no calls, so that the compiler does all eight lanes in one vector instruction each.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recoverops.detection.metrics.streaming.compiled import FLOAT, FLOATS, INTS, VOID, Number, compiled
+from recoverops.detection.metrics.streaming.layout import POINTS, TAIL_SCALE, TAIL_START
+
+TAILS = 8
+RAW_TAIL = 7
+"""The last tail is that of the raw score."""
+TAIL_SHARE = 0.02
+PRIOR_SCALE = 0.5
+_PRIOR_COUNT = 20.0
+_MOST_COUNTED = 300.0
+_CLIPPED_AT = 4.0
+_AT_START = -math.log(TAIL_SHARE)
+_NOTHING = 0.02
+"""A fiftieth of the usual size is never a surprise, not even for a series that never moves."""
+_LEAST_SCALE = 0.1
+"""A normal distribution has about 0.15. To a series that hardly ever moves anything would be a surprise otherwise."""
+_SLOWEST = 0.02
+_SETTLED = 678.6
+"""From here on points ** -0.6 is below `_SLOWEST`."""
+
+
+@compiled(VOID(FLOATS, INTS))
+def take_logs(values: NDArray[np.float32], bits: NDArray[np.int32]) -> None:
+    """Natural logarithms in place, to 1e-4; `bits` is the same memory. Positive, normal numbers only.
+
+    Exponent from the bits, mantissa by a polynomial in (m - 1) / (m + 1).
+    """
+    for lane in range(TAILS):
+        exponent = np.float32((bits[lane] >> 23) - 127)
+        bits[lane] = (bits[lane] & 0x7FFFFF) | 0x3F800000
+        m = values[lane]
+        t = (m - np.float32(1.0)) / (m + np.float32(1.0))
+        square = t * t
+        series = np.float32(2.0) + square * (np.float32(0.6666667) + square * np.float32(0.41))
+        values[lane] = exponent * np.float32(0.6931472) + t * series
+
+
+@compiled(FLOAT(FLOATS))
+def tail_gain(row: NDArray[np.float32]) -> Number:
+    points = row[POINTS]
+    return np.float32(_SLOWEST) if points > np.float32(_SETTLED) else np.float32(points**-0.6)
+
+
+@compiled(VOID(FLOATS, FLOATS, INTS, FLOATS))
+def weigh(
+    row: NDArray[np.float32],
+    statistics: NDArray[np.float32],
+    bits: NDArray[np.int32],
+    surprises: NDArray[np.float32],
+) -> None:
+    """-ln of the share of points with at least such a statistic into `surprises`, and learns it.
+
+    A negative statistic is none: surprise 0, nothing learned. A tiny one is never a surprise. `bits` is `statistics` as
+    integers; both are used up.
+    """
+    counted = min(row[POINTS] * np.float32(1.5 * TAIL_SHARE), np.float32(_MOST_COUNTED)) + np.float32(_PRIOR_COUNT)
+    share, step = np.float32(1.0) / counted, tail_gain(row)
+    for lane in range(TAILS):
+        surprises[lane] = statistics[lane]
+        statistics[lane] = max(statistics[lane], np.float32(0.0)) + np.float32(1e-3)
+    take_logs(statistics, bits)
+    for lane in range(TAILS):
+        is_there, is_tiny = surprises[lane] >= np.float32(0.0), surprises[lane] < np.float32(_NOTHING)
+        start, scale = row[TAIL_START + lane], row[TAIL_SCALE + lane]
+        is_new = start == np.float32(0.0)
+        excess = np.float32(0.0) if is_new else statistics[lane] - start
+        over, under = max(excess, np.float32(0.0)), min(excess, np.float32(0.0))
+        is_over = excess > np.float32(0.0)
+        # behind the quantile the surprise falls like exp(excess); this is close to it, and costs no call
+        below = np.float32(_AT_START) / (np.float32(1.0) - under + np.float32(0.6) * under * under)
+        said = below + over / scale
+        surprises[lane] = said if is_there and not is_tiny and not is_new else np.float32(0.0)
+        gain = step * max(scale, np.float32(0.1))
+        moved = start + gain * ((np.float32(1.0) if is_over else np.float32(0.0)) - np.float32(TAIL_SHARE))
+        moved = statistics[lane] if is_new else moved
+        wider = max(scale + (min(over, np.float32(_CLIPPED_AT) * scale) - scale) * share, np.float32(_LEAST_SCALE))
+        row[TAIL_START + lane] = moved if is_there else start
+        row[TAIL_SCALE + lane] = wider if is_there and is_over else scale
+
+
+@compiled(FLOAT(FLOATS, FLOAT))
+def raw_share(row: NDArray[np.float32], raw: Number) -> Number:
+    """The p-value of a raw score: the share of this series' points with at least such a one. Learns nothing."""
+    start = row[TAIL_START + RAW_TAIL]
+    if start == np.float32(0.0):
+        return np.float32(1.0)
+    excess = np.float32(math.log(raw + np.float32(1e-3))) - start
+    if excess > np.float32(0.0):
+        return np.float32(TAIL_SHARE) * np.float32(math.exp(-excess / row[TAIL_SCALE + RAW_TAIL]))
+    below = np.float32(_AT_START) / (np.float32(1.0) - excess + np.float32(0.6) * excess * excess)
+    return np.float32(math.exp(-below))

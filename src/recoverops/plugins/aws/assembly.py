@@ -1,0 +1,88 @@
+"""Which sources and actions there are under given settings, and the policies that they need.
+
+Imported when the plugin is built, not before. An action is one line in `ACTIONS`, a source one in `_sources`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from recoverops.model import MisconfiguredError
+from recoverops.plugins.aws.action import AwsAction
+from recoverops.plugins.aws.actions.asg_scale import ScaleGroup
+from recoverops.plugins.aws.actions.ec2_reboot import RebootInstances
+from recoverops.plugins.aws.actions.ec2_resize import ResizeInstance
+from recoverops.plugins.aws.actions.ec2_start import StartInstances
+from recoverops.plugins.aws.actions.ec2_stop import StopInstances
+from recoverops.plugins.aws.actions.ecs_redeploy import RedeployService
+from recoverops.plugins.aws.actions.ecs_rollback import RollBackService
+from recoverops.plugins.aws.address import ADDRESS, Address, Kind, address_of
+from recoverops.plugins.aws.calls import Calls
+from recoverops.plugins.aws.grants import FIND_BY_TAGS, Grant
+from recoverops.plugins.aws.identity import IdentityCheck
+from recoverops.plugins.aws.policy import policies_of
+from recoverops.plugins.aws.sessions import sdk
+from recoverops.plugins.aws.settings import AwsSettings
+from recoverops.plugins.aws.sources.metrics import GRANTS as METRICS_GRANTS
+from recoverops.plugins.aws.sources.metrics import MetricsSource
+from recoverops.plugins.aws.targets import Reach
+from recoverops.ports import PluginContext, PluginParts, Source
+
+ACTIONS: tuple[type[AwsAction], ...] = (
+    RebootInstances,
+    StopInstances,
+    StartInstances,
+    ResizeInstance,
+    ScaleGroup,
+    RedeployService,
+    RollBackService,
+)
+_FOUND_OTHERWISE = frozenset({Kind.EC2, Kind.ASG})
+"""Kinds whose own describe calls filter by tags."""
+
+
+def assembled(settings: AwsSettings, context: PluginContext) -> PluginParts:
+    """Raises `MisconfiguredError` without boto3, and for addresses that nobody understands."""
+    sdk()
+    addresses = _addresses(settings, context)
+    calls = Calls.of(settings, context)
+    reach = Reach(calls, settings, context.services)
+    enabled = [one for one in ACTIONS if one.name in settings.actions]
+    grants = _grants(settings, enabled, addresses)
+    return PluginParts(
+        sources=tuple(_sources(settings, context, calls)),
+        actions=tuple(one(reach, clock=context.clock, timeout=settings.action_timeout) for one in enabled),
+        checks=tuple(IdentityCheck(account, calls) for account in settings.accounts),
+        policies=policies_of(settings.accounts, grants, addresses, only_tagged=settings.only_tagged),
+    )
+
+
+def _addresses(settings: AwsSettings, context: PluginContext) -> tuple[Address, ...]:
+    found, problems = [], list[str]()
+    for service in context.services.values():
+        if ADDRESS not in service.address:
+            continue
+        try:
+            found.append(address_of(service, settings.accounts))
+        except MisconfiguredError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise MisconfiguredError(*problems)
+    return tuple(found)
+
+
+def _sources(settings: AwsSettings, context: PluginContext, calls: Calls) -> Iterator[Source]:
+    if settings.metrics is not None:
+        yield MetricsSource(calls, context.services, settings.accounts, settings=settings.metrics, clock=context.clock)
+
+
+def _grants(settings: AwsSettings, enabled: list[type[AwsAction]], addresses: tuple[Address, ...]) -> Iterator[Grant]:
+    """Of what is enabled, as far as some service has an address that it is for."""
+    if settings.metrics is not None:
+        yield from METRICS_GRANTS
+    for action in enabled:
+        own = [address for address in addresses if address.kind is action.kind]
+        if own:
+            yield from action.grants
+        if any(address.id is None and address.kind not in _FOUND_OTHERWISE for address in own):
+            yield FIND_BY_TAGS

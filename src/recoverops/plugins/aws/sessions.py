@@ -1,0 +1,150 @@
+"""Clients of the SDK: for each account with the role's credentials, for reading and for changing apart.
+
+boto3 is imported here and nowhere else. Clients are kept until the role's credentials are close to their end.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from recoverops.model import ForbiddenError, MisconfiguredError, PermanentError, RecoverOpsError
+from recoverops.plugins.aws.address import Place
+from recoverops.plugins.aws.settings import AccountSettings, AwsSettings
+from recoverops.ports import Clock
+
+_EARLY = timedelta(minutes=5)
+"""A role is assumed anew this long before its credentials end."""
+_SESSION = "recoverops"
+
+Translate = Callable[[Any, str, str], RecoverOpsError]
+
+
+def sdk() -> Any:
+    """boto3. Raises `MisconfiguredError` when it is not installed."""
+    try:
+        import boto3
+    except ImportError as error:
+        raise MisconfiguredError(
+            "the plugin aws needs boto3, which is not installed: pip install 'recoverops[aws]'"
+        ) from error
+    return boto3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Assumed:
+    session: Any
+    until: datetime | None
+    """None for credentials that the SDK itself renews."""
+
+
+class Sessions:
+    """Thread-safe."""
+
+    def __init__(
+        self, settings: AwsSettings, *, clock: Clock, secret: Callable[[str], str], translate: Translate
+    ) -> None:
+        self._settings = settings
+        self._accounts = {one.name: one for one in settings.accounts}
+        self._clock = clock
+        self._translate = translate
+        self._key = None if settings.access_key is None else secret(settings.access_key)
+        self._secret = None if settings.secret_key is None else secret(settings.secret_key)
+        self._lock = threading.Lock()
+        self._assumed: dict[str, _Assumed] = {}
+        self._clients: dict[tuple[str, str, str, bool], Any] = {}
+
+    def client(self, place: Place, service: str, *, changes: bool) -> Any:
+        """Raises `MisconfiguredError` without boto3 or credentials, `ForbiddenError` when the role is not to be had."""
+        with self._lock:
+            session = self._session(self._accounts[place.account], place.region)
+            key = (place.account, place.region, service, changes)
+            if key not in self._clients:
+                self._clients[key] = session.client(service, **self._options(changes=changes))
+            return self._clients[key]
+
+    def renew(self, account: str) -> None:
+        """Forget the credentials of this account; the next call gets new ones."""
+        with self._lock:
+            self._forget(account)
+
+    def _forget(self, account: str) -> None:
+        self._assumed.pop(account, None)
+        self._clients = {key: client for key, client in self._clients.items() if key[0] != account}
+
+    def _session(self, account: AccountSettings, region: str) -> Any:
+        known = self._assumed.get(account.name)
+        if known is not None and known.until is not None and self._clock.now() >= known.until - _EARLY:
+            self._forget(account.name)
+            known = None
+        if known is None:
+            known = self._assumed[account.name] = self._assume(account)
+        session: Any = known.session
+        return _Regional(session, region)
+
+    def _base(self) -> Any:
+        return sdk().session.Session(aws_access_key_id=self._key, aws_secret_access_key=self._secret)
+
+    def _assume(self, account: AccountSettings) -> _Assumed:
+        base = self._base()
+        if base.get_credentials() is None:
+            raise MisconfiguredError(
+                "there are no credentials for AWS: the SDK finds none in the environment, a profile or a role of this "
+                "machine; give it some, or set access_key and secret_key of the plugin aws"
+            )
+        if account.role is None:
+            return _Assumed(session=base, until=None)
+        given = self._ask_for_role(base, account)
+        session = sdk().session.Session(
+            aws_access_key_id=given["AccessKeyId"],
+            aws_secret_access_key=given["SecretAccessKey"],
+            aws_session_token=given["SessionToken"],
+        )
+        return _Assumed(session=session, until=given["Expiration"])
+
+    def _ask_for_role(self, base: Any, account: AccountSettings) -> Mapping[str, Any]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        sts = base.client("sts", region_name=account.regions[0], **self._options(changes=False))
+        asked: dict[str, str] = {"RoleArn": account.role or "", "RoleSessionName": _SESSION}
+        if account.external_id is not None:
+            asked["ExternalId"] = account.external_id
+        try:
+            credentials: Mapping[str, Any] = sts.assume_role(**asked)["Credentials"]
+        except (ClientError, BotoCoreError) as error:
+            told = self._translate(error, "sts:AssumeRole", f"account {account.name} ({account.id})")
+            if isinstance(told, ForbiddenError | PermanentError):
+                raise ForbiddenError(
+                    f'account "{account.name}": the role {account.role} cannot be assumed: it is not there, it does '
+                    "not trust the credentials in use, its external id is another one, or these lack sts:AssumeRole; "
+                    "AWS does not say which"
+                ) from error
+            raise told from error
+        return credentials
+
+    def _options(self, *, changes: bool) -> dict[str, Any]:
+        from botocore.config import Config
+
+        timeout_s = self._settings.timeout.total_seconds()
+        attempts = 1 if changes else self._settings.attempts
+        config = Config(
+            connect_timeout=timeout_s,
+            read_timeout=timeout_s,
+            retries={"total_max_attempts": attempts, "mode": "adaptive"},
+            user_agent_appid="recoverops",
+        )
+        return {"config": config, "endpoint_url": self._settings.endpoint_url}
+
+
+@dataclass(frozen=True, slots=True)
+class _Regional:
+    """A session, bound to a region."""
+
+    session: Any
+    region: str
+
+    def client(self, service: str, **options: Any) -> Any:
+        return self.session.client(service, region_name=self.region, **options)

@@ -1,0 +1,1 @@
+"""What the plugin watches, one source a file."""

@@ -1,0 +1,65 @@
+"""Whether each service with a systemd unit runs, as systemd says: one call of `systemctl show` a poll.
+
+The metric is 1 while the unit is active and 0 otherwise. A unit on its way up or down is not active, and one that
+waits to be started again automatically is not either: both pass in a planned restart, which is what a threshold's
+duration is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from recoverops.model import MisconfiguredError, Sample, Service
+from recoverops.plugins.linux.systemctl import Systemctl
+from recoverops.plugins.linux.units import ADDRESS, Unit, unit_name
+from recoverops.ports import Clock
+
+METRIC = "service.running"
+NAME = "systemd"
+
+
+class UnitSource:
+    """Implements `ports.Source`. Services without a systemd address are left out."""
+
+    name = NAME
+
+    def __init__(
+        self, systemctl: Systemctl, services: Mapping[str, Service], *, clock: Clock, every: timedelta
+    ) -> None:
+        """Raises `MisconfiguredError` naming every address that is not the name of one unit."""
+        self._systemctl = systemctl
+        self._clock = clock
+        self.every = every
+        self._named = _named([service for service in services.values() if ADDRESS in service.address])
+
+    def poll(self) -> tuple[Sample, ...]:
+        units = self._systemctl.all([name for _, name in self._named])
+        now = self._clock.now()
+        return tuple(sample_of(service, units[name], at=now) for service, name in self._named)
+
+
+def _named(services: list[Service]) -> tuple[tuple[Service, str], ...]:
+    found: list[tuple[Service, str]] = []
+    problems: list[str] = []
+    for service in services:
+        try:
+            found.append((service, unit_name(service)))
+        except MisconfiguredError as error:
+            problems += error.problems
+    if problems:
+        raise MisconfiguredError(*problems)
+    return tuple(found)
+
+
+def sample_of(service: Service, unit: Unit, *, at: datetime) -> Sample:
+    """1 when it is active, 0 with the reason otherwise; a unit that does not exist does not run. Pure."""
+    value = 1.0 if unit.is_alive else 0.0
+    return Sample(
+        resource=service.resource,
+        metric=METRIC,
+        value=value,
+        at=at,
+        source=NAME,
+        detail=f"{unit.name} {unit.statement}",
+    )

@@ -1,0 +1,24 @@
+"""Numba with the project's rules built in: types written down, without the GIL, kept on disk between starts.
+
+A kernel's cache is renewed when its own file changes, not when a kernel that it calls from another file does. While you
+work on one of them, delete `__pycache__`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+I64 = cast("Callable[[Any], int]", np.int64)
+U8 = cast("Callable[[Any], int]", np.uint8)
+"""Conversions inside kernels. Not `int`: that leaves a word unsigned, and unsigned with signed makes a float."""
+
+
+def compiled(signature: object) -> Callable[[F], F]:
+    """Compiles when the file is imported (or reads the result of an earlier time), so no call ever has to wait."""
+    return cast("Callable[[F], F]", numba.njit(signature, nogil=True, cache=True, forceinline=True))

@@ -1,0 +1,199 @@
+"""What may go, and removes it in small batches. Called by `SqlStore.prune`; the audit log is never touched.
+
+What goes is chosen on the read side, so that the writer is held only for the deletes. A row that was chosen stays one
+that may go: a resolved incident is never opened again, and an alert that is not the newest never becomes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import BaseModel, ConfigDict, Field
+
+from recoverops.model import AlertStatus, DeliveryState, Duration, Incident, IncidentState, from_json
+from recoverops.storage.schema import (
+    action_record,
+    approval,
+    decision,
+    delivery,
+    hypothesis,
+    incident,
+    parked_wait,
+    reservation,
+    run,
+    signal,
+    silence,
+    timeline_entry,
+)
+
+BATCH = 100
+"""Rows that one transaction removes, give or take the incidents themselves."""
+_LIMITS_KEPT = timedelta(days=31)
+"""Reservations: longer than every window and cooldown that is counted over them."""
+
+
+class RetentionSettings(BaseModel):
+    """How long things are kept that are over. The audit log is kept whole."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    incidents: Duration = Field(
+        default=timedelta(days=90),
+        ge=timedelta(days=1),
+        description="Resolved incidents, with everything that belongs to them: story, hypotheses, decisions, runs, "
+        "approvals, deliveries; and silences that are over. At least 1d. Default 90d: a quarter's review.",
+    )
+    alerts: Duration = Field(
+        default=timedelta(days=7),
+        ge=timedelta(days=1),
+        description="Alerts that the pipeline has taken. The newest of each alert is kept while it fires. At least 1d. "
+        "Default 7d; the same delivery again after that counts as a new one.",
+    )
+    deliveries: Duration = Field(
+        default=timedelta(days=30),
+        ge=timedelta(days=1),
+        description="Notifications that were sent or given up. At least 1d. Default 30d.",
+    )
+    workflows: Duration = Field(
+        default=timedelta(days=7),
+        ge=timedelta(days=1),
+        description="What the durable workflows remember of responses that ended (`dbos.sqlite`); it only drives "
+        "progress. At least 1d. Default 7d.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Rows of one table, by their keys."""
+
+    what: str
+    column: sa.Column[Any]
+    keys: tuple[Any, ...]
+
+
+Doomed = tuple[Piece, ...]
+"""What one batch removes, in an order in which nothing refers to what is gone."""
+
+
+def choose(connection: sa.Connection, settings: RetentionSettings, *, now: datetime) -> Doomed:
+    """At most `BATCH` rows, of incidents only when nothing else is left."""
+    kinds = (
+        ("alerts", signal.c.seq, _ALERTS, settings.alerts),
+        ("deliveries", delivery.c.seq, _DELIVERIES, settings.deliveries),
+        ("silences", silence.c.id, _SILENCES, settings.incidents),
+        ("reservations", reservation.c.seq, _RESERVATIONS, _LIMITS_KEPT),
+    )
+    for what, column, statement, kept in kinds:
+        keys = tuple(connection.execute(statement, {"before": now - kept}).scalars())
+        if keys:
+            return (Piece(what, column, keys),)
+    return _of_incidents(connection, before=now - settings.incidents)
+
+
+def remove(connection: sa.Connection, doomed: Doomed) -> dict[str, int]:
+    """How many rows of each kind went."""
+    gone: dict[str, int] = {}
+    for piece in doomed:
+        count = connection.execute(sa.delete(piece.column.table).where(piece.column.in_(piece.keys))).rowcount
+        gone[piece.what] = gone.get(piece.what, 0) + count
+    return gone
+
+
+_OLD_ALERT, _NEWER = signal.alias(), signal.alias()
+_ALERTS = (
+    sa.select(_OLD_ALERT.c.seq)
+    .where(
+        _OLD_ALERT.c.processed_at.is_not(None),
+        _OLD_ALERT.c.received_at < sa.bindparam("before", type_=signal.c.received_at.type),
+        sa.or_(
+            _OLD_ALERT.c.status == AlertStatus.RESOLVED.value,
+            sa.exists().where(
+                _NEWER.c.source == _OLD_ALERT.c.source,
+                _NEWER.c.fingerprint == _OLD_ALERT.c.fingerprint,
+                _NEWER.c.seq > _OLD_ALERT.c.seq,
+                _NEWER.c.processed_at.is_not(None),
+            ),
+        ),
+    )
+    .order_by(_OLD_ALERT.c.seq)  # an older firing one goes before or with the resolved one that outdates it
+    .limit(BATCH)
+)
+_DELIVERIES = (
+    sa.select(delivery.c.seq)
+    .where(
+        delivery.c.state != DeliveryState.PENDING.value,
+        delivery.c.next_at < sa.bindparam("before", type_=delivery.c.next_at.type),
+    )
+    .order_by(delivery.c.seq)
+    .limit(BATCH)
+)
+_SILENCES = (
+    sa.select(silence.c.id)
+    .where(silence.c.ends_at < sa.bindparam("before", type_=silence.c.ends_at.type))
+    .order_by(silence.c.ends_at)
+    .limit(BATCH)
+)
+_RESERVATIONS = (
+    sa.select(reservation.c.seq)
+    .where(reservation.c.at < sa.bindparam("before", type_=reservation.c.at.type))
+    .order_by(reservation.c.at)
+    .limit(BATCH)
+)
+_RESOLVED = (
+    sa.select(incident.c.record)
+    .where(
+        incident.c.state == IncidentState.RESOLVED.value,
+        incident.c.opened_at < sa.bindparam("before", type_=incident.c.opened_at.type),
+    )
+    .order_by(incident.c.opened_at, incident.c.id)
+    .limit(BATCH)
+)
+
+
+_ROWS: tuple[tuple[sa.Column[Any], sa.ColumnElement[bool]], ...] = (
+    (
+        action_record.c.key,
+        action_record.c.run_id.in_(sa.select(run.c.id).where(run.c.incident_id == sa.bindparam("id"))),
+    ),
+    *(
+        (column, column.table.c.incident_id == sa.bindparam("id"))
+        for column in (
+            run.c.id,
+            decision.c.id,
+            approval.c.id,
+            timeline_entry.c.seq,
+            delivery.c.seq,
+            hypothesis.c.incident_id,
+            parked_wait.c.incident_id,
+        )
+    ),
+)
+"""What belongs to an incident; children of children first."""
+_KEYS = tuple((column, sa.select(column).where(belongs).limit(BATCH)) for column, belongs in _ROWS)
+
+
+def _of_incidents(connection: sa.Connection, *, before: datetime) -> Doomed:
+    """The rows of the oldest ones, as many as fit; the incident itself with its last rows."""
+    keys: dict[sa.Column[Any], list[Any]] = {column: [] for column, _ in _KEYS}
+    whole: list[str] = []
+    room = BATCH
+    for incident_id in _ended(connection, before=before):
+        for column, statement in _KEYS:
+            found = connection.execute(statement, {"id": incident_id}).scalars().all()[:room]
+            keys[column] += found
+            room -= len(found)
+        if room <= 0:
+            break
+        whole.append(incident_id)
+    pieces = [Piece("rows_of_incidents", column, tuple(found)) for column, found in keys.items()]
+    pieces.append(Piece("incidents", incident.c.id, tuple(whole)))
+    return tuple(piece for piece in pieces if piece.keys)
+
+
+def _ended(connection: sa.Connection, *, before: datetime) -> tuple[str, ...]:
+    """Those whose end is old enough; one that was open for long waits for its own time."""
+    found = (from_json(Incident, text) for text in connection.execute(_RESOLVED, {"before": before}).scalars())
+    return tuple(one.id for one in found if one.resolved_at is not None and one.resolved_at < before)

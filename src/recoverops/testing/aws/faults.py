@@ -1,0 +1,98 @@
+"""Trouble on demand in the double of AWS: throttling, silence, answers that are lost, credentials that expire."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+
+
+class Fault(StrEnum):
+    NONE = "none"
+    THROTTLED = "throttled"
+    """Refused with `Throttling` before anything happened."""
+    LOST = "lost"
+    """Done, but the connection ends without an answer."""
+    SILENT = "silent"
+    """Not done, and the connection ends without an answer."""
+
+
+class Faults:
+    """What goes wrong, and a count of every call that came in. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._planned: dict[str, list[Fault]] = {}
+        self._throttle_share = 0.0
+        self._debt = 0.0
+        self._is_cut_off = False
+        self._expired: set[str] = set()
+        self._expires_at_once = False
+        self._calls: Counter[str] = Counter()
+
+    @property
+    def calls(self) -> dict[str, int]:
+        """`service:Api` -> how often it was asked since the last `forget`, refused ones included."""
+        with self._lock:
+            return dict(self._calls)
+
+    def forget(self) -> None:
+        with self._lock:
+            self._calls.clear()
+
+    def plan(self, call: str, *faults: Fault) -> None:
+        """The next calls of `service:Api` meet these, in turn."""
+        with self._lock:
+            self._planned.setdefault(call, []).extend(faults)
+
+    @contextmanager
+    def throttling(self, share: float) -> Iterator[None]:
+        """This share of all calls is throttled, evenly spread: 0.3 is every third or fourth call."""
+        self._throttle_share = share
+        try:
+            yield
+        finally:
+            self._throttle_share = self._debt = 0.0
+
+    @contextmanager
+    def cut_off(self) -> Iterator[None]:
+        """No call is answered."""
+        self._is_cut_off = True
+        try:
+            yield
+        finally:
+            self._is_cut_off = False
+
+    @contextmanager
+    def expiring_at_once(self) -> Iterator[None]:
+        """Every assumed role's credentials have expired as soon as they are used."""
+        self._expires_at_once = True
+        try:
+            yield
+        finally:
+            self._expires_at_once = False
+
+    def expire(self, *keys: str) -> None:
+        with self._lock:
+            self._expired.update(keys)
+
+    def is_expired(self, key: str, *, is_assumed: bool) -> bool:
+        with self._lock:
+            return key in self._expired or (is_assumed and self._expires_at_once)
+
+    def met_by(self, call: str) -> Fault:
+        """Counts the call, and says what happens to it."""
+        with self._lock:
+            self._calls[call] += 1
+            planned = self._planned.get(call)
+            if planned:
+                return planned.pop(0)
+            if self._is_cut_off:
+                return Fault.SILENT
+            self._debt += self._throttle_share
+            if self._debt >= 1:
+                self._debt -= 1
+                return Fault.THROTTLED
+            return Fault.NONE

@@ -1,0 +1,134 @@
+"""What a request to the double names: the resources and condition keys that IAM would judge it by.
+
+One line in `RESOURCES` for each API that has resource-level permissions. An API that is not there names no resource, as
+most `Describe*` do, so only a statement with `Resource: "*"` allows it: whoever adds an action notices at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request as moto has read it."""
+
+    service: str
+    api: str
+    region: str
+    account: str
+    form: Mapping[str, Sequence[str]]
+    """The parameters of the query protocols, e.g. `InstanceId.1`."""
+    body: Mapping[str, Any]
+    """The parameters of the JSON protocols."""
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """All of `Name` and `Name.1`, `Name.2`, ..."""
+        keys = [key for key in self.form if key == name or key.startswith(f"{name}.")]
+        return tuple(self.form[key][0] for key in keys)
+
+    def arn(self, service: str, rest: str) -> str:
+        return f"arn:aws:{service}:{self.region}:{self.account}:{rest}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    arn: str = "*"
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def resources_of(call: Call) -> tuple[Named, ...]:
+    """At least one: a request that names nothing is judged once, as a request for `*`."""
+    finder = RESOURCES.get(f"{call.service}:{call.api}")
+    return (finder(call) if finder else ()) or (Named(),)
+
+
+def context_of(call: Call, named: Named) -> dict[str, tuple[str, ...]]:
+    """The condition keys, in the spelling of `policies.Asked`."""
+    context: dict[str, tuple[str, ...]] = {"aws:requestedregion": (call.region,)}
+    for key, value in named.tags.items():
+        context[f"aws:resourcetag/{key}"] = context[f"{call.service}:resourcetag/{key}"] = (value,)
+    keys = [key for key in call.form if key.startswith("Tag.") and key.endswith(".Key")]
+    if keys:
+        context["aws:tagkeys"] = tuple(call.form[key][0] for key in keys)
+    for key in keys:
+        given = call.form.get(f"{key.removesuffix('Key')}Value", [""])[0]
+        context[f"aws:requesttag/{call.form[key][0]}"] = (given,)
+    if "ExternalId" in call.form:
+        context["sts:externalid"] = (call.form["ExternalId"][0],)
+    return context
+
+
+def _instances(parameter: str) -> Callable[[Call], tuple[Named, ...]]:
+    def find(call: Call) -> tuple[Named, ...]:
+        return tuple(
+            Named(arn=call.arn("ec2", f"instance/{one}"), tags=_instance_tags(call, one))
+            for one in call.values(parameter)
+        )
+
+    return find
+
+
+def _instance_tags(call: Call, instance: str) -> dict[str, str]:
+    from moto.ec2.models import ec2_backends
+
+    found = {}
+    with suppress(Exception):
+        found = {
+            one["key"]: one["value"]
+            for one in ec2_backends[call.account][call.region].get_instance(instance).get_tags()
+        }
+    return found
+
+
+def _groups(call: Call) -> tuple[Named, ...]:
+    from moto.autoscaling.models import autoscaling_backends
+
+    groups = autoscaling_backends[call.account][call.region].autoscaling_groups
+    found = []
+    for name in call.values("AutoScalingGroupName"):
+        group = groups.get(name)
+        tags = {} if group is None else {one["Key"]: one["Value"] for one in group.tags}
+        arn = (
+            call.arn("autoscaling", f"autoScalingGroup:none:autoScalingGroupName/{name}")
+            if group is None
+            else group.arn
+        )
+        found.append(Named(arn=arn, tags=tags))
+    return tuple(found)
+
+
+def _ecs_services(call: Call) -> tuple[Named, ...]:
+    from moto.ecs.models import ecs_backends
+
+    backend = ecs_backends[call.account][call.region]
+    cluster = str(call.body.get("cluster", "default")).rpartition("/")[2]
+    names = call.body.get("services") or [call.body.get("service", "")]
+    found = []
+    for name in (str(one).rpartition("/")[2] for one in names):
+        service = backend.services.get(f"{cluster}:{name}")
+        tags = {} if service is None else {one["key"]: one["value"] for one in service.tags or ()}
+        found.append(Named(arn=call.arn("ecs", f"service/{cluster}/{name}"), tags=tags))
+    return tuple(found)
+
+
+def _role(call: Call) -> tuple[Named, ...]:
+    return tuple(Named(arn=one) for one in call.values("RoleArn"))
+
+
+RESOURCES: dict[str, Callable[[Call], tuple[Named, ...]]] = {
+    "ec2:RebootInstances": _instances("InstanceId"),
+    "ec2:StartInstances": _instances("InstanceId"),
+    "ec2:StopInstances": _instances("InstanceId"),
+    "ec2:TerminateInstances": _instances("InstanceId"),
+    "ec2:ModifyInstanceAttribute": _instances("InstanceId"),
+    "ec2:CreateTags": _instances("ResourceId"),
+    "ec2:DeleteTags": _instances("ResourceId"),
+    "autoscaling:SetDesiredCapacity": _groups,
+    "ecs:DescribeServices": _ecs_services,
+    "ecs:UpdateService": _ecs_services,
+    "sts:AssumeRole": _role,
+}

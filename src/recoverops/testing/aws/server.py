@@ -1,0 +1,127 @@
+"""A moto server on loopback, in a thread of this process, with users, roles and policies that are really judged.
+
+One server at a time: moto keeps its state in the process. What is set up through `admin` is judged by nothing and
+counted nowhere, so that tests see only the calls of what they test.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from recoverops.model import MisconfiguredError
+from recoverops.testing.aws.door import guarded
+from recoverops.testing.aws.faults import Faults
+
+ACCOUNT = "123456789012"
+"""Moto's own."""
+REGION = "eu-central-1"
+_ADMIN = "AKIAADMINOFTHEDOUBLE"
+_RUNNING = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """An access key of a user of the double. Worth nothing outside it."""
+
+    id: str
+    secret: str
+
+
+class Aws:
+    """The running double."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.faults = Faults()
+        self._names = 0
+
+    def admin(self, service: str, *, region: str = REGION) -> Any:
+        """A client that may do everything."""
+        return self.client(service, Key(id=_ADMIN, secret=_ADMIN), region=region)
+
+    def client(self, service: str, key: Key, *, region: str = REGION) -> Any:
+        import boto3
+
+        session = boto3.session.Session(aws_access_key_id=key.id, aws_secret_access_key=key.secret, region_name=region)
+        return session.client(service, endpoint_url=self.url)
+
+    def user(self, policy: Mapping[str, Any]) -> Key:
+        """A new user who may do what the policy says."""
+        iam, name = self.admin("iam"), self._name("user")
+        iam.create_user(UserName=name)
+        iam.put_user_policy(UserName=name, PolicyName="given", PolicyDocument=json.dumps(policy))
+        made = iam.create_access_key(UserName=name)["AccessKey"]
+        return Key(id=made["AccessKeyId"], secret=made["SecretAccessKey"])
+
+    def role(self, policy: Mapping[str, Any], *, external_id: str | None = None, trusts: str = ACCOUNT) -> str:
+        """The ARN of a new role that the account `trusts` may assume, with this external id if there is one."""
+        iam, name = self.admin("iam"), self._name("role")
+        statement: dict[str, Any] = {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": {"AWS": f"arn:aws:iam::{trusts}:root"},
+        }
+        if external_id is not None:
+            statement["Condition"] = {"StringEquals": {"sts:ExternalId": external_id}}
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+        iam.put_role_policy(RoleName=name, PolicyName="given", PolicyDocument=json.dumps(policy))
+        return arn
+
+    def expire_credentials(self) -> None:
+        """Those of every assumed role that was handed out so far."""
+        from moto.sts.models import sts_backends
+
+        for account in list(sts_backends.values()):
+            for backend in list(account.values()):
+                self.faults.expire(*(one.access_key_id for one in backend.assumed_roles))
+
+    def _name(self, kind: str) -> str:
+        self._names += 1
+        return f"{kind}-{self._names}"
+
+
+@contextmanager
+def running_aws() -> Iterator[Aws]:
+    """Empty at the beginning, gone at the end. Raises `MisconfiguredError` without moto."""
+    try:
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+        from werkzeug.serving import make_server
+    except ImportError as error:
+        raise MisconfiguredError(f"the double of AWS needs moto: pip install 'moto[server]' ({error})") from error
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    with _RUNNING:
+        _start_empty()
+        application = DomainDispatcherApplication(create_backend_app)
+        server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)
+        aws = Aws(server.server_port)
+        thread = threading.Thread(target=server.serve_forever, name="moto", daemon=True)
+        with guarded(frozenset({_ADMIN}), aws.faults):
+            thread.start()
+            try:
+                yield aws
+            finally:
+                server.shutdown()
+                thread.join(10)
+                server.server_close()
+                _reset()
+
+
+def _start_empty() -> None:
+    """Without moto's 500 public images, which take seconds to load; any image id is accepted."""
+    from moto import settings
+
+    settings.ec2_load_default_amis = lambda: False
+    _reset()
+
+
+def _reset() -> None:
+    from moto.moto_api._internal.models import moto_api_backend
+
+    moto_api_backend.reset()

@@ -1,0 +1,135 @@
+"""One double of AWS for all tests of a process, and what they put into it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from recoverops.clock import SystemClock
+from recoverops.model import Service
+from recoverops.plugins.aws import AwsSettings, plugin
+from recoverops.ports import Action, PluginContext, PluginParts
+from recoverops.testing.aws import ACCOUNT, REGION, Aws, Key, running_aws
+
+ACTIONS = ["ec2-reboot", "ec2-stop", "ec2-start", "ec2-resize", "asg-scale", "ecs-redeploy", "ecs-rollback"]
+
+
+class Counts:
+    """A double of `ports.Telemetry`."""
+
+    def __init__(self) -> None:
+        self.counted: list[tuple[str, dict[str, str]]] = []
+
+    def count(self, metric: str, **labels: str) -> None:
+        self.counted.append((metric, labels))
+
+    def observe(self, metric: str, value: float, **labels: str) -> None:
+        raise AssertionError("nothing is timed")
+
+
+@dataclass(kw_only=True)
+class Shop:
+    """Services on the double, and the plugin built for them."""
+
+    aws: Aws
+    services: dict[str, Service]
+    settings: dict[str, Any]
+    counts: Counts = field(default_factory=Counts)
+
+    def parts(self, key: Key, **settings: Any) -> PluginParts:
+        given = {
+            "accounts": [{"name": "shop", "id": ACCOUNT, "regions": [REGION]}],
+            "access_key": "env:ID",
+            "secret_key": "env:SECRET",
+            "endpoint_url": self.aws.url,
+            "timeout": "2s",
+            "attempts": 2,
+            "action_timeout": "5s",
+            "actions": ACTIONS,
+            **self.settings,
+            **settings,
+        }
+        secrets = {"env:ID": key.id, "env:SECRET": key.secret}
+        context = PluginContext(
+            clock=SystemClock(), services=self.services, secret=secrets.__getitem__, telemetry=self.counts
+        )
+        return plugin.build(AwsSettings.model_validate(given), context)
+
+    def action(self, name: str, key: Key, **settings: Any) -> Action:
+        return next(one for one in self.parts(key, **settings).actions if one.name == name)
+
+    def __getitem__(self, name: str) -> Service:
+        return self.services[name]
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[Aws]:
+    with running_aws() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def root(aws: Aws) -> Key:
+    """A user who may do everything."""
+    return aws.user({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+
+
+@pytest.fixture
+def calls(aws: Aws) -> Iterator[Callable[[], Mapping[str, int]]]:
+    """How often each API was asked by what is tested, since the test began."""
+    aws.faults.forget()
+    yield lambda: aws.faults.calls
+
+
+def instance(aws: Aws, *, tags: Mapping[str, str], type_: str = "t3.micro") -> str:
+    made = aws.admin("ec2").run_instances(
+        ImageId="ami-12345678",
+        MinCount=1,
+        MaxCount=1,
+        InstanceType=type_,
+        TagSpecifications=[
+            {"ResourceType": "instance", "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+        ],
+    )
+    ident: str = made["Instances"][0]["InstanceId"]
+    return ident
+
+
+def group(aws: Aws, name: str, *, desired: int, most: int, tags: Mapping[str, str]) -> None:
+    scaling = aws.admin("autoscaling")
+    scaling.create_launch_configuration(
+        LaunchConfigurationName=name, ImageId="ami-12345678", InstanceType="t3.micro"
+    )
+    scaling.create_auto_scaling_group(
+        AutoScalingGroupName=name,
+        LaunchConfigurationName=name,
+        MinSize=1,
+        MaxSize=most,
+        DesiredCapacity=desired,
+        AvailabilityZones=[f"{REGION}a"],
+        Tags=[{"Key": key, "Value": value, "PropagateAtLaunch": True} for key, value in tags.items()],
+    )
+
+
+def ecs_service(aws: Aws, ident: str, *, revisions: int, tags: Mapping[str, str]) -> None:
+    ecs = aws.admin("ecs")
+    cluster, _, name = ident.partition("/")
+    ecs.create_cluster(clusterName=cluster)
+    for number in range(revisions):
+        ecs.register_task_definition(
+            family=name, containerDefinitions=[{"name": "main", "image": f"{name}:{number}", "memory": 64}]
+        )
+    ecs.create_service(
+        cluster=cluster,
+        serviceName=name,
+        taskDefinition=f"{name}:{revisions}",
+        desiredCount=2,
+        tags=[{"key": key, "value": value} for key, value in tags.items()],
+    )
+
+
+def service(name: str, address: str) -> Service:
+    return Service(name=name, group=name, address={"aws": address})

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from recoverops.detection import BaselineSettings
+from recoverops.detection.metrics import baseline
+from recoverops.detection.metrics.baseline import Surprise, Usual
+from recoverops.model import Anomaly, Condition, ConditionStatus, Resource, ResourceKind, Sample
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SHOP = Resource(kind=ResourceKind.SERVICE, name="shop")
+UNUSUAL = Surprise(is_unusual=True, p_value=1e-6, why="spike")
+NORMAL = Surprise(is_unusual=False, p_value=0.5, why="normal")
+UNJUDGED = Surprise(is_unusual=None, p_value=math.nan, why="not enough data")
+
+
+class Series:
+    """One series, a sample a second."""
+
+    def __init__(self, **settings: object) -> None:
+        self.settings = BaselineSettings.model_validate(
+            {"metric": "latency", "symptom": "latency", "learn_for": timedelta(seconds=10), **settings}
+        )
+        self.usual: Usual | None = None
+        self.condition: Condition | None = None
+        self.anomalies: list[Anomaly] = []
+        self.now = START
+
+    def take(self, *values: float, surprise: Surprise) -> Series:
+        for value in values:
+            self.now += timedelta(seconds=1)
+            sample = Sample(resource=SHOP, metric="latency", value=value, at=self.now, source="test")
+            self.usual, self.condition, anomaly = baseline.step(
+                self.settings, self.usual, self.condition, sample, surprise
+            )
+            if anomaly is not None:
+                self.anomalies.append(anomaly)
+        return self
+
+    @property
+    def status(self) -> ConditionStatus | None:
+        return self.condition.status if self.condition else None
+
+
+def settled(**settings: object) -> Series:
+    return Series(**settings).take(*[0.1, 0.12] * 20, surprise=UNJUDGED).take(0.1, surprise=NORMAL)
+
+
+def test_before_the_detector_can_judge_nothing_is_said() -> None:
+    series = Series().take(*[0.1, 9.0] * 20, surprise=UNJUDGED)
+
+    assert series.condition is None
+    assert series.anomalies == []
+
+
+def test_a_young_series_is_only_watched() -> None:
+    series = Series(learn_for=timedelta(minutes=15)).take(*[0.1] * 898, 9.0, surprise=UNUSUAL)
+
+    assert series.condition is None
+
+    series.take(9.0, 9.0, surprise=UNUSUAL)
+
+    assert series.status is ConditionStatus.PENDING
+
+
+def test_a_distance_that_nobody_would_notice_is_normal() -> None:
+    assert settled(least=2.0).take(1.5, surprise=UNUSUAL).status is ConditionStatus.NORMAL
+    assert settled(least=1.0).take(1.5, surprise=UNUSUAL).status is ConditionStatus.PENDING
+
+
+def test_an_unusual_value_is_an_anomaly_once_it_has_lasted() -> None:
+    series = settled().take(1.5, 1.5, surprise=UNUSUAL)
+
+    assert (series.status, series.anomalies) == (ConditionStatus.PENDING, [])
+
+    series.take(1.5, 1.5, 1.5, surprise=UNUSUAL)
+
+    [anomaly] = series.anomalies
+    assert series.status is ConditionStatus.ABNORMAL
+    assert anomaly.since == START + timedelta(seconds=42)
+    assert anomaly.detector == "baseline"
+    assert "usual is 0.1" in anomaly.statement
+    assert "spike, p = 1e-06" in anomaly.statement
+
+
+@pytest.mark.parametrize(
+    ("direction", "value", "is_bad"),
+    [("above", 1.5, True), ("above", 0.0, False), ("below", 1.5, False), ("below", 0.0, True), ("both", 0.0, True)],
+)
+def test_only_the_direction_that_hurts_counts(direction: str, value: float, is_bad: bool) -> None:
+    series = settled(direction=direction).take(value, surprise=UNUSUAL)
+
+    assert (series.status is ConditionStatus.PENDING) == is_bad
+
+
+def test_a_value_near_the_usual_one_is_normal_however_unusual_its_course() -> None:
+    series = settled().take(*[0.115] * 10, surprise=UNUSUAL)
+
+    assert series.status is ConditionStatus.NORMAL
+
+
+def test_a_value_far_from_usual_that_the_detector_knows_is_normal() -> None:
+    assert settled().take(1.5, surprise=NORMAL).status is ConditionStatus.NORMAL
+
+
+def test_it_is_over_when_the_value_is_back_though_the_detector_is_still_alarmed() -> None:
+    series = settled().take(*[1.5] * 10, surprise=UNUSUAL)
+
+    series.take(0.11, surprise=UNUSUAL)
+
+    assert series.condition is not None
+    assert (series.status, series.condition.since) == (ConditionStatus.NORMAL, series.now)
+
+
+def test_an_incident_is_not_learned_as_usual() -> None:
+    series = settled().take(*[1.5] * 300, surprise=UNUSUAL)
+
+    assert series.usual is not None
+    assert series.usual.value == pytest.approx(0.11, abs=0.01)
+    assert series.status is ConditionStatus.ABNORMAL
+
+
+def test_while_the_detector_has_got_used_to_it_for_less_than_half_an_hour_it_stays_abnormal() -> None:
+    series = settled().take(*[1.5] * 10, surprise=UNUSUAL).take(*[1.5] * 1799, surprise=NORMAL)
+
+    assert series.status is ConditionStatus.ABNORMAL
+
+
+def test_a_lasting_change_becomes_the_new_usual() -> None:
+    series = settled().take(*[1.5] * 10, surprise=UNUSUAL).take(*[1.5] * 1801, surprise=NORMAL)
+
+    assert series.usual is not None
+    assert (series.status, series.usual.value) == (ConditionStatus.NORMAL, 1.5)
+    assert len(series.anomalies) == 1
+
+
+def test_doubt_about_the_change_begins_the_half_hour_anew() -> None:
+    series = settled().take(*[1.5] * 10, surprise=UNUSUAL).take(*[1.5] * 1000, surprise=NORMAL)
+
+    series.take(1.5, surprise=UNUSUAL).take(*[1.5] * 1000, surprise=NORMAL)
+
+    assert series.status is ConditionStatus.ABNORMAL
+
+
+def test_a_sample_without_a_value_and_a_late_one_change_nothing() -> None:
+    series = settled().take(*[1.5] * 5, surprise=UNUSUAL)
+    before = (series.usual, series.condition)
+
+    series.take(math.nan, surprise=UNJUDGED)
+    series.now -= timedelta(seconds=30)
+    series.take(0.1, surprise=NORMAL)
+
+    assert (series.usual, series.condition) == before

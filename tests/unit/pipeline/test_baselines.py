@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from recoverops.detection import DetectionSettings
+from recoverops.model import Anomaly, ConditionStatus, PermanentError, Resource, ResourceKind, Sample
+from recoverops.pipeline import Conditions
+from recoverops.pipeline.baselines import Baselines
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SHOP, TILL = (Resource(kind=ResourceKind.SERVICE, name=name) for name in ("shop", "till"))
+CPU = "process.cpu.utilization"
+
+
+def polls(count: int, *, seed: int = 1, start: datetime = START, shop: float | None = None) -> Iterator[list[Sample]]:
+    """A poll a second of two services that idle; `shop` is what the first one burns instead."""
+    noise = random.Random(seed)
+    for number in range(count):
+        at = start + timedelta(seconds=number + 1)
+        for resource in (SHOP, TILL):
+            value = 0.05 + noise.random() * 0.02
+            if shop is not None and resource is SHOP:
+                value = shop
+            yield [Sample(resource=resource, metric=CPU, value=value, at=at, source="test")]
+
+
+def fed(baselines: Baselines, count: int, **how: object) -> list[Anomaly]:
+    return [one for samples in polls(count, **how) for one in baselines.take(samples)]  # type: ignore[arg-type]
+
+
+def test_a_service_that_burns_as_it_never_did_is_an_anomaly_of_that_service_alone() -> None:
+    conditions = Conditions()
+    baselines = Baselines(DetectionSettings(), conditions)
+    assert fed(baselines, 1000) == []
+
+    [anomaly] = fed(baselines, 20, start=START + timedelta(seconds=1000), shop=0.98)
+
+    assert (anomaly.resource, anomaly.symptom) == (SHOP, "cpu")
+    assert anomaly.at <= START + timedelta(seconds=1004)
+    assert [one.status for one in conditions.of_resource(TILL)] == [ConditionStatus.NORMAL]
+
+
+def test_a_metric_without_a_baseline_is_not_judged() -> None:
+    conditions = Conditions()
+    baselines = Baselines(DetectionSettings(baselines=()), conditions)
+
+    assert fed(baselines, 50) == []
+    assert conditions.of_resource(SHOP) == ()
+
+
+def test_what_was_learned_survives_a_restart_and_goes_on_exactly() -> None:
+    one, other = (Baselines(DetectionSettings(), Conditions()) for _ in range(2))
+    fed(one, 1000)
+
+    other.from_bytes(one.to_bytes())
+
+    later = START + timedelta(seconds=1000)
+    assert fed(one, 20, seed=2, start=later, shop=0.98) == fed(other, 20, seed=2, start=later, shop=0.98) != []
+    assert one.to_bytes() == other.to_bytes()
+
+
+@pytest.mark.parametrize("damage", [b"", b"nonsense", b"\xff" * 40])
+def test_what_cannot_be_read_back_is_told_and_leaves_everything_as_it_was(damage: bytes) -> None:
+    baselines = Baselines(DetectionSettings(), Conditions())
+    fed(baselines, 30)
+    before = baselines.to_bytes()
+
+    with pytest.raises(PermanentError):
+        baselines.from_bytes(damage)
+
+    assert baselines.to_bytes() == before
+
+
+def test_a_file_that_was_cut_off_or_changed_is_refused() -> None:
+    baselines = Baselines(DetectionSettings(), Conditions())
+    fed(baselines, 30)
+    saved = baselines.to_bytes()
+
+    for damaged in (saved[:-1], saved[:-40] + bytes([saved[-40] ^ 1]) + saved[-39:]):
+        with pytest.raises(PermanentError):
+            baselines.from_bytes(damaged)
