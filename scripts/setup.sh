@@ -35,5 +35,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1
 .venv/bin/python -m pip install -q --require-hashes -r requirements.lock
 say "installing recoverops from this checkout"
 .venv/bin/python -m pip install -q --no-deps --no-build-isolation -e .
+say "compiling the detection kernels (once; later starts read them from __pycache__)"
+.venv/bin/python -c 'from recoverops.detection.metrics import joint, streaming; streaming.StreamDetector, joint.train
+import recoverops.sources.remote_write'
 pwd -P >.venv/.installed
 say "ready; see what it does with: make demo"

@@ -12,11 +12,16 @@ import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import cramjam
+import numpy as np
+from numpy.typing import NDArray
 from tests.unit.sources import plain_remote_write as plain
 
+from recoverops.detection.metrics.streaming import StreamDetector
+from recoverops.model.columns import Columns
 from recoverops.sources import otlp, remote_write
 from recoverops.sources.push_limits import PushLimits
 from recoverops.sources.rates import Rates
@@ -65,6 +70,7 @@ def _of_size(size: int) -> Iterable[Row]:
     as_json = _otlp_body(size)
     yield _row("remote-write, one sample a series", size, single, _warm(single))
     yield _row("remote-write and counters to rates", size, single, _with_rates(single))
+    yield _row("remote-write, rates, and scored", size, single, _scored(single))
     yield _row("remote-write, five samples a series", size, several, _warm(several))
     yield _row("remote-write, all series new", size, single, _cold(single))
     yield _row("plain Python decoder", size, single, lambda: _plainly(single))
@@ -83,6 +89,28 @@ def _with_rates(body: bytes) -> Callable[[], float]:
         rates.step(remote_write.decode(body, table, _PUSH_LIMITS, now=0.0), table.kinds())
 
     return lambda: _timed(both)
+
+
+def _scored(body: bytes) -> Callable[[], float]:
+    """The same body again and again, each a scrape later and its values a little different: nothing is repeated."""
+    table, rates, detector = SeriesTable(limit=LIMIT, seed=1), Rates(limit=LIMIT), StreamDetector()
+    noise = np.random.default_rng(1)
+    scrapes = count(1)
+
+    def all_three(later_s: float, factor: NDArray[np.float64]) -> None:
+        columns = rates.step(remote_write.decode(body, table, _PUSH_LIMITS, now=0.0), table.kinds())
+        detector.step(
+            Columns(series=columns.series, at=columns.at + later_s, values=columns.values[: len(factor)] * factor)
+        )
+
+    def once() -> float:
+        later_s = 15.0 * next(scrapes)
+        factor = noise.normal(1.0, 0.02, len(remote_write.decode(body, table, _PUSH_LIMITS, now=0.0).columns))
+        return _timed(lambda: all_three(later_s, factor))
+
+    for _ in range(2 * detector.settings.warm_up_points):
+        once()
+    return once
 
 
 def _cold(body: bytes) -> Callable[[], float]:

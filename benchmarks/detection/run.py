@@ -8,6 +8,7 @@ RECOVEROPS_BENCH_EVAL. What is not there is skipped, and said so. Every table ca
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import sys
@@ -19,6 +20,7 @@ from typing import Any
 from benchmarks import machine
 from benchmarks.detection import calibration, labelled, quality, speed
 from benchmarks.detection.tables import page
+from recoverops.detection.metrics import streaming
 from recoverops.detection.metrics.streaming import StreamSettings
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +31,7 @@ _PICTURE = "calibration-streaming.png"
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parsed(arguments)
     settings = StreamSettings()
-    told: dict[str, Any] = {"configuration": settings.digest(), "skipped": []}
+    told: dict[str, Any] = {"configuration": settings.digest(), "code": _code_digest(), "skipped": []}
     if not given.no_speed:
         told["speed"] = speed.measure(settings)
     told |= _quality(given.data, given.eval, settings, told["skipped"])
@@ -72,6 +74,14 @@ def _calibration(given: argparse.Namespace, settings: StreamSettings, skipped: l
     if given.write:
         calibration.plot(measured, given.write.parent / "images" / _PICTURE, digest=settings.digest())
     return [one.plain() for one in measured]
+
+
+def _code_digest() -> str:
+    """Twelve hexadecimal digits of the detector's own files, so that a changed constant shows as well."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(streaming.__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -26,7 +26,8 @@ def test_a_supervisor_that_is_gone_is_an_incident_of_its_own_and_no_service_is_c
         incident = place.incident_in("escalated")
         assert (incident["resource"], incident["symptom"]) == ({"kind": "source", "name": "supervisor"}, "observation")
         assert [one["resource"]["name"] for one in place.incidents()] == ["supervisor"]
-        assert "cannot be reached" in incident["title"]
+        assert "source.up was 0" in incident["title"]
+        assert "supervisor.sock" in incident["title"]
         assert place.starts("checkout") == 1
         shown = {one["name"]: one["state"] for one in place.ask("GET", "/status")[1]["components"]}
         assert shown["source supervisor"] == "unreachable"

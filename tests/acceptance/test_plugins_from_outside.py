@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -114,6 +115,23 @@ def test_a_plugin_with_changed_files_is_disabled_when_its_digest_was_named(
     differs = _plugins_of(tmp_path, installed_example, {**entry, "sha256": "0" * 64})["http-action"]
     assert differs["state"] == "disabled"
     assert right in differs["statement"]
+
+
+def test_a_digest_cannot_be_named_for_a_package_whose_files_nobody_listed(
+    tmp_path: Path, installed_example: Path
+) -> None:
+    (metadata,) = installed_example.glob("recoverops_http_action-*.dist-info")
+    record = metadata / "RECORD"
+    kept = record.read_text()
+    record.write_text("\n".join(line for line in kept.splitlines() if ".py," not in line) + "\n")
+    try:
+        entry = {"name": "http-action", "version": "0.1.0", "sha256": hashlib.sha256(b"").hexdigest()}
+        found = _plugins_of(tmp_path, installed_example, entry)["http-action"]
+    finally:
+        record.write_text(kept)
+
+    assert found["state"] == "disabled"
+    assert "keeps no list of the files" in found["statement"]
 
 
 BROKEN = {

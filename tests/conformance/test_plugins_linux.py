@@ -470,7 +470,7 @@ def test_shift_load_keeps_the_contract_before_a_real_nginx(tmp_path: Path) -> No
         plan = shift.plan(shop, {"direction": "away"})
         done = shift.execute(plan, shop, idempotency_key="run-1:1")
         assert done.status == "succeeded"
-        assert "backend.py left" in done.after["evidence.processes"]
+        assert "backend.py" in done.after["evidence.processes"]
         assert f"listens on 127.0.0.1:{backends[0]}" in done.after["evidence.sockets"]
         within(5, lambda: answers(front) == {"right"}, "nginx still asks the backend that was taken out")
         back = shift.plan(shop, {"direction": "back"})

@@ -31,6 +31,10 @@ COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "recoverops_history_dropped_total": ("Samples that were not kept in the history, by why.", ("reason",)),
     "recoverops_pushed_samples_total": ("Samples pushed to us, by what became of them.", ("source", "outcome")),
     "recoverops_pushed_skipped_total": ("What was pushed beside samples and is not used.", ("source", "what")),
+    "recoverops_plugin_calls_total": (
+        "Calls that plugins made to the systems that they are for, by what came of them.",
+        ("plugin", "call", "outcome"),
+    ),
     "recoverops_worker_errors_total": ("Errors that a worker survived.", ("worker",)),
 }
 GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {

@@ -38,6 +38,7 @@ def check_up(settings: Settings) -> tuple[Finding, ...]:
             for one in loaded.statuses
         ),
         *_sources(loaded),
+        *_live(loaded),
     )
 
 
@@ -66,3 +67,13 @@ def _sources(loaded: Loaded) -> Iterable[Finding]:
             yield Finding(what=f"source {name}", is_fine=False, statement=redact(str(error)))
             continue
         yield Finding(what=f"source {name}", is_fine=True, statement=f"answers, {len(samples)} samples")
+
+
+def _live(loaded: Loaded) -> Iterable[Finding]:
+    for check in loaded.checks:
+        try:
+            told = check.look()
+        except RecoverOpsError as error:
+            yield Finding(what=check.name, is_fine=False, statement=redact(str(error)))
+            continue
+        yield Finding(what=check.name, is_fine=True, statement=redact(told))

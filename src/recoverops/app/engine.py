@@ -120,7 +120,7 @@ class RecoverOps:
 
     def _start(self) -> None:
         self._closing.enter_context(DirectoryLock(self.settings.data_dir, self.clock))
-        self.loaded = load_plugins(self.settings, self.clock)
+        self.loaded = load_plugins(self.settings, self.clock, self.metrics)
         check_names(self.settings, self.loaded)
         self._store = open_store(self.settings.storage, data_dir=self.settings.data_dir, clock=self.clock)
         self._closing.callback(self._store.close, timeout=DRAIN_TIMEOUT)

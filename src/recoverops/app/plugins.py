@@ -16,7 +16,20 @@ from pydantic import BaseModel
 from recoverops.app.settings import PluginEntry, Settings
 from recoverops.config import resolve_secret
 from recoverops.model import ComponentState, ComponentStatus, MisconfiguredError, Record
-from recoverops.ports import PLUGIN_API, Action, Clock, Notifier, Plugin, PluginContext, PluginParts, PushSource, Source
+from recoverops.ports import (
+    PLUGIN_API,
+    Action,
+    Clock,
+    LiveCheck,
+    Notifier,
+    Plugin,
+    PluginContext,
+    PluginParts,
+    Policy,
+    PushSource,
+    Source,
+    Telemetry,
+)
 from recoverops.redact import redact
 
 GROUP = "recoverops.plugins"
@@ -35,6 +48,9 @@ class Loaded:
     push_sources: dict[str, PushSource] = field(default_factory=dict)
     actions: dict[str, Action] = field(default_factory=dict)
     notifiers: dict[str, Notifier] = field(default_factory=dict)
+    checks: list[LiveCheck] = field(default_factory=list)
+    policies: dict[str, tuple[Policy, ...]] = field(default_factory=dict)
+    """By plugin; those that need no rights of another side are not in it."""
     statuses: list[ComponentStatus] = field(default_factory=list)
 
     @property
@@ -42,13 +58,14 @@ class Loaded:
         return tuple(one for one in self.statuses if one.state is ComponentState.DISABLED)
 
 
-def load_plugins(settings: Settings, clock: Clock) -> Loaded:
+def load_plugins(settings: Settings, clock: Clock, telemetry: Telemetry | None = None) -> Loaded:
     """Raises MisconfiguredError for settings that a plugin refuses; a plugin that breaks is disabled instead."""
     found, loaded, problems = _found(), Loaded(), list[str]()
     context = PluginContext(
         clock=clock,
         services=settings.inventory.services,
         secret=lambda reference: resolve_secret(reference, settings.environment),
+        telemetry=telemetry,
     )
     for position, entry in enumerate(settings.plugins):
         try:
@@ -96,6 +113,9 @@ def _load_one(
     loaded.push_sources.update({part.name: part for part in parts.push_sources})
     loaded.actions.update({part.name: part for part in parts.actions})
     loaded.notifiers.update({part.name: part for part in parts.notifiers})
+    loaded.checks.extend(parts.checks)
+    if parts.policies:
+        loaded.policies[entry.name] = parts.policies
     loaded.statuses.append(_status(entry, ComponentState.UP, _inventory_of(parts), clock))
 
 
@@ -121,18 +141,25 @@ def _check_origin(entry: PluginEntry, point: EntryPoint) -> None:
         raise _UnfitError(f'it comes from the package {package}, so its version has to be named: version: "{version}"')
     if entry.version is not None and entry.version != version:
         raise _UnfitError(f"version {entry.version} was asked for, installed is {package} {version}")
-    if entry.sha256 is not None and point.dist is not None and entry.sha256 != digest_of(point.dist):
+    if entry.sha256 is None:
+        return
+    found = digest_of(point.dist) if point.dist else None
+    if found is None:
         raise _UnfitError(
-            f"the files of {package} {version} have the digest {digest_of(point.dist)}, not the one named"
+            f"sha256 is named, but pip keeps no list of the files of {package} {version}, as for an editable install; "
+            "install it as a package, or leave sha256 out"
         )
+    if entry.sha256 != found:
+        raise _UnfitError(f"the files of {package} {version} have the digest {found}, not the one named")
 
 
-def digest_of(distribution: Distribution) -> str:
-    """SHA-256 over names and contents of the package's Python files, in the order of their names."""
+def digest_of(distribution: Distribution) -> str | None:
+    """SHA-256 over names and contents of the package's Python files, in the order of their names; None without any."""
+    files = [file for file in sorted(distribution.files or (), key=str) if file.suffix == ".py"]
+    if not files:
+        return None
     hasher = hashlib.sha256()
-    for file in sorted(distribution.files or (), key=str):
-        if file.suffix != ".py":
-            continue
+    for file in files:
         hasher.update(str(file).encode() + b"\0")
         hasher.update(hashlib.sha256(file.read_binary()).digest())
     return hasher.hexdigest()

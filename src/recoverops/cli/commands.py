@@ -9,11 +9,13 @@ from typing import Annotated
 import typer
 
 from recoverops.cli import show
+from recoverops.cli.demo import demo
 from recoverops.cli.detect import detect
 from recoverops.cli.exits import Exit, told_errors
 from recoverops.cli.init import init
 from recoverops.cli.maintenance import maintenance_commands
 from recoverops.cli.options import ConfigOption, JsonOption, data_dir_of, local_actor, print_json, settings_of
+from recoverops.cli.permissions import permissions
 from recoverops.cli.schema import schema
 from recoverops.cli.undo import undo
 from recoverops.model import IncidentState, to_plain
@@ -280,6 +282,7 @@ application.command(
 )(detect)
 application.command(epilog=_example("recoverops init", "recoverops init --directory /etc/recoverops"))(init)
 application.command(epilog=_example("recoverops schema config"))(schema)
+application.command(epilog=_example("recoverops permissions aws"))(permissions)
 
 audit_commands = typer.Typer(help="The audit log.", no_args_is_help=True)
 application.add_typer(audit_commands, name="audit")
@@ -301,26 +304,7 @@ def verify(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     raise typer.Exit(Exit.OK if report.broken_at is None else Exit.FAILED)
 
 
-@application.command(epilog=_example("recoverops demo", "recoverops demo --quick --only crash --only hang"))
-def demo(
-    as_json: JsonOption = False,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the shop, its traffic and RecoverOps running.")] = False,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Five seconds of healthy traffic before the first fault, not a minute.")
-    ] = False,
-    only: Annotated[list[str] | None, typer.Option(help="Only this fault; may be repeated.")] = None,
-    clean: Annotated[
-        bool, typer.Option("--clean", help="Only end and remove what a kept or killed demo left behind.")
-    ] = False,
-) -> None:
-    """Break a small real shop in many ways and watch it being healed. Needs nothing, leaves nothing behind."""
-    from recoverops.lab import main_clean, main_demo
-
-    with told_errors():
-        if clean:
-            raise typer.Exit(main_clean())
-        code = main_demo(as_json=as_json, keep=keep, quick=quick, only=tuple(only or ()))
-    raise typer.Exit(code)
+application.command(epilog=_example("recoverops demo", "recoverops demo --quick --only crash --only hang"))(demo)
 
 
 @application.command(epilog=_example("recoverops version"))

@@ -10,20 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from recoverops.lab.command import main_clean, main_demo
-    from recoverops.lab.demo import Timing, run_demo
+    from recoverops.lab.demo import run_demo
     from recoverops.lab.figures import DemoResult
+    from recoverops.lab.judging import JudgeBy
     from recoverops.lab.recovery import judge_recovery
+    from recoverops.lab.timing import Timing, timing_of
 
 _HOME = {
     "DemoResult": "figures",
-    "Timing": "demo",
+    "JudgeBy": "judging",
+    "Timing": "timing",
     "judge_recovery": "recovery",
     "main_clean": "command",
     "main_demo": "command",
     "run_demo": "demo",
+    "timing_of": "timing",
 }
 
-__all__ = ["DemoResult", "Timing", "judge_recovery", "main_clean", "main_demo", "run_demo"]
+__all__ = ["DemoResult", "JudgeBy", "Timing", "judge_recovery", "main_clean", "main_demo", "run_demo", "timing_of"]
 
 
 def __getattr__(name: str) -> Any:

@@ -7,16 +7,19 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from types import FrameType
 
 from rich.console import Console
 
 from recoverops.clock import SystemClock
-from recoverops.lab.demo import QUICK, Timing, run_demo
+from recoverops.lab.demo import run_demo
 from recoverops.lab.figures import DemoResult, to_plain
+from recoverops.lab.judging import JudgeBy
 from recoverops.lab.leftovers import Fate, clear
 from recoverops.lab.lines import Lines
 from recoverops.lab.picture import Picture
+from recoverops.lab.timing import Timing, timing_of
 
 HEALED, NOT_HEALED = 0, 1
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -28,15 +31,25 @@ class InterruptedBySignal(BaseException):
         self.signum = signum
 
 
-def main_demo(*, as_json: bool, keep: bool, quick: bool = False, only: tuple[str, ...] = ()) -> int:
+def main_demo(
+    *,
+    as_json: bool,
+    keep: bool,
+    quick: bool = False,
+    only: tuple[str, ...] = (),
+    judge_by: JudgeBy = JudgeBy.LIMITS,
+    healthy: timedelta | None = None,
+) -> int:
     """0: all healed and verified, and no false action. 1: not. 128 + n: ended by signal n.
 
     Nothing of it runs on, unless `keep`. `quick` shortens the healthy minute before the first fault to five seconds;
-    `only` names the faults to run. Raises MisconfiguredError when one of them does not exist.
+    `healthy` says how long it is; `only` names the faults to run; `judge_by` says by what RecoverOps judges metrics.
+    Raises MisconfiguredError for a fault that does not exist, and for a stretch too short to learn baselines in.
     """
+    timing = timing_of(judge_by=judge_by, quick=quick, healthy=healthy)
     try:
         with _interruptible():
-            result = _shown(as_json=as_json, keep=keep, only=only, timing=QUICK if quick else Timing())
+            result = _shown(as_json=as_json, keep=keep, only=only, timing=timing, judge_by=judge_by)
     except InterruptedBySignal as interrupted:
         print("interrupted; everything that the demo started has been ended", file=sys.stderr)  # noqa: T201
         return 128 + interrupted.signum
@@ -56,14 +69,14 @@ def main_clean() -> int:
     return HEALED
 
 
-def _shown(*, as_json: bool, keep: bool, only: tuple[str, ...], timing: Timing) -> DemoResult:
+def _shown(*, as_json: bool, keep: bool, only: tuple[str, ...], timing: Timing, judge_by: JudgeBy) -> DemoResult:
     if as_json:
-        return run_demo(keep=keep, report=Lines(sys.stderr), only=only, timing=timing)
+        return run_demo(keep=keep, report=Lines(sys.stderr), only=only, timing=timing, judge_by=judge_by)
     console = Console()
     if not console.is_terminal or console.is_dumb_terminal:
-        return run_demo(keep=keep, report=Lines(sys.stdout), only=only, timing=timing)
+        return run_demo(keep=keep, report=Lines(sys.stdout), only=only, timing=timing, judge_by=judge_by)
     with Picture(console) as picture:
-        return run_demo(keep=keep, report=picture, only=only, timing=timing)
+        return run_demo(keep=keep, report=picture, only=only, timing=timing, judge_by=judge_by)
 
 
 @contextmanager

@@ -8,7 +8,6 @@ only when its scenario is over. When its time is over it gives up and reports wh
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import timedelta
 
 from recoverops.clock import SystemClock
@@ -16,34 +15,26 @@ from recoverops.lab import figures
 from recoverops.lab.events import Finished, Phase, PolicyShown, ScenarioEnded
 from recoverops.lab.faults import Fault, Needs
 from recoverops.lab.figures import DemoResult, Kept, LeftOut, Scenario, Traffic, Window
+from recoverops.lab.judging import JudgeBy
 from recoverops.lab.policy import Deviation, deviations
-from recoverops.lab.recovery import QUIET
 from recoverops.lab.scenario import Walk
 from recoverops.lab.scenarios import causes_of, chosen
 from recoverops.lab.scene import Scene
 from recoverops.lab.tether import World, tethered_world
+from recoverops.lab.timing import Timing
 from recoverops.lab.watch import GaveUpError, Report, Watch
 from recoverops.model import PermanentError
 from recoverops.ports import Clock
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
-    healthy_for: timedelta = timedelta(seconds=60)
-    """How long everything has to be well, with nothing done, before the first fault."""
-    healthy_between: timedelta = timedelta(seconds=5)
-    """The same before each fault after it."""
-    become_healthy_within: timedelta = timedelta(seconds=60)
-    """Beyond the time that it has to be well for, before a fault; also for the start."""
-    give_up_after: timedelta = timedelta(seconds=90)
-    """For one scenario, from its fault."""
-    quiet: timedelta = QUIET
-
-
-QUICK = Timing(healthy_for=timedelta(seconds=5))
-
-
-def run_demo(*, keep: bool, report: Report, only: Collection[str] = (), timing: Timing | None = None) -> DemoResult:
+def run_demo(
+    *,
+    keep: bool,
+    report: Report,
+    only: Collection[str] = (),
+    timing: Timing | None = None,
+    judge_by: JudgeBy = JudgeBy.LIMITS,
+) -> DemoResult:
     """Everything that it started is ended before it returns or raises, unless `keep` and it came to an end.
 
     `only` names the faults; without a name all of `scenarios.SCENARIOS`. Raises MisconfiguredError for a name that is
@@ -51,8 +42,8 @@ def run_demo(*, keep: bool, report: Report, only: Collection[str] = (), timing: 
     """
     faults = chosen(only)
     clock = SystemClock()
-    with tethered_world(causes=causes_of(faults)) as world:
-        demo = _Demo(world, faults, report=report, timing=timing or Timing(), clock=clock)
+    with tethered_world(causes=causes_of(faults), judge_by=judge_by) as world:
+        demo = _Demo(world, faults, report=report, timing=timing or Timing(), clock=clock, judge_by=judge_by)
         try:
             result = demo.run(keep=keep)
         finally:
@@ -65,12 +56,20 @@ class _Demo:
     """The walk through one demo, and what has been measured so far."""
 
     def __init__(
-        self, world: World, faults: Collection[Fault], *, report: Report, timing: Timing, clock: Clock
+        self,
+        world: World,
+        faults: Collection[Fault],
+        *,
+        report: Report,
+        timing: Timing,
+        clock: Clock,
+        judge_by: JudgeBy,
     ) -> None:
         self._world = world
         self._faults = faults
         self._timing = timing
         self._clock = clock
+        self._judge_by = judge_by
         self._watch = Watch(world, report=report, clock=clock)
         self._policy: tuple[Deviation, ...] = ()
         self._scene: Scene | None = None
@@ -112,6 +111,7 @@ class _Demo:
             causes_of(self._faults),
             has_small_disk=facts.has_small_disk,
             has_nginx=self._world.layout.has_nginx,
+            judge_by=self._judge_by,
         )
         self._watch.report(PolicyShown(deviations=self._policy))
         self._scene = Scene(self._world.layout, facts)
@@ -157,6 +157,8 @@ class _Demo:
         return DemoResult(
             scenarios=tuple(self._scenarios),
             false_actions=len(figures.false_actions(self._watch.views, self._windows)),
+            false_alarms=figures.false_alarms(self._watch.views, self._windows),
+            healthy_s=self._timing.healthy_for.total_seconds(),
             policy=self._policy,
             traffic=Traffic(sent=len(requests), failed=sum(not one.ok for one in requests)),
             statement=statement,

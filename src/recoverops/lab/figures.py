@@ -81,6 +81,16 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FalseAlarm:
+    """An incident that was opened while nothing was broken."""
+
+    at: datetime
+    title: str
+    is_before_any_fault: bool
+    """False: in a pause between two scenarios, or after the last one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
     sent: int
     failed: int
@@ -105,6 +115,9 @@ class DemoResult:
     traffic: Traffic
     statement: str
     """In one sentence how it ended."""
+    healthy_s: float = 0.0
+    """How long everything had to be well before the first fault."""
+    false_alarms: tuple[FalseAlarm, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     kept: Kept | None = None
 
@@ -120,6 +133,11 @@ def to_plain(result: DemoResult) -> dict[str, Any]:
     plain: dict[str, Any] = {
         "scenarios": [_plain_scenario(scenario) for scenario in result.scenarios],
         "false_actions": result.false_actions,
+        "healthy_s": result.healthy_s,
+        "false_alarms": [
+            {"at": one.at.isoformat(), "title": one.title, "before_any_fault": one.is_before_any_fault}
+            for one in result.false_alarms
+        ],
         "policy": {one.setting: {"default": one.default, "here": one.here, "why": one.why} for one in result.policy},
         "traffic": {"sent": result.traffic.sent, "failed": result.traffic.failed},
         "left_out": [{"fault": one.fault, "why": one.why} for one in result.left_out],
@@ -197,6 +215,18 @@ def false_actions(views: Iterable[IncidentView], windows: Iterable[Window]) -> t
     """Effects that no scenario's window covers: in healthy times, on another service, or of the wrong kind."""
     allowed = tuple(windows)
     return tuple(action for action in effects(views) if not any(window.covers(action) for window in allowed))
+
+
+def false_alarms(views: Iterable[IncidentView], windows: Iterable[Window]) -> tuple[FalseAlarm, ...]:
+    """Incidents that were opened outside of every scenario, oldest first. A person's request is none."""
+    known = tuple(windows)
+    first = min((window.begin for window in known), default=None)
+    opened = sorted((view.incident for view in views if view.incident.request is None), key=lambda one: one.opened_at)
+    return tuple(
+        FalseAlarm(at=one.opened_at, title=one.title, is_before_any_fault=first is None or one.opened_at < first)
+        for one in opened
+        if not any(window.begin <= one.opened_at <= window.end for window in known)
+    )
 
 
 def stations(view: IncidentView) -> Mapping[Station, datetime]:

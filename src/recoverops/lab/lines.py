@@ -122,6 +122,7 @@ def verdict(result: DemoResult) -> str:
 def totals(result: DemoResult) -> tuple[tuple[str, str], ...]:
     return (
         ("false actions", str(result.false_actions)),
+        ("false alarms", "; ".join(one.title for one in result.false_alarms) or "0"),
         ("requests", f"{result.traffic.sent} sent, {result.traffic.failed} failed"),
         *((f"left out, {one.fault}", one.why) for one in result.left_out),
     )

@@ -14,8 +14,9 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from recoverops.lab import front
+from recoverops.lab.judging import LEARN_FOR, JudgeBy, detection, limited
 from recoverops.lab.layout import BACKENDS, NGINX, ON_SMALL_DISK, Layout
-from recoverops.model import IncidentKind, Record
+from recoverops.model import IncidentKind, Record, format_duration
 
 NAME = "lab"
 
@@ -168,6 +169,20 @@ _NGINX = Deviation(
     here="the shop's own, with its upstream of two gateways",
     why="load is shifted only in the file that is named",
 )
+_BY_BASELINES: tuple[Deviation, ...] = (
+    Deviation(
+        setting="detection.thresholds",
+        default="limits on CPU, memory, latency and errors, too",
+        here=f"on {', '.join(limited(JudgeBy.BASELINES))}",
+        why="the rest is judged by its own past alone",
+    ),
+    Deviation(
+        setting="detection.baselines.learn_for",
+        default="15m",
+        here=format_duration(LEARN_FOR),
+        why="what is usual is learned before the first fault",
+    ),
+)
 
 
 def remedies(causes: Collection[IncidentKind], *, has_small_disk: bool, has_nginx: bool = False) -> tuple[Remedy, ...]:
@@ -182,12 +197,18 @@ def remedies(causes: Collection[IncidentKind], *, has_small_disk: bool, has_ngin
 
 
 def deviations(
-    causes: Collection[IncidentKind], *, has_small_disk: bool, has_nginx: bool = False
+    causes: Collection[IncidentKind],
+    *,
+    has_small_disk: bool,
+    has_nginx: bool = False,
+    judge_by: JudgeBy = JudgeBy.LIMITS,
 ) -> tuple[Deviation, ...]:
     """All of them, for a RecoverOps that has rules for these causes."""
     chosen = remedies(causes, has_small_disk=has_small_disk, has_nginx=has_nginx)
     of_rules = (deviation for one in chosen for deviation in _deviations_of(one))
-    return (*_GENERAL, *([_DUMPS] if has_small_disk else []), *([_NGINX] if has_nginx else []), *of_rules)
+    of_judging = _BY_BASELINES if judge_by is JudgeBy.BASELINES else ()
+    of_machine = (*([_DUMPS] if has_small_disk else []), *([_NGINX] if has_nginx else []))
+    return (*_GENERAL, *of_judging, *of_machine, *of_rules)
 
 
 def _deviations_of(remedy: Remedy) -> tuple[Deviation, ...]:
@@ -209,7 +230,9 @@ def _deviations_of(remedy: Remedy) -> tuple[Deviation, ...]:
     return (mode, hold, least)
 
 
-def settings(layout: Layout, *, supervisor_url: str, has_small_disk: bool) -> dict[str, Any]:
+def settings(
+    layout: Layout, *, supervisor_url: str, has_small_disk: bool, judge_by: JudgeBy = JudgeBy.LIMITS
+) -> dict[str, Any]:
     """The configuration file. What it leaves out has its default."""
     linux: dict[str, Any] = {
         "supervisor": {"url": supervisor_url, "every": "500ms"},
@@ -237,6 +260,7 @@ def settings(layout: Layout, *, supervisor_url: str, has_small_disk: bool) -> di
         ],
         "decision": {"mode": "act", "ask_when_critical": False, "cooldown": "5s", "max_actions_per_hour": 40},
         "incidents": {"clear_after": "5s", "flaps": 100},
+        **({"detection": judged} if (judged := detection(judge_by)) else {}),
         "rules": layout.rules.name,
         "runbooks": layout.runbooks.name,
     }
@@ -304,11 +328,17 @@ def runbooks(chosen: Iterable[Remedy]) -> dict[str, dict[str, Any]]:
 
 
 def write_policy(
-    layout: Layout, *, supervisor_url: str, causes: Collection[IncidentKind], has_small_disk: bool
+    layout: Layout,
+    *,
+    supervisor_url: str,
+    causes: Collection[IncidentKind],
+    has_small_disk: bool,
+    judge_by: JudgeBy = JudgeBy.LIMITS,
 ) -> None:
     """Write the configuration, the rules and the runbooks into the demo's directory."""
     chosen = remedies(causes, has_small_disk=has_small_disk, has_nginx=layout.has_nginx)
-    _write(layout.config, settings(layout, supervisor_url=supervisor_url, has_small_disk=has_small_disk))
+    content = settings(layout, supervisor_url=supervisor_url, has_small_disk=has_small_disk, judge_by=judge_by)
+    _write(layout.config, content)
     _write(layout.rules, rules(chosen))
     layout.runbooks.mkdir()
     for name, runbook in runbooks(chosen).items():

@@ -20,6 +20,7 @@ from typing import IO
 from recoverops.clock import SystemClock
 from recoverops.lab import front
 from recoverops.lab.children import own_environment
+from recoverops.lab.judging import JudgeBy
 from recoverops.lab.layout import DIRECTORY_PREFIX, Facts, Layout
 from recoverops.lab.leftovers import END_WITHIN_S, end_processes
 from recoverops.model import IncidentKind, PermanentError, from_json
@@ -82,28 +83,36 @@ class World:
 
 
 @contextmanager
-def tethered_world(layout: Layout | None = None, *, causes: Collection[IncidentKind] | None = None) -> Iterator[World]:
+def tethered_world(
+    layout: Layout | None = None,
+    *,
+    causes: Collection[IncidentKind] | None = None,
+    judge_by: JudgeBy = JudgeBy.LIMITS,
+) -> Iterator[World]:
     """A world that is starting, in a new directory of its own; ended when the block is left, unless it was kept.
 
-    The directory goes with it. `causes`: what its RecoverOps has rules for; None: without RecoverOps.
+    The directory goes with it. `causes`: what its RecoverOps has rules for; None: without RecoverOps. `judge_by`: by
+    what it judges metrics.
     """
     if layout is None:
         place = Path(tempfile.mkdtemp(prefix=DIRECTORY_PREFIX))
         layout = Layout.choose(place, has_nginx=front.program() is not None)
     # a file and no pipe: reading it never waits for whoever else may hold the other end
     with tempfile.TemporaryFile() as errors:
-        world = World(layout, _started(layout, errors, causes=causes), errors=errors)
+        world = World(layout, _started(layout, errors, causes=causes, judge_by=judge_by), errors=errors)
         try:
             yield world
         finally:
             world.end()
 
 
-def _started(layout: Layout, errors: IO[bytes], *, causes: Collection[IncidentKind] | None) -> subprocess.Popen[bytes]:
+def _started(
+    layout: Layout, errors: IO[bytes], *, causes: Collection[IncidentKind] | None, judge_by: JudgeBy
+) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "recoverops.lab.world", *layout.to_arguments()]
     engine = "--without-engine" if causes is None else f"--rules={','.join(causes)}"
     return subprocess.Popen(
-        [*command, engine],
+        [*command, engine, f"--judge-by={judge_by}"],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=errors,

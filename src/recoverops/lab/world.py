@@ -2,8 +2,8 @@
 
 It starts the shop under a real supervisord, the customers and RecoverOps itself, each as a process that knows nothing
 of the others, and ends them all, with the directory, when its standard input closes or it gets SIGTERM. Started by
-`tether`; says why it ended on standard error. `--rules=KIND,...` says what RecoverOps has rules for;
-`--without-engine` leaves it out.
+`tether`; says why it ended on standard error. `--rules=KIND,...` says what RecoverOps has rules for, `--judge-by` by
+what it judges metrics; `--without-engine` leaves it out.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from types import FrameType
 from recoverops.clock import SystemClock
 from recoverops.lab import front, releases
 from recoverops.lab.children import last_lines, running
+from recoverops.lab.judging import JudgeBy
 from recoverops.lab.layout import FRONT, NGINX, ON_SMALL_DISK, SECOND, Facts, Layout, kept_mark
 from recoverops.lab.mounts import small_disk
 from recoverops.lab.policy import write_policy
@@ -83,10 +84,17 @@ class Tether:
         self._kept_until = self._clock.monotonic() + KEPT_FOR.total_seconds()
 
 
-def hold(layout: Layout, tether: Tether, *, causes: Collection[IncidentKind] | None, clock: Clock) -> None:
+def hold(
+    layout: Layout,
+    tether: Tether,
+    *,
+    causes: Collection[IncidentKind] | None,
+    clock: Clock,
+    judge_by: JudgeBy = JudgeBy.LIMITS,
+) -> None:
     """Start everything and hold it until Ended. Raises a RecoverOpsError when a part of it failed.
 
-    `causes`: what RecoverOps has rules for; None: without RecoverOps.
+    `causes`: what RecoverOps has rules for; None: without RecoverOps. `judge_by`: by what it judges metrics.
     """
     if find_spec("supervisor") is None:
         raise MisconfiguredError(
@@ -100,7 +108,13 @@ def hold(layout: Layout, tether: Tether, *, causes: Collection[IncidentKind] | N
         _wait_for_shop(layout, tether, clock=clock)
         parts = {"the traffic": (held.enter_context(running(_traffic(layout), log=layout.log("traffic"))), "traffic")}
         if causes is not None:
-            write_policy(layout, supervisor_url=supervisor.url, causes=causes, has_small_disk=has_small_disk)
+            write_policy(
+                layout,
+                supervisor_url=supervisor.url,
+                causes=causes,
+                has_small_disk=has_small_disk,
+                judge_by=judge_by,
+            )
             engine = held.enter_context(running(_engine(layout), log=layout.log("recoverops")))
             parts["RecoverOps"] = (engine, "recoverops")
         _write_facts(
@@ -211,6 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="world", description="Holds a shop, its customers and RecoverOps.")
     parser.add_argument("place", nargs="+", help="directory, port of RecoverOps, SERVICE=PORT...")
     parser.add_argument("--rules", default="", help="kinds of incidents, separated by commas")
+    parser.add_argument("--judge-by", type=JudgeBy, choices=tuple(JudgeBy), default=JudgeBy.LIMITS)
     parser.add_argument("--without-engine", action="store_true")
     given = parser.parse_args(arguments)
     layout = Layout.from_arguments(*given.place)
@@ -220,7 +235,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     failure = ""
     try:
         with suppress(Ended):
-            hold(layout, tether, causes=causes, clock=clock)
+            hold(layout, tether, causes=causes, clock=clock, judge_by=given.judge_by)
     except RecoverOpsError as error:
         failure = str(error)
         print(failure, file=sys.stderr)  # noqa: T201 - the tether reads it

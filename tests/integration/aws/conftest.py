@@ -78,10 +78,10 @@ def root(aws: Aws) -> Key:
 
 
 @pytest.fixture
-def calls(aws: Aws) -> Iterator[Callable[[], Mapping[str, int]]]:
+def calls(aws: Aws) -> Callable[[], Mapping[str, int]]:
     """How often each API was asked by what is tested, since the test began."""
     aws.faults.forget()
-    yield lambda: aws.faults.calls
+    return lambda: aws.faults.calls
 
 
 def instance(aws: Aws, *, tags: Mapping[str, str], type_: str = "t3.micro") -> str:
@@ -100,9 +100,7 @@ def instance(aws: Aws, *, tags: Mapping[str, str], type_: str = "t3.micro") -> s
 
 def group(aws: Aws, name: str, *, desired: int, most: int, tags: Mapping[str, str]) -> None:
     scaling = aws.admin("autoscaling")
-    scaling.create_launch_configuration(
-        LaunchConfigurationName=name, ImageId="ami-12345678", InstanceType="t3.micro"
-    )
+    scaling.create_launch_configuration(LaunchConfigurationName=name, ImageId="ami-12345678", InstanceType="t3.micro")
     scaling.create_auto_scaling_group(
         AutoScalingGroupName=name,
         LaunchConfigurationName=name,

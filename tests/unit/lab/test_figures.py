@@ -10,7 +10,7 @@ import pytest
 
 from recoverops.lab import figures
 from recoverops.lab.faults.crash import Crash
-from recoverops.lab.figures import DemoResult, Kept, Station, Traffic, to_plain
+from recoverops.lab.figures import DemoResult, FalseAlarm, Kept, Station, Traffic, to_plain
 from recoverops.lab.incident_view import IncidentView, RunView
 from recoverops.lab.policy import deviations
 from recoverops.lab.recovery import Recovery
@@ -34,6 +34,7 @@ from recoverops.model import (
     Resource,
     ResourceKind,
     RunId,
+    RunRequest,
     RunState,
     Severity,
     TimelineEntry,
@@ -251,6 +252,23 @@ def test_an_action_is_right_when_one_of_the_scenarios_allows_it() -> None:
     assert figures.false_actions([healed(runs=(run(action),))], [WINDOW, later]) == ()
 
 
+def test_an_incident_is_a_false_alarm_when_nothing_was_broken_as_it_was_opened_whatever_its_service() -> None:
+    early, knock_on, late = healed(opened_s=9), healed(opened_s=12, resource=OTHER), healed(opened_s=21, resource=OTHER)
+
+    found = figures.false_alarms([late, knock_on, early], [WINDOW])
+
+    assert [(one.at, one.is_before_any_fault) for one in found] == [(at(9), True), (at(21), False)]
+    assert [one.is_before_any_fault for one in figures.false_alarms([late], [])] == [True]
+
+
+def test_what_a_person_asked_for_is_no_false_alarm() -> None:
+    request = RunRequest(runbook="return-load", by="key:admin", reason="repaired")
+    asked = healed(opened_s=30)
+    asked = msgspec.structs.replace(asked, incident=msgspec.structs.replace(asked.incident, request=request))
+
+    assert figures.false_alarms([asked], [WINDOW]) == ()
+
+
 def test_of_several_incidents_of_the_service_the_one_acted_on_is_the_faults() -> None:
     noise, acted_on = healed(opened_s=10.5, runs=()), healed(opened_s=14)
 
@@ -295,11 +313,22 @@ def test_the_printed_form_is_plain_json_with_every_deviation_beside_its_default(
         policy=DEVIATIONS,
         traffic=Traffic(sent=300, failed=60),
         statement="healed",
+        false_alarms=(FalseAlarm(at=at(5), title="cpu of shop", is_before_any_fault=True),),
     )
 
     plain = json.loads(json.dumps(to_plain(result)))
 
-    assert list(plain) == ["scenarios", "false_actions", "policy", "traffic", "left_out", "statement"]
+    assert list(plain) == [
+        "scenarios",
+        "false_actions",
+        "healthy_s",
+        "false_alarms",
+        "policy",
+        "traffic",
+        "left_out",
+        "statement",
+    ]
+    assert plain["false_alarms"] == [{"at": at(5).isoformat(), "title": "cpu of shop", "before_any_fault": True}]
     assert plain["scenarios"][0]["actions"] == ["restart-service"]
     assert plain["policy"]["decision.mode"]["default"] == "ask"
     assert plain["policy"]["decision.mode"]["here"] == "act"

@@ -14,9 +14,11 @@ from tests.unit.lab.held_shop import named_in
 
 from recoverops.decision import DecisionSettings
 from recoverops.decision.settings import Rule, RuleFile
+from recoverops.detection import DetectionSettings
 from recoverops.incidents.settings import IncidentSettings
 from recoverops.lab import front, policy
 from recoverops.lab.faults import FAULTS
+from recoverops.lab.judging import JudgeBy
 from recoverops.lab.layout import NGINX, SECOND, SERVICES, Layout
 from recoverops.model import IncidentKind, format_duration
 from recoverops.plugins.http.settings import HttpSettings
@@ -156,6 +158,21 @@ def test_nothing_else_of_the_decision_differs_from_the_defaults(written: tuple[A
     told = {name.removeprefix("decision.") for name in DEVIATIONS if name.startswith("decision.")}
     assert changed(DecisionSettings(), decision) == told
     assert "detection" not in config
+
+
+def test_judged_by_baselines_the_file_says_so_and_each_deviation_of_it_is_told_with_the_real_default(
+    tmp_path: Path,
+) -> None:
+    by_baselines = JudgeBy.BASELINES
+    policy.write_policy(layout(tmp_path), supervisor_url=URL, causes=CAUSES, has_small_disk=True, judge_by=by_baselines)
+
+    settings = DetectionSettings.model_validate(read(tmp_path / "recoverops.yaml")["detection"])
+    told = {one.setting: one for one in policy.deviations(CAUSES, has_small_disk=True, judge_by=by_baselines)}
+    learned = told["detection.baselines.learn_for"]
+    assert {format_duration(one.learn_for) for one in settings.baselines} == {learned.here}
+    assert {format_duration(one.learn_for) for one in DetectionSettings().baselines} == {learned.default}
+    assert told["detection.thresholds"].here == "on " + ", ".join(one.metric for one in settings.thresholds)
+    assert set(told) - set(DEVIATIONS) == {"detection.baselines.learn_for", "detection.thresholds"}
 
 
 def test_every_rule_names_a_runbook_that_is_written_and_one_cause_has_one_rule(tmp_path: Path) -> None:

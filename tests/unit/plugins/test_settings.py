@@ -16,7 +16,7 @@ from recoverops.ports import PLUGIN_API, Plugin
 GROUP = "recoverops.plugins"
 PROJECT = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 DECLARED: dict[str, str] = PROJECT["entry-points"][GROUP]
-NAMES = ("console", "http", "linux", "prometheus", "slack")
+NAMES = ("aws", "console", "http", "linux", "prometheus", "slack")
 
 
 def load(name: str) -> Plugin[Any]:

@@ -42,7 +42,7 @@ _FOUND_OTHERWISE = frozenset({Kind.EC2, Kind.ASG})
 
 
 def assembled(settings: AwsSettings, context: PluginContext) -> PluginParts:
-    """Raises `MisconfiguredError` without boto3, and for addresses that nobody understands."""
+    """Raises `MisconfiguredError` for addresses that nobody understands, `PermanentError` without boto3."""
     sdk()
     addresses = _addresses(settings, context)
     calls = Calls.of(settings, context)

@@ -10,12 +10,20 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from recoverops.model import ForbiddenError, OutcomeUnknownError, RecoverOpsError, RetryableError, UnreachableError
+from recoverops.model import (
+    ForbiddenError,
+    MisconfiguredError,
+    OutcomeUnknownError,
+    RecoverOpsError,
+    RetryableError,
+    UnreachableError,
+)
 from recoverops.plugins.aws.address import Place
 from recoverops.plugins.aws.errors import ExpiredError, ThrottledError, is_dry_run_success, lost, translated
 from recoverops.plugins.aws.sessions import Sessions
 from recoverops.plugins.aws.settings import AwsSettings
 from recoverops.ports import Clock, PluginContext
+from recoverops.redact import redact
 
 _SERVICES = {"tag": "resourcegroupstaggingapi", "elasticloadbalancing": "elbv2"}
 """IAM's prefix -> the SDK's name, where they differ."""
@@ -120,11 +128,16 @@ class Calls:
 
 
 def _told(error: Any, call: str, where: str, *, changes: bool) -> RecoverOpsError:
-    from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError
+    from botocore import exceptions as sdk
 
-    if isinstance(error, ClientError):
+    if isinstance(error, sdk.ClientError):
         return translated(error, call, where, changes=changes)
-    never = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError)
+    if isinstance(
+        error,
+        sdk.NoCredentialsError | sdk.PartialCredentialsError | sdk.CredentialRetrievalError | sdk.ParamValidationError,
+    ):
+        return MisconfiguredError(f"{call} in {where}: the SDK cannot make this call: {redact(str(error))}")
+    never = (sdk.ConnectTimeoutError, sdk.EndpointConnectionError, sdk.ProxyConnectionError)
     return lost(error, call, where, changes=changes, was_sent=not isinstance(error, never))
 
 

@@ -104,7 +104,8 @@ def lost(error: Exception, call: str, where: str, *, changes: bool, was_sent: bo
 
 
 def _code(error: Any) -> str:
-    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+    answer = getattr(error, "response", None) or {}  # None with the SDK's own errors
+    return str(answer.get("Error", {}).get("Code", ""))
 
 
 def _forbidden(message: str, call: str, where: str) -> ForbiddenError:

@@ -30,11 +30,6 @@ class IdentityCheck:
             except RecoverOpsError as error:
                 raise type(error)(f"account {account.name}, region {region}: {error}") from error
             told = str(found["Arn"])
-            if found["Account"] != account.id:
-                raise MisconfiguredError(
-                    f'account "{account.name}" is to be {account.id}, but the credentials in use are of '
-                    f"{found['Account']} ({told}); correct its id, or name the role to assume there"
-                )
         return f"is {account.id}, as {told}, in {', '.join(account.regions)}"
 
 

@@ -17,7 +17,7 @@ from recoverops.plugins.aws.settings import AccountSettings
 from recoverops.ports import Policy
 
 _VERSION = "2012-10-17"
-Conditions = Mapping[str, Mapping[str, str]]
+Conditions = Mapping[str, Mapping[str, Any]]
 
 
 class _Right(Record, frozen=True, kw_only=True):
@@ -41,7 +41,7 @@ def policies_of(
     found = [_base(accounts)] if any(one.role for one in accounts) else []
     for account in accounts:
         own = [one for one in known if one.place.account == account.name]
-        rights = [right for grant in wanted for right in _rights(grant, own, only_tagged)]
+        rights = [right for grant in wanted for right in _rights(grant, own, only_tagged, account.regions)]
         holder = f"role {account.role}" if account.role else "credentials in use"
         found.append(_policy(f"account {account.name} ({account.id}): {holder}", rights))
     return tuple(found)
@@ -53,9 +53,12 @@ def arn_of(kind: Kind, ident: str, place: Place) -> str:
     )
 
 
-def _rights(grant: Grant, addresses: Iterable[Address], only_tagged: Mapping[str, str]) -> Iterable[_Right]:
+def _rights(
+    grant: Grant, addresses: Iterable[Address], only_tagged: Mapping[str, str], regions: Sequence[str]
+) -> Iterable[_Right]:
     if grant.on is None:
-        yield _right(grant, "*", {}, grant.condition)
+        where = {"StringEquals": {"aws:RequestedRegion": regions[0] if len(regions) == 1 else list(regions)}}
+        yield _right(grant, "*", {}, {**where, **grant.condition})
         return
     for address in addresses:
         if address.kind is not grant.on:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from recoverops.model import ForbiddenError, MisconfiguredError, PermanentError, RecoverOpsError
@@ -24,14 +25,34 @@ Translate = Callable[[Any, str, str], RecoverOpsError]
 
 
 def sdk() -> Any:
-    """boto3. Raises `MisconfiguredError` when it is not installed."""
+    """boto3. Raises `PermanentError` when it is not installed: then the plugin is disabled, with this sentence."""
     try:
         import boto3
     except ImportError as error:
-        raise MisconfiguredError(
+        raise PermanentError(
             "the plugin aws needs boto3, which is not installed: pip install 'recoverops[aws]'"
         ) from error
     return boto3
+
+
+@lru_cache(maxsize=1)
+def _loader() -> Any:
+    """One reader of the SDK's service descriptions for all sessions: parsing EC2's takes some 200 ms."""
+    from botocore.loaders import create_loader
+
+    return create_loader()
+
+
+def session_of(key: str | None, secret: str | None, token: str | None = None) -> Any:
+    """A session of the SDK; without a key it finds its credentials itself."""
+    boto3 = sdk()
+    from botocore.session import get_session
+
+    inner = get_session()
+    inner.register_component("data_loader", _loader())
+    return boto3.session.Session(
+        aws_access_key_id=key, aws_secret_access_key=secret, aws_session_token=token, botocore_session=inner
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +79,12 @@ class Sessions:
         self._clients: dict[tuple[str, str, str, bool], Any] = {}
 
     def client(self, place: Place, service: str, *, changes: bool) -> Any:
-        """Raises `MisconfiguredError` without boto3 or credentials, `ForbiddenError` when the role is not to be had."""
+        """Raises `MisconfiguredError` without credentials, with those of another account, `ForbiddenError` when the role is not to be had."""
+        account = self._accounts.get(place.account)
+        if account is None or account.id != place.account_id or place.region not in account.regions:
+            raise MisconfiguredError(f"{place} is not in the accounts of the plugin aws any more; plan anew")
         with self._lock:
-            session = self._session(self._accounts[place.account], place.region)
+            session = self._session(account, place.region)
             key = (place.account, place.region, service, changes)
             if key not in self._clients:
                 self._clients[key] = session.client(service, **self._options(changes=changes))
@@ -85,25 +109,34 @@ class Sessions:
         session: Any = known.session
         return _Regional(session, region)
 
-    def _base(self) -> Any:
-        return sdk().session.Session(aws_access_key_id=self._key, aws_secret_access_key=self._secret)
-
     def _assume(self, account: AccountSettings) -> _Assumed:
-        base = self._base()
+        base = session_of(self._key, self._secret)
         if base.get_credentials() is None:
             raise MisconfiguredError(
                 "there are no credentials for AWS: the SDK finds none in the environment, a profile or a role of this "
                 "machine; give it some, or set access_key and secret_key of the plugin aws"
             )
         if account.role is None:
+            self._check_account(base, account)
             return _Assumed(session=base, until=None)
         given = self._ask_for_role(base, account)
-        session = sdk().session.Session(
-            aws_access_key_id=given["AccessKeyId"],
-            aws_secret_access_key=given["SecretAccessKey"],
-            aws_session_token=given["SessionToken"],
-        )
+        session = session_of(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
         return _Assumed(session=session, until=given["Expiration"])
+
+    def _check_account(self, base: Any, account: AccountSettings) -> None:
+        """Before anything else is asked with these credentials. A role's account stands in its name."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        sts = base.client("sts", region_name=account.regions[0], **self._options(changes=False))
+        try:
+            found = sts.get_caller_identity()
+        except (ClientError, BotoCoreError) as error:
+            raise self._translate(error, "sts:GetCallerIdentity", f"account {account.name} ({account.id})") from error
+        if found["Account"] != account.id:
+            raise MisconfiguredError(
+                f'account "{account.name}" is to be {account.id}, but the credentials in use are of '
+                f"{found['Account']} ({found['Arn']}); correct its id, or name the role to assume there"
+            )
 
     def _ask_for_role(self, base: Any, account: AccountSettings) -> Mapping[str, Any]:
         from botocore.exceptions import BotoCoreError, ClientError
@@ -116,7 +149,7 @@ class Sessions:
             credentials: Mapping[str, Any] = sts.assume_role(**asked)["Credentials"]
         except (ClientError, BotoCoreError) as error:
             told = self._translate(error, "sts:AssumeRole", f"account {account.name} ({account.id})")
-            if isinstance(told, ForbiddenError | PermanentError):
+            if type(told) in {ForbiddenError, PermanentError}:  # not one that says more, such as an expiry
                 raise ForbiddenError(
                     f'account "{account.name}": the role {account.role} cannot be assumed: it is not there, it does '
                     "not trust the credentials in use, its external id is another one, or these lack sts:AssumeRole; "

@@ -123,7 +123,10 @@ class MetricsSettings(BaseModel):
         description="How often is looked which metrics there are. Default 10m; a namespace costs one call for 500.",
     )
     watch: tuple[WatchSettings, ...] = Field(
-        min_length=1, max_length=64, strict=False, description="What is asked for, 1 to 64. No default."
+        min_length=1,
+        max_length=64,
+        strict=False,
+        description="The metrics that are asked for, 1 to 64 of them. No default.",
     )
 
     @field_validator("period")

@@ -58,6 +58,8 @@ def _passed(response: Any, usual: Callable[[Any], Any], admins: frozenset[str], 
     try:
         if fault is Fault.THROTTLED:
             raise RefusedError(*_throttled(call))
+        if fault is Fault.REFUSED:
+            raise RefusedError("InsufficientCapacity", "There is no capacity for this request in this zone.")
         _judge(response, key, call, faults)
     except RefusedError as error:
         return _refused(response, error)

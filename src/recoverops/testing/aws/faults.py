@@ -13,6 +13,8 @@ class Fault(StrEnum):
     NONE = "none"
     THROTTLED = "throttled"
     """Refused with `Throttling` before anything happened."""
+    REFUSED = "refused"
+    """Refused for good with `InsufficientCapacity`, as when a zone has no room."""
     LOST = "lost"
     """Done, but the connection ends without an answer."""
     SILENT = "silent"

@@ -40,10 +40,13 @@ class Aws:
         self.url = f"http://127.0.0.1:{port}"
         self.faults = Faults()
         self._names = 0
+        self._admins: dict[tuple[str, str], Any] = {}
 
     def admin(self, service: str, *, region: str = REGION) -> Any:
         """A client that may do everything."""
-        return self.client(service, Key(id=_ADMIN, secret=_ADMIN), region=region)
+        if (service, region) not in self._admins:
+            self._admins[service, region] = self.client(service, Key(id=_ADMIN, secret=_ADMIN), region=region)
+        return self._admins[service, region]
 
     def client(self, service: str, key: Key, *, region: str = REGION) -> Any:
         import boto3

@@ -20,7 +20,7 @@ def test_a_new_series_is_not_judged_before_its_warm_up() -> None:
     assert not np.isnan(scores.score[39:]).any()
 
 
-@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf, 1e300])
 def test_a_point_without_a_value_is_answered_and_not_learned(odd: float) -> None:
     values = noise(900)
     at = times(900)

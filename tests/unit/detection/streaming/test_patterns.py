@@ -31,10 +31,10 @@ def test_a_course_that_repeats_is_known_and_another_one_is_far_until_it_repeats_
     row = np.zeros(BYTES_PER_SERIES, dtype=np.uint8)
     _read(row, _SQUARE * 12)
 
-    assert max(_read(row, _SQUARE * 2)) == 0.0
+    assert max(_read(row, _SQUARE * 2)) < 5.0
     assert max(_read(row, _SAW)) > 40.0
     _read(row, _SAW * 4)
-    assert max(_read(row, _SAW)) < 1.0
+    assert max(_read(row, _SAW)) < 5.0
 
 
 def test_falling_and_rising_differences_count_alike() -> None:

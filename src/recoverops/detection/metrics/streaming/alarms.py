@@ -18,48 +18,49 @@ from recoverops.detection.metrics.streaming.compiled import (
     FLOATS,
     READ_FLOATS,
     REAL,
+    REALS,
     VOID,
     Number,
     compiled,
 )
 from recoverops.detection.metrics.streaming.layout import ALARMS, DEBT, INTERVAL, POINTS, SINCE_ALARM, WATCHED
 
-EPISODE, SINKING, DEEPEST = 1, 2, 3
-"""Places in `knobs`: points of an episode; share of the start level that the level sinks a second; lowest debt."""
-_START_LEVEL = 4
-PACE, YOUTH = 5, 6
+EPISODE, SINKING = 1, 2
+START_LEVEL, PACE, YOUTH = 3, 4, 5
+"""Places in `knobs`: points of an episode, the share of the start level by which the level sinks a second, the start
+level, what it gains for frequent points, and for a young series."""
 
-STEP = 0.2
+STEP = 0.15
 """Share of the start level by which an alarm raises it."""
 _LONGEST_GAP = 86_400.0
 """A gap in the data forgives at most a day."""
 
 
-@compiled(VOID(FLOATS, READ_FLOATS, REAL))
-def account(row: NDArray[np.float32], knobs: NDArray[np.float32], elapsed: Number) -> None:
+@compiled(VOID(FLOATS, REALS, READ_FLOATS, REAL))
+def account(row: NDArray[np.float32], real: NDArray[np.float64], knobs: NDArray[np.float32], elapsed: Number) -> None:
     """Time passes: the level sinks."""
     elapsed = min(elapsed, _LONGEST_GAP)
-    row[WATCHED] += elapsed
+    real[WATCHED] += elapsed
+    real[DEBT] = max(real[DEBT] - knobs[SINKING] * elapsed, 0.0)
     row[SINCE_ALARM] += 1.0
-    row[DEBT] = max(row[DEBT] - knobs[SINKING] * elapsed, knobs[DEEPEST])
 
 
-@compiled(FLOAT(FLOATS, READ_FLOATS))
-def level(row: NDArray[np.float32], knobs: NDArray[np.float32]) -> Number:
+@compiled(FLOAT(FLOATS, READ_FLOATS, REAL))
+def level(row: NDArray[np.float32], knobs: NDArray[np.float32], debt: Number) -> Number:
     """The raw score from which on it is an alarm: higher for frequent points, for a young series, after alarms."""
-    pace = np.float32(math.log(300.0 / max(row[INTERVAL], np.float32(1.0))))
-    start = knobs[_START_LEVEL] + knobs[PACE] * pace
-    return start * (np.float32(1.0) + row[DEBT] + knobs[YOUTH] / row[POINTS])
+    pace = np.float32(math.log(300.0 / min(max(row[INTERVAL], np.float32(1.0)), np.float32(86_400.0))))
+    start = knobs[START_LEVEL] + knobs[PACE] * pace
+    return start * (np.float32(1.0) + np.float32(debt) + knobs[YOUTH] / row[POINTS])
 
 
-@compiled(BOOL(FLOATS, READ_FLOATS))
-def may_alarm(row: NDArray[np.float32], knobs: NDArray[np.float32]) -> bool:
+@compiled(BOOL(FLOATS, REALS, READ_FLOATS))
+def may_alarm(row: NDArray[np.float32], real: NDArray[np.float64], knobs: NDArray[np.float32]) -> bool:
     """Outside of an episode. Pays for the alarm that follows."""
     if row[ALARMS] > 0.0 and row[SINCE_ALARM] <= knobs[EPISODE]:
         return False
     row[ALARMS] += 1.0
     row[SINCE_ALARM] = 0.0
-    row[DEBT] += STEP
+    real[DEBT] += STEP
     return True
 
 

@@ -17,7 +17,8 @@ Number: TypeAlias = Any
 """A float32 or float64; which one stands in the compiled signature, which is what is checked."""
 
 REAL, FLOAT, INT, BOOL, VOID = numba.float64, numba.float32, numba.int64, numba.boolean, numba.void
-FLOATS, BYTES, SMALL, INTS = numba.float32[::1], numba.uint8[::1], numba.int8[::1], numba.int32[::1]
+FLOATS, REALS, INTS = numba.float32[::1], numba.float64[::1], numba.int32[::1]
+BYTES, SMALL = numba.uint8[::1], numba.int8[::1]
 FLOAT_ROWS, BYTE_ROWS = numba.float32[:, ::1], numba.uint8[:, ::1]
 READ_REALS = numba.types.Array(numba.float64, 1, "C", readonly=True)
 READ_NUMBERS = numba.types.Array(numba.int32, 1, "C", readonly=True)

@@ -88,11 +88,11 @@ class StreamDetector:
 
     def spending(self) -> Spending:
         """How many alarms each series has raised, over how long, and where its alarm level stands now."""
-        rows = self._floats[: self._count]
+        reals = self._reals[: self._count]
         return Spending(
-            alarms=rows[:, of.ALARMS].astype(np.int64),
-            weeks=rows[:, of.WATCHED].astype(np.float64) / _WEEK_S,
-            level=1.0 + rows[:, of.DEBT].astype(np.float64),
+            alarms=self._floats[: self._count, of.ALARMS].astype(np.int64),
+            weeks=reals[:, of.WATCHED] / _WEEK_S,
+            level=1.0 + reals[:, of.DEBT],
             per_week=self.settings.false_alarms_per_week,
         )
 

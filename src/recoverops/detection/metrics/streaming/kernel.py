@@ -16,10 +16,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from recoverops.detection.metrics.streaming.alarms import abnormality, account, level, may_alarm
+from recoverops.detection.metrics.streaming.alarms import START_LEVEL, abnormality, account, level, may_alarm
 from recoverops.detection.metrics.streaming.compiled import (
     BOOL,
     BYTE_ROWS,
+    FLOAT,
     FLOAT_ROWS,
     FLOATS,
     INT,
@@ -27,6 +28,7 @@ from recoverops.detection.metrics.streaming.compiled import (
     READ_NUMBERS,
     READ_REALS,
     REAL,
+    REALS,
     SMALL,
     VOID,
     Number,
@@ -36,7 +38,6 @@ from recoverops.detection.metrics.streaming.lanes import LANES, PATTERN, follow
 from recoverops.detection.metrics.streaming.layout import (
     ALARMS,
     DEBT,
-    FLOATS_PER_SERIES,
     LAST_AT,
     LAST_RAW,
     LAST_VALUE,
@@ -55,13 +56,14 @@ from recoverops.detection.metrics.streaming.layout import (
 from recoverops.detection.metrics.streaming.scores import Reason
 from recoverops.detection.metrics.streaming.tails import PRIOR_SCALE, RAW_TAIL, TAILS, raw_share, weigh
 
-WARM_UP, START_LEVEL, FLAT_FROM, LANE_KNOBS = 0, 4, 7, 8
-"""Places in `knobs`; the others belong to `alarms.py`; from 8 on 1 or 0 a lane."""
+WARM_UP, FLAT, LANE_KNOBS = 0, 6, 7
+"""Places in `knobs`; the others belong to `alarms.py`; from 7 on 1 or 0 a lane."""
 
-_NEVER_AN_ALARM = 1.5
-"""Below this no level lies, so it need not be computed."""
+_MOST_BELOW_START = 1.2
+"""No level lies further below the one at the start, so it need not be computed."""
 
 _NOT_ENOUGH, _NORMAL, _FLAT = int(Reason.NOT_ENOUGH_DATA), int(Reason.NORMAL), int(Reason.FLAT_LINE)
+_OUT_OF_RANGE = int(Reason.OUT_OF_RANGE)
 _LATE, _DUPLICATE, _NO_VALUE = int(Reason.LATE), int(Reason.DUPLICATE), int(Reason.NO_VALUE)
 _LANE_REASONS = np.array(
     [
@@ -77,15 +79,20 @@ _LANE_REASONS = np.array(
 )
 _COUNTER_AFTER = 64.0
 """So many rises without one fall, and the series is taken for a counter."""
+_LARGEST = 1e30
+"""Float32 ends at 3e38; what is larger is no measurement."""
 _FLAT_POINTS = 30.0
+_STILL_AWAY, _REMEMBERED = 12.0, 1000.0
+"""After an alarm a point belongs to it while it and its neighbours lie six usual distances from the slow mean."""
+_UNSUPPORTED = 1.5
 
 
 @compiled(VOID(FLOATS))
 def _begin(row: NDArray[np.float32]) -> None:
     """Forgets everything about the values; what was spent of the budget stays."""
-    debt, since, alarms, watched = row[DEBT], row[SINCE_ALARM], row[ALARMS], row[WATCHED]
-    row[POINTS:FLOATS_PER_SERIES] = np.float32(0.0)
-    row[DEBT], row[SINCE_ALARM], row[ALARMS], row[WATCHED] = debt, since, alarms, watched
+    row[POINTS : 2 * DEBT] = np.float32(0.0)
+    row[2 * WATCHED + 2 : ALARMS] = np.float32(0.0)
+    row[LAST_RAW] = 0.0
     for j in range(TAILS):
         row[TAIL_SCALE + j] = PRIOR_SCALE
     for j in range(PROFILE_BINS):
@@ -138,20 +145,51 @@ def _combine(
     raw: NDArray[np.float32],
     is_new_letter: bool,
 ) -> int:
-    """The raw score, the root mean square of the surprises, into `raw[0]`; returns the lane that says most."""
+    """Root mean square of the surprises into `raw`, corroborated and plain; returns the lane that says most."""
     if is_new_letter:
         row[PATTERN_SURPRISE] = surprises[PATTERN]
     else:
         surprises[PATTERN] = row[PATTERN_SURPRISE]  # between two letters the last one stands
-    total, count, loudest, most = np.float32(0.0), np.float32(0.0), 0, np.float32(-1.0)
+    total, count, loudest = np.float32(0.0), np.float32(0.0), 0
+    most, second = np.float32(-1.0), np.float32(-1.0)
     for lane in range(LANES):
         said = surprises[lane] * knobs[LANE_KNOBS + lane]
         total += said * said
         count += knobs[LANE_KNOBS + lane]
         if said > most:
-            loudest, most = lane, said
-    raw[0] = math.sqrt(total / max(count, np.float32(1.0)))
+            loudest, most, second = lane, said, most
+        elif said > second:
+            second = said
+    raw[1] = math.sqrt(total / max(count, np.float32(1.0)))
+    if count > np.float32(1.0):  # one witness alone counts no more than half as much again as the next
+        heard = min(most, np.float32(_UNSUPPORTED) * second)
+        total += heard * heard - most * most
+    raw[0] = math.sqrt(max(total, np.float32(0.0)) / max(count, np.float32(1.0)))
     return loudest
+
+
+@compiled(INT(FLOATS, REALS, READ_FLOATS, FLOATS, FLOAT, FLOAT, INT, FLOATS))
+def _judge(
+    row: NDArray[np.float32],
+    real: NDArray[np.float64],
+    knobs: NDArray[np.float32],
+    raw: NDArray[np.float32],
+    away: Number,
+    flatness: Number,
+    loudest: int,
+    answer: NDArray[np.float32],
+) -> int:
+    """Score, p-value and degree into `answer`; returns the reason."""
+    row[LAST_RAW] = raw[0]
+    degree = abnormality(raw[1], away)
+    answer[0], answer[1], answer[2] = np.float32(0.5) * degree, raw_share(row, raw[0]), degree
+    if raw[0] > knobs[START_LEVEL] - np.float32(_MOST_BELOW_START) and raw[0] >= level(row, knobs, real[DEBT]):
+        if may_alarm(row, real, knobs):
+            answer[0] += np.float32(0.5)
+        return _FLAT if flatness >= 1.0 else int(_LANE_REASONS[loudest])
+    if away >= _STILL_AWAY and row[ALARMS] > 0.0 and row[SINCE_ALARM] < _REMEMBERED:
+        return _OUT_OF_RANGE  # the tails have learned the incident, which has not ended
+    return _NORMAL
 
 
 @compiled(VOID(BYTE_ROWS, READ_NUMBERS, READ_REALS, READ_REALS, READ_FLOATS, FLOAT_ROWS, SMALL))
@@ -167,15 +205,13 @@ def step_rows(
     """Judges and learns point after point; fills `answers`, (3, n) scores, p-values and degrees, and `reasons`."""
     floats, reals = rows.view(np.float32), rows.view(np.float64)
     statistics, surprises = np.empty(TAILS, dtype=np.float32), np.empty(TAILS, dtype=np.float32)
-    raw, bits = np.empty(1, dtype=np.float32), statistics.view(np.int32)
-    scores, p_values, degrees = answers[0], answers[1], answers[2]
+    raw, bits = np.empty(2, dtype=np.float32), statistics.view(np.int32)
+    answer = np.empty(3, dtype=np.float32)
     for i in range(len(series)):
         number, value, now = series[i], values[i], at[i]
         row, real = floats[number], reals[number]
-        scores[i] = math.nan
-        p_values[i] = math.nan
-        degrees[i] = math.nan
-        if not (math.isfinite(value) and math.isfinite(now)):
+        answers[:, i] = np.float32(math.nan)
+        if not (abs(value) <= _LARGEST and math.isfinite(now)):
             reasons[i] = _NO_VALUE
             continue
         reasons[i] = _NOT_ENOUGH
@@ -200,18 +236,11 @@ def step_rows(
         statistics[RAW_TAIL] = row[LAST_RAW] if row[POINTS] > knobs[WARM_UP] else np.float32(-1.0)
         weigh(row, statistics, bits, surprises)
         loudest = _combine(row, knobs, surprises, raw, is_new_letter)
-        flatness = _flatness(row, is_same) if knobs[FLAT_FROM] > 0.0 else 0.0
+        flatness = _flatness(row, is_same) if knobs[FLAT] > 0.0 else 0.0
         if flatness >= 1.0:
             raw[0] = max(raw[0], knobs[START_LEVEL] * np.float32(flatness))
         if row[POINTS] < knobs[WARM_UP]:
             continue
-        row[LAST_RAW] = raw[0]
-        p_values[i] = raw_share(row, raw[0])
-        account(row, knobs, elapsed)
-        reasons[i] = _NORMAL
-        degrees[i] = abnormality(raw[0], away)
-        scores[i] = np.float32(0.5) * degrees[i]
-        if raw[0] > _NEVER_AN_ALARM and raw[0] >= level(row, knobs):
-            reasons[i] = _FLAT if flatness >= 1.0 else _LANE_REASONS[loudest]
-            if may_alarm(row, knobs):
-                scores[i] += 0.5
+        account(row, real, knobs, elapsed)
+        reasons[i] = _judge(row, real, knobs, raw, away, flatness, loudest, answer)
+        answers[:, i] = answer

@@ -28,7 +28,9 @@ from recoverops.detection.metrics.streaming.patterns import append_letter, meet
 LANES = 7
 SPIKE, SHIFT, DRIFT, VARIANCE, SEASON, PATTERN, RANGE = range(LANES)
 
-_CLIPPED_AT = 5.0
+_CLIPPED_AT = 10.0
+_RESOLUTION = 1e-6
+"""A millionth of the value itself is the least that counts as a distance, whatever is usual."""
 _SECONDS_A_LETTER = 1800.0
 _MOST_POINTS_A_LETTER = 6
 _SEASON_HELPS = 0.95
@@ -123,7 +125,7 @@ def _move_slowly(row: NDArray[np.float32], error: Number, young: Number, least: 
     limit = np.float32(3.0) * usual + least
     is_early = young >= np.float32(0.125)
     row[of.MEAN] += gain * (error if is_early else min(max(error, -limit), limit))
-    learned = abs(error) if is_early else min(abs(error), np.float32(_CLIPPED_AT) * usual + least)
+    learned = abs(error) if is_early else min(abs(error), np.float32(5.0) * usual + least)
     row[of.DEVIATION] = usual + gain * (learned - usual)
 
 
@@ -151,11 +153,11 @@ def follow(
     Returns how far the point and the mean of the last few lie from the slow mean, as multiples of the usual distance.
     """
     _learn_interval(row, elapsed)
-    v, least = np.float32(value), np.float32(1e-6 * size + 1e-9)
+    v, least = np.float32(value), np.float32(_RESOLUTION * size + 1e-9)
     young, error = np.float32(1.0) / row[of.POINTS], v - row[of.MEAN]
     fast, middle = _move(row, of.FAST, v, young, 8.0), _move(row, of.MIDDLE, v, young, 64.0)
     slow, slowest = _move(row, of.SLOW, v, young, 32.0), _move(row, of.SLOWEST, v, young, 500.0)
-    spread = _move(row, of.SPREAD, abs(v - middle), young, 12.0)
+    spread = _move(row, of.SPREAD, abs(v - middle), young, 20.0)
     near = elapsed <= 5.0 * row[of.INTERVAL]  # otherwise the neighbour is too long ago to compare with
     step = _measure(row, of.STEP_SCALE, abs(v - row[of.LAST_SEEN]), young, 1000.0, 8.0, least)
     row[of.LAST_SEEN] = v

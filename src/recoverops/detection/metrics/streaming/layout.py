@@ -10,13 +10,13 @@ from __future__ import annotations
 LAYOUT_VERSION = 1
 
 BYTES_PER_SERIES = 512
-FLOATS_PER_SERIES = BYTES_PER_SERIES // 4
-DOUBLES_PER_SERIES = BYTES_PER_SERIES // 8
 
 # float64, at the beginning of the row
 LAST_AT = 0
 ORIGIN = 1  # the first value: statistics are kept relative to it, so float32 is enough for 1e12 ± 1
 LAST_VALUE = 2
+DEBT = 12  # how far the alarm level has moved away from its start, as a share of it
+WATCHED = 13  # seconds of judged history; these two add up tiny steps for years, which float32 cannot
 
 # float32
 POINTS = 6
@@ -31,16 +31,13 @@ STEP_SCALE = 14  # usual distance of two neighbours
 SHIFT_SCALE = 15  # usual |FAST - MIDDLE|
 DRIFT_SCALE = 16  # usual |SLOW - SLOWEST|
 AWAY_SCALE = 17  # usual |FAST - MEAN|
-SPREAD = 18  # deviation from MIDDLE over about 12 points ...
+SPREAD = 18  # deviation from MIDDLE over about 20 points ...
 USUAL_SPREAD = 19  # ... and over about 800
 SEASON_SCALE = 20  # usual distance from the seasonal profile
 PLAIN_SCALE = 21  # usual distance from MEAN, over the same points
 RUN = 22  # equal values in a row, now ...
 LONGEST_RUN = 23  # ... and at most before, slowly forgotten
-DEBT = 24  # how far the alarm level has moved away from its start, as a share of it
-SINCE_ALARM = 25  # points since the last alarm
-ALARMS = 26
-WATCHED = 27  # seconds of judged history
+# 24 to 27 are DEBT and WATCHED
 BLOCK_SUM = 28  # the block of points that becomes one letter of the pattern
 BLOCK_POINTS = 29
 PATTERN_SURPRISE = 30  # surprise at the newest pattern, held until the next one
@@ -55,10 +52,12 @@ PROFILE = 50  # 48 bins: hour of the day on workdays, then at weekends; NaN = ne
 # uint8, the end of the row
 PROFILE_BINS = 48
 PATTERN_LETTERS = 8
-PATTERNS = 12
+PATTERNS = 11
 WORD = 392  # the last eight letters, oldest first
 PATTERN_USE = 400  # how often each pattern was met, halved when one is full; 0 = free
-PATTERN = 412  # 12 patterns of 8 letters
+PATTERN = 412  # 11 patterns of 8 letters
 
-# float32 again, the last four bytes
+# float32 again, the last twelve bytes
+ALARMS = 125
+SINCE_ALARM = 126  # points since the last alarm
 LAST_RAW = 127  # the newest raw score; its own tail learns it with the next point

@@ -1,9 +1,9 @@
-"""Rare courses: the last eight letters of a series against the twelve courses it knows. Compiled, called by
+"""Rare courses: the last eight letters of a series against the eleven courses it knows. Compiled, called by
 `kernel.py`.
 
 A letter is the mean of a block of points as a byte. A course that resembles a known one pulls it a little closer; one
 that does not takes the place of the course met least often: adaptive resonance (Carpenter and Grossberg) cut down to
-116 bytes. Being unknown is only a statistic here; how unusual that is for the series is decided by its tail.
+107 bytes. Being unknown is only a statistic here; how unusual that is for the series is decided by its tail.
 """
 
 from __future__ import annotations

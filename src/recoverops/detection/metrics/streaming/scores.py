@@ -39,7 +39,7 @@ class Reason(IntEnum):
     DUPLICATE = 11
     """The same time as the point before; ignored."""
     NO_VALUE = 12
-    """NaN or infinite; ignored."""
+    """NaN, infinite, or beyond 1e30; ignored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

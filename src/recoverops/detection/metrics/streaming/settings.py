@@ -47,10 +47,10 @@ class StreamSettings(BaseModel):
         "Default 24: two hours of a five-minute series; single judgements that need more wait longer by themselves.",
     )
     episode_points: int = Field(
-        default=60,
+        default=30,
         ge=1,
         le=100_000,
-        description="Points after an alarm that belong to it: in them no second alarm is raised. Default 60.",
+        description="Points after an alarm that belong to it: in them no second alarm is raised. Default 30.",
     )
     silent_after: float = Field(
         default=5.0,

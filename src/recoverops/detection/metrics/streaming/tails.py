@@ -29,11 +29,12 @@ _CLIPPED_AT = 4.0
 _AT_START = -math.log(TAIL_SHARE)
 _NOTHING = 0.02
 """A fiftieth of the usual size is never a surprise, not even for a series that never moves."""
+_LOG_NOTHING = math.log(_NOTHING)
 _LEAST_SCALE = 0.1
 """A normal distribution has about 0.15. To a series that hardly ever moves anything would be a surprise otherwise."""
 _SLOWEST = 0.02
-_SETTLED = 678.6
-"""From here on points ** -0.6 is below `_SLOWEST`."""
+_SETTLED = 522.8
+"""From here on points ** -0.625 is below `_SLOWEST`."""
 
 
 @compiled(VOID(FLOATS, INTS))
@@ -55,7 +56,10 @@ def take_logs(values: NDArray[np.float32], bits: NDArray[np.int32]) -> None:
 @compiled(FLOAT(FLOATS))
 def tail_gain(row: NDArray[np.float32]) -> Number:
     points = row[POINTS]
-    return np.float32(_SLOWEST) if points > np.float32(_SETTLED) else np.float32(points**-0.6)
+    if points > np.float32(_SETTLED):
+        return np.float32(_SLOWEST)
+    half = np.float32(1.0) / np.float32(math.sqrt(points))
+    return half * np.float32(math.sqrt(np.float32(math.sqrt(half))))
 
 
 @compiled(VOID(FLOATS, FLOATS, INTS, FLOATS))
@@ -90,7 +94,9 @@ def weigh(
         gain = step * max(scale, np.float32(0.1))
         moved = start + gain * ((np.float32(1.0) if is_over else np.float32(0.0)) - np.float32(TAIL_SHARE))
         moved = statistics[lane] if is_new else moved
-        wider = max(scale + (min(over, np.float32(_CLIPPED_AT) * scale) - scale) * share, np.float32(_LEAST_SCALE))
+        # where nothing is usual, as in a count that is 0 most of the time, a rise is all there is to learn from
+        limit = np.float32(20.0) if start < np.float32(_LOG_NOTHING) else np.float32(_CLIPPED_AT) * scale
+        wider = max(scale + (min(over, limit) - scale) * share, np.float32(_LEAST_SCALE))
         row[TAIL_START + lane] = moved if is_there else start
         row[TAIL_SCALE + lane] = wider if is_there and is_over else scale
 

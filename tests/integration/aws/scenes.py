@@ -1,0 +1,139 @@
+"""For each action: a service on a resource of its own, and the hands and eyes of a test."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.integration.aws.conftest import ecs_service, group, instance
+
+from recoverops.testing.aws import Aws
+
+_NUMBERS = itertools.count(1)
+
+
+@dataclass(kw_only=True)
+class Scene:
+    """One service on its own resource, and the hands and eyes of the kit."""
+
+    address: str
+    """exact"""
+    by_tags: str
+    """the same by its tags"""
+    break_it: Callable[[], object]
+    snapshot: Callable[[], object]
+    tamper: Callable[[], object]
+    arguments: Mapping[str, str]
+
+
+def unique_tags() -> dict[str, str]:
+    return {"service": f"checkout-{next(_NUMBERS)}", "env": "test"}
+
+
+def power_scene(aws: Aws, *, is_running: bool, arguments: Mapping[str, str]) -> Scene:
+    tags, ec2 = unique_tags(), aws.admin("ec2")
+    ident = instance(aws, tags=tags)
+
+    def told() -> dict[str, Any]:
+        found: dict[str, Any] = ec2.describe_instances(InstanceIds=[ident])["Reservations"][0]["Instances"][0]
+        return found
+
+    def as_at_first() -> None:
+        ec2.stop_instances(InstanceIds=[ident])
+        ec2.modify_instance_attribute(InstanceId=ident, InstanceType={"Value": "t3.micro"})
+        if is_running:
+            ec2.start_instances(InstanceIds=[ident])
+
+    def another_type() -> None:
+        was_running = told()["State"]["Name"] == "running"
+        ec2.stop_instances(InstanceIds=[ident])
+        ec2.modify_instance_attribute(InstanceId=ident, InstanceType={"Value": "t3.2xlarge"})
+        if was_running:
+            ec2.start_instances(InstanceIds=[ident])
+
+    return Scene(
+        address=f"ec2 id={ident}",
+        by_tags=f"ec2 tag:service={tags['service']}",
+        break_it=as_at_first,
+        snapshot=lambda: (told()["State"]["Name"], told()["InstanceType"], told()["Tags"]),
+        tamper=another_type,
+        arguments=arguments,
+    )
+
+
+def reboot_scene(aws: Aws) -> Scene:
+    """A member of an Auto Scaling group of three."""
+    tags, ec2, scaling = unique_tags(), aws.admin("ec2"), aws.admin("autoscaling")
+    name = f"group-of-{tags['service']}"
+    group(aws, name, desired=3, most=3, tags={})
+    members = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"][0]["Instances"]
+    ident = members[0]["InstanceId"]
+    ec2.create_tags(Resources=[ident], Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+
+    def told() -> object:
+        found = ec2.describe_instances(InstanceIds=[ident])["Reservations"][0]["Instances"][0]
+        return found["State"]["Name"], found["Tags"]
+
+    return Scene(
+        address=f"ec2 id={ident}",
+        by_tags=f"ec2 tag:service={tags['service']}",
+        break_it=lambda: None,
+        snapshot=told,
+        tamper=lambda: None,
+        arguments={},
+    )
+
+
+def asg_scene(aws: Aws) -> Scene:
+    tags, scaling = unique_tags(), aws.admin("autoscaling")
+    name = f"group-of-{tags['service']}"
+    group(aws, name, desired=2, most=6, tags=tags)
+
+    def desired() -> int:
+        found = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"][0]
+        return int(found["DesiredCapacity"])
+
+    return Scene(
+        address=f"asg id={name}",
+        by_tags=f"asg tag:service={tags['service']}",
+        break_it=lambda: scaling.set_desired_capacity(AutoScalingGroupName=name, DesiredCapacity=2),
+        snapshot=desired,
+        tamper=lambda: scaling.set_desired_capacity(AutoScalingGroupName=name, DesiredCapacity=5),
+        arguments={"count_delta": "+1"},
+    )
+
+
+def ecs_scene(aws: Aws) -> Scene:
+    tags, ecs = unique_tags(), aws.admin("ecs")
+    ident = f"shop/{tags['service']}"
+    ecs_service(aws, ident, revisions=3, tags=tags)
+    name = ident.partition("/")[2]
+
+    def told() -> object:
+        found = ecs.describe_services(cluster="shop", services=[name])["services"][0]
+        return found["taskDefinition"].rpartition("/")[2], [one["id"] for one in found["deployments"]]
+
+    def run(number: int) -> None:
+        ecs.update_service(cluster="shop", service=name, taskDefinition=f"{name}:{number}")
+
+    return Scene(
+        address=f"ecs id={ident}",
+        by_tags=f"ecs tag:service={tags['service']}",
+        break_it=lambda: run(3),
+        snapshot=told,
+        tamper=lambda: run(1),
+        arguments={},
+    )
+
+
+SCENES: dict[str, Callable[[Aws], Scene]] = {
+    "ec2-reboot": reboot_scene,
+    "ec2-stop": lambda aws: power_scene(aws, is_running=True, arguments={}),
+    "ec2-start": lambda aws: power_scene(aws, is_running=False, arguments={}),
+    "ec2-resize": lambda aws: power_scene(aws, is_running=True, arguments={"type": "t3.large"}),
+    "asg-scale": asg_scene,
+    "ecs-redeploy": ecs_scene,
+    "ecs-rollback": ecs_scene,
+}

@@ -1,0 +1,154 @@
+"""The generated policy is enough for what is enabled, and no single permission of it is too much.
+
+Policies are judged by the double, which evaluates `Resource` and `Condition`; see docs/aws.md.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from tests.integration.aws.conftest import Shop, service
+from tests.integration.aws.scenes import SCENES, Scene
+
+from recoverops.model import Execution, ExecutionStatus, PermanentError, ProbeAnswer, Service
+from recoverops.plugins.aws.assembly import ACTIONS
+from recoverops.ports import Action, ReversibleAction
+from recoverops.testing.aws import Aws, Key
+
+NEEDED = {action.name: [grant.action for grant in action.grants] for action in ACTIONS}
+BY_TAGS = {"ecs-redeploy", "ecs-rollback"}
+"""Actions that need `tag:GetResources` as well when an address chooses by tags."""
+
+
+def made(aws: Aws, named: str, *, by_tags: bool = False) -> tuple[Scene, Shop, Service]:
+    scene = SCENES[named](aws)
+    scene.break_it()
+    checkout = service("checkout", scene.by_tags if by_tags else scene.address)
+    return scene, Shop(aws=aws, services={"checkout": checkout}, settings={"actions": [named]}), checkout
+
+
+def policy_of(shop: Shop, root: Key, **settings: Any) -> dict[str, Any]:
+    (policy,) = shop.parts(root, **settings).policies
+    document: dict[str, Any] = json.loads(policy.document)
+    assert set(policy.explained) == {one["Sid"] for one in document["Statement"]}
+    return document
+
+
+def without(policy: Mapping[str, Any], action: str) -> dict[str, Any]:
+    left = copy.deepcopy(dict(policy))
+    for statement in left["Statement"]:
+        statement["Action"] = [one for one in statement["Action"] if one != action]
+    left["Statement"] = [one for one in left["Statement"] if one["Action"]]
+    assert left != policy, f"{action} is not in the policy"
+    return left
+
+
+def used(action: Action, checkout: Service, scene: Scene) -> Execution:
+    """Plan, probe, execute, and undo where there is one; raises what `plan` raises."""
+    plan = action.plan(checkout, scene.arguments)
+    assert action.probe(plan, checkout).answer is ProbeAnswer.NOT_DONE
+    done = action.execute(plan, checkout, idempotency_key="run:1")
+    if done.status is not ExecutionStatus.SUCCEEDED or not hasattr(action, "undo"):
+        return done
+    reversible: ReversibleAction = action  # type: ignore[assignment]
+    return reversible.undo(plan, done.after, checkout, idempotency_key="run:1:undo")
+
+
+@pytest.mark.parametrize("by_tags", [False, True], ids=["by id", "by tags"])
+@pytest.mark.parametrize("named", SCENES)
+def test_with_the_generated_policy_an_action_does_its_work_and_takes_it_back(
+    aws: Aws, root: Key, named: str, by_tags: bool
+) -> None:
+    scene, shop, checkout = made(aws, named, by_tags=by_tags)
+    key = aws.user(policy_of(shop, root))
+    done = used(shop.action(named, key), checkout, scene)
+    assert done.status is ExecutionStatus.SUCCEEDED, done.statement
+
+
+@pytest.mark.parametrize(
+    ("named", "missing"), [(named, missing) for named, needed in NEEDED.items() for missing in needed]
+)
+def test_without_one_permission_it_says_which_and_nothing_half_done_remains(
+    aws: Aws, root: Key, named: str, missing: str
+) -> None:
+    scene, shop, checkout = made(aws, named)
+    key = aws.user(without(policy_of(shop, root), missing))
+    before = scene.snapshot()
+    try:
+        done = used(shop.action(named, key), checkout, scene)
+    except PermanentError as error:
+        told = str(error)
+    else:
+        assert done.status is ExecutionStatus.FAILED, done.statement
+        told = done.statement
+    assert f"the permission {missing} is missing" in told
+    assert "recoverops permissions aws" in told
+    assert scene.snapshot() == before
+
+
+@pytest.mark.parametrize("named", sorted(BY_TAGS))
+def test_without_the_right_to_find_by_tags_it_says_so(aws: Aws, root: Key, named: str) -> None:
+    _, shop, checkout = made(aws, named, by_tags=True)
+    key = aws.user(without(policy_of(shop, root), "tag:GetResources"))
+    with pytest.raises(PermanentError, match="the permission tag:GetResources is missing"):
+        shop.action(named, key).plan(checkout, {})
+
+
+@pytest.mark.parametrize("named", SCENES)
+def test_the_policy_of_one_resource_does_not_reach_another(aws: Aws, root: Key, named: str) -> None:
+    _, shop, _ = made(aws, named)
+    policy = policy_of(shop, root)
+    other_scene, other_shop, other = made(aws, named)
+    before = other_scene.snapshot()
+    try:
+        done = used(other_shop.action(named, aws.user(policy)), other, other_scene)
+    except PermanentError as error:
+        told = str(error)
+    else:
+        assert done.status is ExecutionStatus.FAILED
+        told = done.statement
+    assert "is missing on arn:aws:" in told
+    assert other_scene.snapshot() == before
+
+
+@pytest.mark.parametrize("named", SCENES)
+def test_a_resource_without_the_demanded_tags_is_refused_by_us_and_by_the_policy(
+    aws: Aws, root: Key, named: str
+) -> None:
+    scene, shop, checkout = made(aws, named)
+    before = scene.snapshot()
+    with pytest.raises(PermanentError, match="is out of scope: it is not tagged recoverops=allowed"):
+        shop.action(named, root, only_tagged={"recoverops": "allowed"}).plan(checkout, scene.arguments)
+    key = aws.user(policy_of(shop, root, only_tagged={"recoverops": "allowed"}))
+    try:
+        done = used(shop.action(named, key), checkout, scene)  # as if our own refusal were not there
+    except PermanentError as error:
+        told = str(error)
+    else:
+        assert done.status is ExecutionStatus.FAILED
+        told = done.statement
+    assert "the permission" in told
+    assert scene.snapshot() == before
+
+
+def test_a_resource_in_scope_is_acted_on_with_the_policy_that_demands_the_tags(aws: Aws, root: Key) -> None:
+    for named in SCENES:
+        scene, shop, checkout = made(aws, named)
+        key = aws.user(policy_of(shop, root, only_tagged={"env": "test"}))
+        done = used(shop.action(named, key, only_tagged={"env": "test"}), checkout, scene)
+        assert done.status is ExecutionStatus.SUCCEEDED, f"{named}: {done.statement}"
+
+
+def test_every_call_is_counted_by_api_and_outcome(aws: Aws, root: Key) -> None:
+    scene, shop, checkout = made(aws, "asg-scale")
+    key = aws.user(without(policy_of(shop, root), "autoscaling:SetDesiredCapacity"))
+    used(shop.action("asg-scale", key), checkout, scene)
+    counted = {(labels["call"], labels["outcome"]) for name, labels in shop.counts.counted}
+    assert ("autoscaling:DescribeAutoScalingGroups", "ok") in counted
+    assert ("autoscaling:SetDesiredCapacity", "denied") in counted
+    assert {name for name, _ in shop.counts.counted} == {"recoverops_plugin_calls_total"}
+    assert {labels["plugin"] for _, labels in shop.counts.counted} == {"aws"}

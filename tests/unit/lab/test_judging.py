@@ -1,0 +1,52 @@
+"""The lab judged by limits, or by the past of each metric alone."""
+
+from __future__ import annotations
+
+from recoverops.detection import DetectionSettings
+from recoverops.lab.judging import LEARN_FOR, WARM_UP, JudgeBy, detection, limited
+
+USED_UP_OR_LATE = {
+    "process.cpu.utilization",
+    "process.memory.growth",
+    "http.probe.duration",
+    "http.server.duration",
+    "http.server.error_ratio",
+    "host.cpu.utilization",
+    "host.memory.utilization",
+}
+
+
+def test_judged_by_limits_nothing_of_the_detection_differs_from_the_defaults() -> None:
+    assert detection(JudgeBy.LIMITS) == {}
+    assert set(limited(JudgeBy.LIMITS)) >= USED_UP_OR_LATE
+
+
+def test_judged_by_baselines_no_limit_is_left_on_cpu_memory_latency_and_errors() -> None:
+    settings = DetectionSettings.model_validate(detection(JudgeBy.BASELINES))
+
+    assert not USED_UP_OR_LATE & {one.metric for one in settings.thresholds}
+    assert {one.metric for one in settings.baselines} == USED_UP_OR_LATE
+
+
+def test_judged_by_baselines_what_runs_answers_has_room_or_is_not_heard_keeps_its_default_limit() -> None:
+    settings = DetectionSettings.model_validate(detection(JudgeBy.BASELINES))
+
+    kept = {one.metric for one in settings.thresholds}
+    assert {"service.running", "http.probe.success", "disk.utilization", "source.up"} <= kept
+    assert set(settings.thresholds) <= set(DetectionSettings().thresholds)
+
+
+def test_judged_by_baselines_they_differ_from_the_defaults_in_how_long_they_learn_only() -> None:
+    settings = DetectionSettings.model_validate(detection(JudgeBy.BASELINES))
+
+    assert {one.learn_for for one in settings.baselines} == {LEARN_FOR}
+    as_by_default = tuple(
+        one.model_copy(update={"learn_for": default.learn_for})
+        for one, default in zip(settings.baselines, DetectionSettings().baselines, strict=True)
+    )
+    assert as_by_default == DetectionSettings().baselines
+    assert settings.stream == DetectionSettings().stream
+
+
+def test_the_warm_up_outlasts_the_learning() -> None:
+    assert WARM_UP > LEARN_FOR
