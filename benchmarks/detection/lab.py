@@ -13,7 +13,7 @@ import math
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from statistics import median
 from typing import Any
@@ -99,7 +99,7 @@ def told(runs: Sequence[Run]) -> dict[str, Any]:
     return {
         "learn_for_s": LEARN_FOR.total_seconds(),
         "warm_up_s": WARM_UP.total_seconds(),
-        "faults": [asdict(one) | {"difference_s": round(one.difference_s, 2)} for one in detected(runs)],
+        "faults": [_plain(one) for one in detected(runs)],
         "healthy_s": max(run.result.healthy_s for run in by_baselines) - WARM_UP.total_seconds(),
         "false_alarms": {way.value: [_alarms(run) for run in runs if run.judge_by is way] for way in JudgeBy},
         "false_actions": {
@@ -108,6 +108,26 @@ def told(runs: Sequence[Run]) -> dict[str, Any]:
         "ended": [run.result.statement for run in runs],
         "load": [round(run.load, 2) for run in runs],
     }
+
+
+def _plain(one: Detected) -> dict[str, Any]:
+    """JSON knows no infinity: null is what was not detected."""
+    figures = {
+        "limits_median_s": median(one.limits_s),
+        "baselines_median_s": median(one.baselines_s),
+        "difference_s": one.difference_s,
+    }
+    return {
+        "fault": one.fault,
+        "limits_s": [_finite(seconds) for seconds in one.limits_s],
+        "baselines_s": [_finite(seconds) for seconds in one.baselines_s],
+        **{name: _finite(seconds) for name, seconds in figures.items()},
+        "wrong": one.wrong,
+    }
+
+
+def _finite(seconds: float) -> float | None:
+    return round(seconds, 2) if math.isfinite(seconds) else None
 
 
 def _alarms(run: Run) -> list[str]:

@@ -6,7 +6,8 @@ adjusted and no threshold is chosen in hindsight.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from recoverops.model.columns import Columns
 
 THRESHOLD = 0.5
 PROFILES = ("standard", "reward_low_FP_rate", "reward_low_FN_rate")
-_HALVES = 200
+_SPLITS, _BUDGETS, _EPISODES = 6, (0.25, 0.5, 1.0, 2.0, 4.0), (15, 30, 60)
 
 
 def scored(series: Series, settings: StreamSettings) -> Scores:
@@ -35,16 +36,36 @@ def nab_table(scorer: Any, series: Sequence[Series], settings: StreamSettings) -
     return told
 
 
-def nab_halves(scorer: Any, series: Sequence[Series], settings: StreamSettings) -> dict[str, float]:
-    """The standard score on random halves of the files: how much of it is chance."""
-    files, rng = _nab_files(scorer, series, settings), np.random.default_rng(0)
-    found = []
-    for _ in range(_HALVES):
-        half = [files[place] for place in rng.permutation(len(files))[: len(files) // 2]]
-        corpus = scorer.Corpus(half)
-        found.append(corpus.normalised("standard", corpus.raw("standard", THRESHOLD)))
-    low, middle, high = np.percentile(found, [10, 50, 90])
-    return {"p10": round(low, 1), "median": round(middle, 1), "p90": round(high, 1)}
+def nab_held_out(scorer: Any, series: Sequence[Series], settings: StreamSettings) -> list[dict[str, Any]]:
+    """The standard score of files that had no say in the choice of budget and episode, beside that of the defaults on
+    the same files: on both halves of random splits, and on each category of files by the choice of all the others.
+
+    The other constants were chosen in view of all files, so this is only a part of what a new file may cost.
+    """
+    choices = [
+        _nab_files(
+            scorer, series, settings.model_copy(update={"false_alarms_per_week": budget, "episode_points": points})
+        )
+        for budget, points in itertools.product(_BUDGETS, _EPISODES)
+    ]
+    defaults, everything = _nab_files(scorer, series, settings), frozenset(range(len(series)))
+    rng = np.random.default_rng(0)
+    halves = [frozenset(rng.permutation(len(series))[: len(series) // 2].tolist()) for _ in range(_SPLITS)]
+    halves += [everything - half for half in halves]
+    kinds = {one.name.split("/")[0] for one in series if one.windows}
+    parts = {kind: frozenset(i for i, one in enumerate(series) if one.name.startswith(f"{kind}/")) for kind in kinds}
+
+    def held_out(places: frozenset[int]) -> tuple[float, float]:
+        chosen = max(choices, key=lambda files: _standard(scorer, files, everything - places))
+        return _standard(scorer, chosen, places), _standard(scorer, defaults, places)
+
+    mean = np.mean([held_out(half) for half in halves], axis=0)
+    told = [(f"half of the files, mean of {len(halves)}", len(series) // 2, (float(mean[0]), float(mean[1])))]
+    told += [(kind, len(places), held_out(places)) for kind, places in sorted(parts.items())]
+    return [
+        {"held out": name, "files": count, "chosen on the others": round(found[0], 1), "defaults": round(found[1], 1)}
+        for name, count, found in told
+    ]
 
 
 def cloud_precision(series: Sequence[Series], settings: StreamSettings) -> dict[str, float]:
@@ -79,6 +100,11 @@ def _nab_files(scorer: Any, series: Sequence[Series], settings: StreamSettings) 
         )
         for one in series
     ]
+
+
+def _standard(scorer: Any, files: Sequence[Any], places: Iterable[int]) -> float:
+    corpus = scorer.Corpus([files[place] for place in sorted(places)])
+    return float(corpus.normalised("standard", corpus.raw("standard", THRESHOLD)))
 
 
 def _nab_row(name: str, files: list[Any], scorer: Any) -> dict[str, Any]:

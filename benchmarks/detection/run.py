@@ -51,7 +51,7 @@ def _quality(data: Path, scorers: Path, settings: StreamSettings, skipped: list[
     nab, cloud, scorer = labelled.nab(data), labelled.cloud(data), labelled.scorer(scorers)
     if nab and scorer:
         told["nab"] = quality.nab_table(scorer, nab, settings)
-        told["nab_halves"] = quality.nab_halves(scorer, nab, settings)
+        told["nab_held_out"] = quality.nab_held_out(scorer, nab, settings)
     else:
         skipped.append("NAB: its data, its scorer (nab_score.py) or pandas is not there")
     if cloud:

@@ -117,8 +117,9 @@ def test_a_crashed_service_is_healed_and_every_figure_is_measured(place: Path) -
 
 
 @pytest.mark.slow
-def test_the_whole_demo_heals_every_fault_in_time_and_does_nothing_else(place: Path) -> None:
-    demo = started(place)
+@pytest.mark.parametrize("judge_by", ["limits", "baselines"])
+def test_the_whole_demo_heals_every_fault_in_time_and_does_nothing_else(place: Path, judge_by: str) -> None:
+    demo = started(place, (*DEMO, "--judge-by", judge_by))
     output, progress = finished(demo, place, within_s=WHOLE_WITHIN_S)
 
     assert demo.returncode == 0, progress
@@ -132,6 +133,7 @@ def test_the_whole_demo_heals_every_fault_in_time_and_does_nothing_else(place: P
     assert max(one["recovered_s"] for one in healed.values()) < 30
     assert median(one["recovered_s"] for one in healed.values()) < 12
     assert result["false_actions"] == 0
+    assert result["false_alarms"] == []
     assert_nothing_is_left(demo, place)
 
 

@@ -192,6 +192,7 @@ def test_every_role_is_documented_with_its_rights() -> None:
         Right.STOP: "stop",
         Right.RESUME: "resume",
         Right.DEBUG: "look inside",
+        Right.TRAIN: "train",
     }
     told = {row[0].strip("`"): set(row[1].split(", ")) for row in rows(section_of(HTTP, "Keys"))}
     assert told == {role.value: {words[right] for right in RIGHTS[role]} for role in Role}

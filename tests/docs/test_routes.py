@@ -24,12 +24,15 @@ NAMES = {
     "silence_id": "sil-0",
     "run_id": "run-0",
     "source": "alertmanager",
+    "name": "default",
 }
 UNDESCRIBED = {
     ("POST", "/intake/{source}"),
     ("POST", "/api/v2/alerts"),
     ("POST", "/api/v1/write"),
     ("POST", "/v1/metrics"),
+    ("POST", "/anomaly"),
+    ("POST", "/anomaly/batch"),
     ("GET", "/api/v1/openapi.json"),
 }
 """Routes that OpenAPI does not know: the bare applications of the intake, and the description itself."""
@@ -37,6 +40,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "/remediation/evaluate": {"incident": "inc-0"},
     "/remediation/test": {"service": "nobody", "runbook": "none"},
     "/remediation/execute": {"service": "nobody", "runbook": "none"},
+    "/anomaly/train": {"resource": {"kind": "service", "name": "nobody"}},
+    "/anomaly/models/{name}/activate": {"version": 1},
 }
 
 

@@ -47,6 +47,10 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "linux": EVERYTHING,
     "http": {"observation": {"journal": "/tmp"}},
     "prometheus": {"server": {"url": "http://127.0.0.1:9090", "queries": [{"metric": "a.b", "query": "up"}]}},
+    "aws": {
+        "accounts": [{"name": "shop", "id": "123456789012", "regions": ["eu-central-1"]}],
+        "metrics": {"watch": [{"namespace": "AWS/EC2", "name": "CPUUtilization", "metric": "a.b", "dimension": "Id"}]},
+    },
 }
 
 

@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from recoverops.api import approvals, debug, emergency, incidents, remediation, runs, silences, vitals
+from recoverops.api import anomaly, approvals, debug, emergency, incidents, remediation, runs, silences, vitals
+from recoverops.api.anomaly import ANOMALY, ANOMALY_BATCH, AnomalyDoorway
 from recoverops.api.bounded import BodyLimit
 from recoverops.api.doors import Doors
 from recoverops.api.intake import ALERTMANAGER_API, ALERTMANAGER_API_SOURCE, Intake
@@ -34,13 +35,16 @@ def make_application(doors: Doors) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    for room in (vitals, debug, incidents, approvals, runs, silences, emergency, remediation):
+    for room in (vitals, debug, incidents, approvals, runs, silences, emergency, remediation, anomaly):
         application.include_router(room.router(doors))
     application.mount("/intake", Intake(doors))
     application.router.routes.append(Route(ALERTMANAGER_API, Intake(doors, source=ALERTMANAGER_API_SOURCE)))
     application.router.routes.append(Route(REMOTE_WRITE, MetricDoor(doors, RemoteWrite())))
     application.router.routes.append(Route(OTLP_METRICS, MetricDoor(doors, Otlp())))
-    application.add_middleware(BodyLimit, own=("/intake", ALERTMANAGER_API, REMOTE_WRITE, OTLP_METRICS))
+    application.router.routes.append(Route(ANOMALY, AnomalyDoorway(doors)))
+    application.router.routes.append(Route(ANOMALY_BATCH, AnomalyDoorway(doors, many=True)))
+    own = ("/intake", ALERTMANAGER_API, REMOTE_WRITE, OTLP_METRICS, ANOMALY_BATCH)
+    application.add_middleware(BodyLimit, own=own)
     application.add_exception_handler(RecoverOpsError, _known)
     application.add_exception_handler(RequestValidationError, partial(_invalid, doors))
     application.add_exception_handler(HTTPException, partial(_refused, doors))

@@ -6,16 +6,35 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from recoverops.api.keyring import Keyring, Principal, Right
 from recoverops.api.settings import ApiSettings
 from recoverops.api.telemetry import Metrics
-from recoverops.model import ComponentStatus, Decision, Incident, SegmentKey
+from recoverops.model import ComponentStatus, Decision, Incident, Resource, SegmentKey
 from recoverops.model.delivery import MetricDelivery, MetricReceipt
 from recoverops.operations import Ceilings, ChannelsOf
-from recoverops.ports import Clock, PushSource, StopSwitch, Store
+from recoverops.operations.anomaly_answers import Answer, Question
+from recoverops.ports import Clock, ModelVersion, PushSource, StopSwitch, Store
 from recoverops.topology import Inventory
+
+if TYPE_CHECKING:  # it loads the compiled models
+    from recoverops.operations.anomaly_status import AnomalyStatus, TrainingJob
+
+
+class AnomalyDoor(Protocol):
+    """Models of several metrics. Every method raises OverloadedError while they are being loaded."""
+
+    def score(self, question: Question) -> Answer:
+        """Fast enough for the event loop. Raises UnfitQuestionError, which names the value."""
+
+    def status(self) -> AnomalyStatus: ...
+
+    def train(self, resource: Resource, *, kind: str, name: str, by: str) -> TrainingJob:
+        """Begins a training on the stored history; empty texts mean the defaults. Raises what says what is missing."""
+
+    def activate(self, name: str, *, to: int, by: str) -> ModelVersion:
+        """Raises NotFoundError, PermanentError when the version is damaged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +54,7 @@ class Doors:
     """Something was answered: let the waiting response go on now."""
     admitted: Callable[[], None]
     """Alerts were stored: let the pipeline take them now."""
+    anomaly: AnomalyDoor
     submit_metrics: Callable[[MetricDelivery], Future[MetricReceipt]]
     """Queues pushed metrics; done when their samples were handed on. Raises OverloadedError when the queue is full."""
     inventory: Inventory

@@ -20,12 +20,13 @@ class Right(StrEnum):
     STOP = "engage the emergency stop"
     RESUME = "clear the emergency stop"
     DEBUG = "look inside"
+    TRAIN = "train models"
 
 
 RIGHTS: dict[Role, frozenset[Right]] = {
     Role.INTAKE: frozenset({Right.DELIVER}),
     Role.VIEWER: frozenset({Right.READ}),
-    Role.RESPONDER: frozenset({Right.READ, Right.ANSWER, Right.STOP}),
+    Role.RESPONDER: frozenset({Right.READ, Right.ANSWER, Right.STOP, Right.TRAIN}),
     Role.ADMIN: frozenset(Right),
 }
 

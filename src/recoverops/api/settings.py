@@ -13,7 +13,7 @@ class Role(StrEnum):
     VIEWER = "viewer"
     """may read"""
     RESPONDER = "responder"
-    """may read, answer questions and stop everything"""
+    """may read, answer questions, train models and stop everything"""
     ADMIN = "admin"
     """may do everything, resuming after a stop included"""
 

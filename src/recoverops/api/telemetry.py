@@ -35,6 +35,13 @@ COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
         "Calls that plugins made to the systems that they are for, by what came of them.",
         ("plugin", "call", "outcome"),
     ),
+    "ml_predictions_total": ("Rows that a model of several metrics scored, by its kind.", ("model",)),
+    "ml_training_runs_total": ("Trainings of models, by what came of them.", ("outcome",)),
+    "recoverops_anomaly_unscored_total": ("Rows that no model could judge, by why.", ("reason",)),
+    "recoverops_anomaly_resources_evicted_total": (
+        "Resources whose rolling window was forgotten for want of room.",
+        (),
+    ),
     "recoverops_worker_errors_total": ("Errors that a worker survived.", ("worker",)),
 }
 GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
@@ -42,6 +49,12 @@ GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "recoverops_source_up": ("1 while the source answers.", ("source",)),
     "recoverops_pushed_series": ("Pushed series that are known now.", ()),
     "recoverops_pushed_queue_bytes": ("Bytes of pushed metrics that wait to be read.", ()),
+    "ml_anomalies_detected": ("Anomalies that models of several metrics found since the start.", ("severity",)),
+    "recoverops_anomaly_resources": ("Resources whose rolling window is remembered.", ()),
+    "recoverops_detector_series": ("Series that are judged by their own past.", ()),
+    "recoverops_detector_alarms": ("Alarms that these series have raised, true and false.", ()),
+    "recoverops_detector_watched_weeks": ("Judged history of all these series together, in weeks.", ()),
+    "recoverops_detector_budget_per_week": ("False alarms that one series may raise in a week.", ()),
     "recoverops_emergency_stop": ("1 while the emergency stop is engaged, or cannot be read.", ()),
     "recoverops_ready": ("1 while the engine is ready.", ()),
 }

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack
 from datetime import datetime, timedelta
@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from recoverops.api.telemetry import Metrics
+from recoverops.app.anomaly import AnomalyWorker
 from recoverops.app.crosscheck import check_names
 from recoverops.app.debug import Inside, debug_view
 from recoverops.app.files import ANCHOR_FILE, HISTORY_FOLDER, LEARNED_FILE
@@ -85,6 +86,7 @@ class RecoverOps:
             if settings.history.enabled
             else None
         )
+        self.anomaly = AnomalyWorker(settings, self.clock, self.metrics, history=self._history, audit=self._audit_model)
         self._anchored_at: datetime | None = None
         self._known_store: ComponentStatus | None = None
         self._is_started = False
@@ -153,6 +155,9 @@ class RecoverOps:
         if self._history is not None:
             self._closing.callback(self._history.close)
             self._run_workers([self._history])
+        self.anomaly.baselines = learned.baselines if learned else None
+        self._closing.callback(self.anomaly.close)
+        self._run_workers([self.anomaly])
         self._closing.callback(self._metric_intake.close)
         self._run_workers([*self._couriers, self._sweep, self._pipeline, self._metric_intake, *self._sources])
         self._run_workers([self._pruning(engine)])
@@ -310,6 +315,7 @@ class RecoverOps:
         yield "recoverops_ready", {}, float(self.is_ready())
         if self._metric_intake is not None:
             yield from self._metric_intake.readings()
+        yield from self.anomaly.readings()
         yield "recoverops_emergency_stop", {}, float(self._is_stopped())
         for name, worker in zip(self.loaded.sources, self._sources, strict=True):
             yield "recoverops_source_up", {"source": name}, float(worker.status.state is ComponentState.UP)
@@ -330,6 +336,12 @@ class RecoverOps:
                 subject="recoverops",
                 detail={"release": release(), "rules": self.settings.rules.digest, "disabled": disabled},
             )
+        )
+
+    def _audit_model(self, event: str, actor: str, subject: str, detail: Mapping[str, str]) -> None:
+        now = self.clock.now()
+        self.store.write(
+            lambda tx: tx.audit.append(at=now, actor=actor, event=event, subject=f"model:{subject}", detail=detail)
         )
 
     def _anchor_sometimes(self) -> None:

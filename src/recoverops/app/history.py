@@ -42,6 +42,11 @@ class HistoryWorker(Worker):
         self._flush_due = clock.monotonic() + settings.flush_every.total_seconds()
         self._since = clock.now()
 
+    @property
+    def opened(self) -> ParquetHistory | None:
+        """The history for reading; None until it is open."""
+        return self._history
+
     def take(self, samples: Sequence[Sample]) -> None:
         """From the pipeline. Never waits and never raises."""
         with self._lock:

@@ -86,15 +86,15 @@ class MetricIntake(Worker):
         yield "recoverops_pushed_series", {}, float(len(self._table) if self._table is not None else 0)
 
     def round(self) -> None:
-        table, sink = self._tools()
-        self._upkeep(table, sink)
+        if self._table is not None and self._sink is not None:
+            self._upkeep(self._table, self._sink)
         with self._changed:
             if not self._queue and not self._stopping.is_set():
                 self._changed.wait(_WAIT_S)
             waiting = self._queue.popleft() if self._queue else None
             self._queued_bytes -= len(waiting.delivery.body) if waiting is not None else 0
         if waiting is not None and waiting.done.set_running_or_notify_cancel():
-            self._admit(waiting, table, sink)
+            self._admit(waiting, *self._tools())
 
     def close(self) -> None:
         """After the thread has ended: nobody is left waiting for an answer."""
@@ -106,7 +106,8 @@ class MetricIntake(Worker):
                 waiting.done.set_exception(OverloadedError("the engine stops; send the delivery again in a moment"))
 
     def _tools(self) -> tuple[SeriesTable, PipelineSink]:
-        """Made on this thread at its first round, because the compiled decoders come with them."""
+        """Made on this thread with the first delivery: the compiled decoders come with them, and whom nobody pushes
+        anything does without."""
         from recoverops.app.pushed_samples import PipelineSink
         from recoverops.sources.series_table import SeriesTable
 

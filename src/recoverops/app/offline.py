@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from recoverops.app.files import ANCHOR_FILE
+from recoverops.app.files import ANCHOR_FILE, HISTORY_FOLDER, MODELS_FOLDER
 from recoverops.app.settings import Settings
 from recoverops.clock import SystemClock
 from recoverops.model import AuditReport, NotFoundError
-from recoverops.ports import Clock
+from recoverops.ports import Clock, HistoryStore, ModelStore
 from recoverops.storage import STOP_FILE, AuditAnchor, SqlStore, StopFile, open_store, verify_against
 
 
@@ -31,6 +31,35 @@ def opened_store(settings: Settings, *, clock: Clock | None = None, may_create: 
         yield store
     finally:
         store.close()
+
+
+def opened_models(settings: Settings) -> ModelStore:
+    """The trained models; the data directory is made private where there is none, as the engine demands it."""
+    from recoverops.storage.models import FolderModelStore
+
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return FolderModelStore(settings.data_dir / MODELS_FOLDER)
+
+
+@contextmanager
+def opened_history(settings: Settings) -> Iterator[HistoryStore]:
+    """For reading, also beside a running engine; what the engine has not flushed yet is not in it.
+
+    Raises NotFoundError when nothing was ever kept there.
+    """
+    from recoverops.storage.history.folder import Folder
+    from recoverops.storage.history.store import ParquetHistory
+
+    root = settings.data_dir / HISTORY_FOLDER
+    if not root.is_dir():
+        raise NotFoundError(
+            f"there is no history in {root}; let the engine run with history.enabled, or train from a file with --from"
+        )
+    history = ParquetHistory(settings.history, Folder(root), clock=SystemClock())
+    try:
+        yield history
+    finally:
+        history.close()
 
 
 def stop_switch(data_dir: Path, *, clock: Clock | None = None) -> StopFile:

@@ -161,6 +161,7 @@ def doors_of(engine: RecoverOps, lag: LoopLag | None = None) -> Doors:
         debug=lambda: engine.debug(loop_lag_s=lag.largest if lag else None),
         nudge=engine.nudge,
         admitted=engine.alerts_stored,
+        anomaly=engine.anomaly,
         submit_metrics=engine.submit_metrics,
         inventory=engine.settings.inventory,
         runbooks=engine.runbooks,

@@ -17,6 +17,7 @@ from recoverops.cli.maintenance import maintenance_commands
 from recoverops.cli.options import ConfigOption, JsonOption, data_dir_of, local_actor, print_json, settings_of
 from recoverops.cli.permissions import permissions
 from recoverops.cli.schema import schema
+from recoverops.cli.train import train
 from recoverops.cli.undo import undo
 from recoverops.model import IncidentState, to_plain
 
@@ -280,6 +281,9 @@ application.command(epilog=_example("recoverops undo run-inc-20261120-101530-a3f
 application.command(
     epilog=_example("recoverops detect cpu.csv --output scores.csv", "recoverops detect cpu.csv --plot cpu.png")
 )(detect)
+application.command(
+    epilog=_example("recoverops train metrics --from web-1.csv --name default", "recoverops train --evaluate")
+)(train)
 application.command(epilog=_example("recoverops init", "recoverops init --directory /etc/recoverops"))(init)
 application.command(epilog=_example("recoverops schema config"))(schema)
 application.command(epilog=_example("recoverops permissions aws"))(permissions)

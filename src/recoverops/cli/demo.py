@@ -8,16 +8,8 @@ from typing import Annotated
 import typer
 
 from recoverops.cli.exits import told_errors
-from recoverops.cli.options import JsonOption
+from recoverops.cli.options import JsonOption, parsed_duration
 from recoverops.lab.judging import JudgeBy
-from recoverops.model import parse_duration
-
-
-def _duration(text: str) -> timedelta:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
 
 
 def demo(
@@ -29,7 +21,7 @@ def demo(
     healthy: Annotated[
         timedelta | None,
         typer.Option(
-            parser=_duration,
+            parser=parsed_duration,
             metavar="DURATION",
             help="Healthy traffic before the first fault, e.g. 10m. Default 60s, by baselines 90s.",
         ),

@@ -8,17 +8,10 @@ from typing import Annotated
 import typer
 
 from recoverops.cli.exits import told_errors
-from recoverops.cli.options import ConfigOption, JsonOption, local_actor, print_json, settings_of
-from recoverops.model import Silence, parse_duration, to_plain
+from recoverops.cli.options import ConfigOption, JsonOption, local_actor, parsed_duration, print_json, settings_of
+from recoverops.model import Silence, to_plain
 
 maintenance_commands = typer.Typer()
-
-
-def _duration(text: str) -> timedelta:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
 
 
 @maintenance_commands.command(
@@ -28,7 +21,9 @@ def silence(
     pattern: Annotated[str, typer.Argument(help="With * and ?, over kind:name, e.g. service:checkout*.")],
     duration: Annotated[
         timedelta,
-        typer.Option("--for", parser=_duration, metavar="DURATION", help="For how long, e.g. 30m or 2h; at most 30d."),
+        typer.Option(
+            "--for", parser=parsed_duration, metavar="DURATION", help="For how long, e.g. 30m or 2h; at most 30d."
+        ),
     ],
     reason: Annotated[str, typer.Option(help="Why; everybody who meets it will see it.")],
     config: ConfigOption = None,

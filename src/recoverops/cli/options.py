@@ -6,6 +6,7 @@ import getpass
 import json
 import sys
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ import typer
 
 from recoverops.app.load import load_data_dir, load_settings, process_environment
 from recoverops.app.settings import Settings
+from recoverops.model import parse_duration
 
 ConfigOption = Annotated[
     Path | None,
@@ -33,6 +35,14 @@ def _file(config: Path | None, environment: Mapping[str, str]) -> Path | None:
     if config is None and "RECOVEROPS_CONFIG" not in environment and DEFAULT_FILE.exists():
         return DEFAULT_FILE
     return config
+
+
+def parsed_duration(text: str) -> timedelta:
+    """For the `parser` of an option."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def data_dir_of(config: Path | None) -> Path:

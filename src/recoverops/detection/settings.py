@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from recoverops.detection.metrics.joint.settings import JointSettings
@@ -14,6 +17,7 @@ from recoverops.detection.metrics.settings import (
     ThresholdSettings,
 )
 from recoverops.detection.metrics.streaming.settings import StreamSettings
+from recoverops.model import Duration
 
 
 class DetectionSettings(BaseModel):
@@ -50,6 +54,24 @@ class DetectionSettings(BaseModel):
     )
     joint: JointSettings = Field(
         default_factory=JointSettings, description="Models of several metrics of one host or service together."
+    )
+
+    live_resources: int = Field(
+        default=128,
+        ge=1,
+        le=4096,
+        description="Of how many hosts and services `POST /anomaly` remembers the rolling window, 1 to 4096; the one "
+        "that was silent longest is forgotten first. Default 128, about 23 MB when all are in use.",
+    )
+    training_history: Annotated[Duration, Field(ge=timedelta(days=1), le=timedelta(days=365))] = Field(
+        default=timedelta(days=28),
+        description="How much of the newest stored history a model is trained on, 1d to 365d; `history.keep` says how "
+        "much there is. Default 28d: four weeks hold the rhythm of a week.",
+    )
+    retrain_every: Annotated[Duration, Field(ge=timedelta(0), le=timedelta(days=365))] = Field(
+        default=timedelta(0),
+        description="How old the newest version of a model may be before a new one is trained from the stored history; "
+        "it is taken into use only when it is not worse. Default 0s: never, people decide.",
     )
 
     @model_validator(mode="after")

@@ -21,7 +21,7 @@ from recoverops.lab.scenario import Walk
 from recoverops.lab.scenarios import causes_of, chosen
 from recoverops.lab.scene import Scene
 from recoverops.lab.tether import World, tethered_world
-from recoverops.lab.timing import Timing
+from recoverops.lab.timing import WELL_FOR, Timing
 from recoverops.lab.watch import GaveUpError, Report, Watch
 from recoverops.model import PermanentError
 from recoverops.ports import Clock
@@ -131,11 +131,16 @@ class _Demo:
         walk.restore()
 
     def _stay_healthy(self, duration: timedelta) -> None:
-        seconds = duration.total_seconds()
+        """Of a long stretch only the last minute has to be without any failed request: the machine may be busy."""
+        seconds, well_for = duration.total_seconds(), min(duration, WELL_FOR)
         self._watch.begin(Phase.HEALTHY, f"all is well for {seconds:g} s, and nothing must happen")
-        since = self._clock.now()
-        until = self._clock.monotonic() + (duration + self._timing.become_healthy_within).total_seconds()
-        while self._watch.served_for(since) < duration or self._watch.has_open_incident():
+        since, over_at = self._clock.now() + duration - well_for, self._clock.monotonic() + seconds
+        until = over_at + self._timing.become_healthy_within.total_seconds()
+        while (
+            self._clock.monotonic() < over_at
+            or self._watch.served_for(since) < well_for
+            or self._watch.has_open_incident()
+        ):
             self._watch.look(
                 until=until, missing="gave up: the shop was not healthy, or RecoverOps saw trouble where there was none"
             )

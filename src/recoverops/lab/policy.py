@@ -14,7 +14,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from recoverops.lab import front
-from recoverops.lab.judging import LEARN_FOR, JudgeBy, detection, limited
+from recoverops.lab.judging import LEARN_FOR, LIMITED, JudgeBy, detection
 from recoverops.lab.layout import BACKENDS, NGINX, ON_SMALL_DISK, Layout
 from recoverops.model import IncidentKind, Record, format_duration
 
@@ -173,7 +173,7 @@ _BY_BASELINES: tuple[Deviation, ...] = (
     Deviation(
         setting="detection.thresholds",
         default="limits on CPU, memory, latency and errors, too",
-        here=f"on {', '.join(limited(JudgeBy.BASELINES))}",
+        here=f"on {', '.join(one['metric'] for one in LIMITED)}",
         why="the rest is judged by its own past alone",
     ),
     Deviation(

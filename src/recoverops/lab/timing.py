@@ -9,6 +9,8 @@ from recoverops.lab.judging import WARM_UP, JudgeBy
 from recoverops.lab.recovery import QUIET
 from recoverops.model import MisconfiguredError, format_duration
 
+WELL_FOR = timedelta(seconds=60)
+"""At most so long every single customer has to be served before a fault."""
 LONGEST_HEALTHY = timedelta(minutes=30)
 """The customers go home after an hour, and every fault needs some of it."""
 

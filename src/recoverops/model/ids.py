@@ -37,6 +37,10 @@ def new_silence_id(at: datetime) -> SilenceId:
     return SilenceId(_new("sil", at))
 
 
+def new_training_id(at: datetime) -> str:
+    return _new("trn", at)
+
+
 def digest(*parts: str) -> str:
     """SHA-256 over the parts with their lengths, so that ("ab","c") and ("a","bc") differ. 64 hex digits."""
     hasher = hashlib.sha256()

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from recoverops.detection import BaselineSettings, DetectionSettings, baseline
-from recoverops.detection.metrics.streaming import Reason, Scores, StreamDetector
+from recoverops.detection.metrics.streaming import Reason, Scores, Spending, StreamDetector
 from recoverops.model import Anomaly, PermanentError, Record, Sample, baseline_series
 from recoverops.model.columns import Columns
 from recoverops.pipeline.conditions import Conditions
@@ -63,6 +63,11 @@ class Baselines:
         if number == len(self._usual):
             self._usual.append(None)
         return number
+
+    def spending(self) -> tuple[tuple[str, ...], Spending]:
+        """The names of the series, and what became of the budget of each, in that order; from any thread."""
+        names, spent = tuple(self._numbers), self._detector.spending()
+        return names[: len(spent.alarms)], spent
 
     def to_bytes(self) -> bytes:
         """Everything learned so far; what `from_bytes` reads goes on exactly as this would."""

@@ -60,6 +60,9 @@ class ModelStore(Protocol):
     def save(self, name: str, parts: ModelParts, *, at: datetime) -> ModelVersion:
         """Keep it as a new version, wholly or not at all. Does not make it current. Prunes what retention allows."""
 
+    def names(self) -> tuple[str, ...]:
+        """Every name that something was ever saved under, sorted."""
+
     def versions(self, name: str) -> tuple[ModelVersion, ...]:
         """Newest first. A damaged version is not listed; `damaged` says why."""
 

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx import Response
 from tests.conftest import ManualClock, Records
+from tests.unit.api.oracle import Oracle
 
 from recoverops.api.application import make_application
 from recoverops.api.doors import Doors
@@ -146,6 +147,7 @@ def open_house(tmp_path: Path, clock: ManualClock, a: Records) -> Iterator[Calla
             debug=lambda: {"release": "9.9.9"},
             nudge=lambda: nudged.append("nudge"),
             admitted=lambda: nudged.append("admitted"),
+            anomaly=Oracle(),
             submit_metrics=lambda delivery: Future(),
             inventory=INVENTORY,
             runbooks=lambda: ("restart-service",),

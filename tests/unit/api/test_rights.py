@@ -20,6 +20,7 @@ ALERTS = {
         {"status": "firing", "startsAt": "2026-03-01T12:00:00Z", "labels": {"alertname": "Down"}, "fingerprint": "f1"}
     ],
 }
+ROW = {"resource": {"kind": "service", "name": "checkout"}, "metrics": {"cpu_usage_avg": 93.1}}
 RUN = {"service": "checkout", "runbook": "restart-service", "reason": "test"}
 
 
@@ -61,10 +62,15 @@ DOORS = (
     Door("POST", "/remediation/evaluate", READERS, body={"incident": "inc-1"}),
     Door("POST", "/remediation/test", READERS, body=RUN),
     Door("POST", "/remediation/execute", RESPONDERS, 202, RUN),
+    Door("GET", "/anomaly/status", READERS),
+    Door("POST", "/anomaly/train", RESPONDERS, 202, {"resource": {"kind": "service", "name": "checkout"}}),
+    Door("POST", "/anomaly/models/{name}/activate", RESPONDERS, 200, {"version": 1}, "/anomaly/models/web/activate"),
 )
 INTAKES = (
     Door("POST", "/intake/alertmanager", (Role.INTAKE, Role.ADMIN), body=ALERTS),
     Door("POST", "/api/v2/alerts", (Role.INTAKE, Role.ADMIN), body=[]),
+    Door("POST", "/anomaly", (Role.INTAKE, Role.ADMIN), body=ROW),
+    Door("POST", "/anomaly/batch", (Role.INTAKE, Role.ADMIN), body={"rows": [ROW]}),
 )
 
 

@@ -86,6 +86,16 @@ def test_an_unusual_value_is_an_anomaly_once_it_has_lasted() -> None:
     assert "spike, p = 1e-06" in anomaly.statement
 
 
+@pytest.mark.parametrize(("early_ms", "status"), [(8, "abnormal"), (0, "abnormal"), (300, "pending")])
+def test_a_poll_that_comes_a_moment_early_has_lasted_as_long_as_one_in_time(early_ms: int, status: str) -> None:
+    series = settled().take(1.5, surprise=UNUSUAL)
+    series.now += timedelta(seconds=1, milliseconds=-early_ms)
+
+    series.take(1.5, surprise=UNUSUAL)
+
+    assert series.status == status
+
+
 @pytest.mark.parametrize(
     ("direction", "value", "is_bad"),
     [("above", 1.5, True), ("above", 0.0, False), ("below", 1.5, False), ("below", 0.0, True), ("both", 0.0, True)],

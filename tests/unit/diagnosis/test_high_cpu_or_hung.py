@@ -120,6 +120,7 @@ def test_a_stopped_process_is_never_said_to_burn() -> None:
     [
         ("process.memory.growth", 20_000.0, True),
         ("baseline:process.memory.growth", 20_000.0, False),
+        ("baseline:process.memory.growth", -5e6, False),
         ("baseline:process.memory.growth", 5e6, True),
     ],
 )

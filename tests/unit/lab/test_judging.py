@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recoverops.detection import DetectionSettings
-from recoverops.lab.judging import LEARN_FOR, WARM_UP, JudgeBy, detection, limited
+from recoverops.lab.judging import LEARN_FOR, WARM_UP, JudgeBy, detection
 
 USED_UP_OR_LATE = {
     "process.cpu.utilization",
@@ -18,7 +18,7 @@ USED_UP_OR_LATE = {
 
 def test_judged_by_limits_nothing_of_the_detection_differs_from_the_defaults() -> None:
     assert detection(JudgeBy.LIMITS) == {}
-    assert set(limited(JudgeBy.LIMITS)) >= USED_UP_OR_LATE
+    assert {one.metric for one in DetectionSettings().thresholds} >= USED_UP_OR_LATE
 
 
 def test_judged_by_baselines_no_limit_is_left_on_cpu_memory_latency_and_errors() -> None:
@@ -28,12 +28,12 @@ def test_judged_by_baselines_no_limit_is_left_on_cpu_memory_latency_and_errors()
     assert {one.metric for one in settings.baselines} == USED_UP_OR_LATE
 
 
-def test_judged_by_baselines_what_runs_answers_has_room_or_is_not_heard_keeps_its_default_limit() -> None:
+def test_judged_by_baselines_every_other_limit_is_as_by_default() -> None:
     settings = DetectionSettings.model_validate(detection(JudgeBy.BASELINES))
 
-    kept = {one.metric for one in settings.thresholds}
-    assert {"service.running", "http.probe.success", "disk.utilization", "source.up"} <= kept
-    assert set(settings.thresholds) <= set(DetectionSettings().thresholds)
+    default = DetectionSettings().thresholds
+    assert settings.thresholds == tuple(one for one in default if one.metric not in USED_UP_OR_LATE)
+    assert {"service.running", "disk.utilization"} <= {one.metric for one in settings.thresholds}
 
 
 def test_judged_by_baselines_they_differ_from_the_defaults_in_how_long_they_learn_only() -> None:

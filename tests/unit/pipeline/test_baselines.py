@@ -44,6 +44,43 @@ def test_a_service_that_burns_as_it_never_did_is_an_anomaly_of_that_service_alon
     assert [one.status for one in conditions.of_resource(TILL)] == [ConditionStatus.NORMAL]
 
 
+def test_a_process_that_was_restarted_may_be_busy_for_a_moment() -> None:
+    conditions = Conditions()
+    baselines = Baselines(DetectionSettings(), conditions)
+    fed(baselines, 1000)
+    started = START + timedelta(seconds=1003)
+
+    assert fed(baselines, 2, start=started, shop=1.3) == []
+    assert fed(baselines, 60, seed=3, start=started + timedelta(seconds=2)) == []
+    assert {one.status for one in conditions.of_resource(SHOP)} == {ConditionStatus.NORMAL}
+
+
+def test_what_was_burning_is_normal_again_with_the_first_sample_after_its_restart() -> None:
+    conditions = Conditions()
+    baselines = Baselines(DetectionSettings(), conditions)
+    fed(baselines, 1000)
+    fed(baselines, 20, start=START + timedelta(seconds=1000), shop=1.0)
+    assert {one.status for one in conditions.of_resource(SHOP)} == {ConditionStatus.ABNORMAL}
+
+    fed(baselines, 1, start=START + timedelta(seconds=1023))
+
+    [condition] = conditions.of_resource(SHOP)
+    assert (condition.status, condition.since) == (ConditionStatus.NORMAL, START + timedelta(seconds=1024))
+
+
+def test_trouble_that_comes_back_after_it_was_over_is_found_again() -> None:
+    conditions = Conditions()
+    baselines = Baselines(DetectionSettings(), conditions)
+    fed(baselines, 1000)
+    start, found = START + timedelta(seconds=1000), []
+    for _ in range(3):
+        found.append(fed(baselines, 10, start=start, shop=1.0))
+        fed(baselines, 290, start=start + timedelta(seconds=10))
+        start += timedelta(seconds=300)
+
+    assert [[one.resource for one in anomalies] for anomalies in found] == [[SHOP]] * 3
+
+
 def test_a_metric_without_a_baseline_is_not_judged() -> None:
     conditions = Conditions()
     baselines = Baselines(DetectionSettings(baselines=()), conditions)
@@ -83,3 +120,16 @@ def test_a_file_that_was_cut_off_or_changed_is_refused() -> None:
     for damaged in (saved[:-1], saved[:-40] + bytes([saved[-40] ^ 1]) + saved[-39:]):
         with pytest.raises(PermanentError):
             baselines.from_bytes(damaged)
+
+
+def test_what_became_of_the_budget_is_told_by_the_name_of_the_series() -> None:
+    baselines = Baselines(DetectionSettings(), Conditions())
+    fed(baselines, 1000)
+    fed(baselines, 20, start=START + timedelta(seconds=1000), shop=0.98)
+
+    names, spent = baselines.spending()
+
+    alarms = dict(zip(names, spent.alarms.tolist(), strict=True))
+    assert all(name.startswith((f"{SHOP}/baseline:", f"{TILL}/baseline:")) for name in names)
+    assert {name.partition("/")[0] for name, count in alarms.items() if count} == {str(SHOP)}
+    assert spent.per_week > 0

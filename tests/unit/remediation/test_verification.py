@@ -159,6 +159,13 @@ VERDICTS: dict[str, Case] = {
     "still abnormal at the end": (("up",), (seen(status=ABNORMAL, last=60),), 60, VerdictStatus.NO_EFFECT),
     "pending at the end": (("up",), (seen(status=PENDING, last=60),), 60, VerdictStatus.NO_EFFECT),
     "an alert alone that fires to the end": ((ALERT,), (told(ABNORMAL, since=-20),), 60, VerdictStatus.NO_EFFECT),
+    "judged by baselines alone, back where it used to be": (
+        ("baseline:up",),
+        (seen("baseline:up"),),
+        EARLIEST,
+        VerdictStatus.RECOVERED,
+    ),
+    "back by its limit, not yet by its own past": (("up",), (seen(), seen("baseline:up", PENDING)), 30, None),
     "recovered at the last moment": (("up",), (seen(since=55, last=60),), 60, VerdictStatus.RECOVERED),
     "one silent, one abnormal": (("up", "probe"), (seen(status=ABNORMAL, last=60),), 60, VerdictStatus.NO_EFFECT),
 }

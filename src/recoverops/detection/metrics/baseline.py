@@ -23,6 +23,9 @@ _MARGIN = 4.0
 _LEAST_MARGIN = 0.25
 """... and at least this share of the usual value: what moves by less is no trouble, however unusual."""
 
+_PUNCTUAL = 0.95
+"""Polls come a few milliseconds early or late: two that are two seconds apart by plan have lasted for two seconds."""
+
 
 class Surprise(Record, frozen=True, kw_only=True):
     """What the streaming detector says of one sample."""
@@ -75,7 +78,7 @@ def step(
             _following(settings, usual, condition, sample, ConditionStatus.NORMAL),
             None,
         )
-    lasts = condition is not None and _is_bad(condition) and sample.at - condition.since >= settings.lasting
+    lasts = condition is not None and _is_bad(condition) and sample.at - condition.since >= _PUNCTUAL * settings.lasting
     status = ConditionStatus.ABNORMAL if lasts else ConditionStatus.PENDING
     if condition is not None and condition.status is ConditionStatus.ABNORMAL:
         status = ConditionStatus.ABNORMAL

@@ -19,7 +19,10 @@ def _bad(facts: Facts, metric: str) -> Observation | None:
 
 
 def _exceeds(facts: Facts, metric: str, *, least: float) -> Observation | None:
-    """Bad by its limit; or by its own past, and then at least this much: unusual is not yet more than there is."""
+    """Bad by its limit; or by its own past, and then at least this much: unusual is not yet more than there is.
+
+    A baseline's `least` does not say it: that is a distance from the usual value, either way, not an amount.
+    """
     found = _bad(facts, metric)
     if found is None or found.series != baseline_series(facts.incident.resource, metric):
         return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import logging
+import select
 import socketserver
 import time
 from collections.abc import Callable, Mapping
@@ -121,6 +122,11 @@ class WebRequest(BaseHTTPRequestHandler):
         """Silent: what matters is logged by the routes, and a line a request would drown it."""
 
 
+def _is_dropped(connection: http.client.HTTPConnection) -> bool:
+    """Whether the other end has closed it, as it does with one that was idle for long: then there is an end to read."""
+    return connection.sock is not None and bool(select.select([connection.sock], [], [], 0)[0])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
     """Another service, as the one that calls it knows it."""
@@ -152,6 +158,8 @@ class Peer:
     ) -> Mapping[str, Any]:
         """The same on a given connection, which is closed when the call failed."""
         content = json.dumps(body or {}).encode()
+        if _is_dropped(connection):
+            connection.close()  # it opens itself again
         try:
             connection.request(method, path, content, dict(headers or {}))
             response = connection.getresponse()

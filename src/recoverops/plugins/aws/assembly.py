@@ -21,7 +21,7 @@ from recoverops.plugins.aws.calls import Calls
 from recoverops.plugins.aws.grants import FIND_BY_TAGS, Grant
 from recoverops.plugins.aws.identity import IdentityCheck
 from recoverops.plugins.aws.policy import policies_of
-from recoverops.plugins.aws.sessions import sdk
+from recoverops.plugins.aws.sessions import need_sdk
 from recoverops.plugins.aws.settings import AwsSettings
 from recoverops.plugins.aws.sources.metrics import GRANTS as METRICS_GRANTS
 from recoverops.plugins.aws.sources.metrics import MetricsSource
@@ -43,7 +43,7 @@ _FOUND_OTHERWISE = frozenset({Kind.EC2, Kind.ASG})
 
 def assembled(settings: AwsSettings, context: PluginContext) -> PluginParts:
     """Raises `MisconfiguredError` for addresses that nobody understands, `PermanentError` without boto3."""
-    sdk()
+    need_sdk()
     addresses = _addresses(settings, context)
     calls = Calls.of(settings, context)
     reach = Reach(calls, settings, context.services)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from importlib.util import find_spec
 from typing import Any
 
 from recoverops.model import ForbiddenError, MisconfiguredError, PermanentError, RecoverOpsError
@@ -24,14 +25,16 @@ _SESSION = "recoverops"
 Translate = Callable[[Any, str, str], RecoverOpsError]
 
 
+def need_sdk() -> None:
+    """Raises `PermanentError` when boto3 is not installed: then the plugin is disabled, with this sentence."""
+    if find_spec("boto3") is None:
+        raise PermanentError("it needs boto3, which is not installed: pip install 'recoverops[aws]'")
+
+
 def sdk() -> Any:
-    """boto3. Raises `PermanentError` when it is not installed: then the plugin is disabled, with this sentence."""
-    try:
-        import boto3
-    except ImportError as error:
-        raise PermanentError(
-            "the plugin aws needs boto3, which is not installed: pip install 'recoverops[aws]'"
-        ) from error
+    """boto3, imported when it is first used."""
+    import boto3
+
     return boto3
 
 
@@ -79,7 +82,11 @@ class Sessions:
         self._clients: dict[tuple[str, str, str, bool], Any] = {}
 
     def client(self, place: Place, service: str, *, changes: bool) -> Any:
-        """Raises `MisconfiguredError` without credentials, with those of another account, `ForbiddenError` when the role is not to be had."""
+        """A client, kept for the next time.
+
+        Raises `MisconfiguredError` without credentials or with those of another account, `ForbiddenError` when the role
+        is not to be had.
+        """
         account = self._accounts.get(place.account)
         if account is None or account.id != place.account_id or place.region not in account.regions:
             raise MisconfiguredError(f"{place} is not in the accounts of the plugin aws any more; plan anew")

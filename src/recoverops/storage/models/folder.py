@@ -44,6 +44,12 @@ class FolderModelStore:
                 _prune(folder, pointer, keep=self._keep)
             return saved
 
+    def names(self) -> tuple[str, ...]:
+        with _worded(self._root):
+            if not self._root.is_dir():
+                return ()
+            return tuple(sorted(one.name for one in self._root.iterdir() if one.is_dir() and _NAME.fullmatch(one.name)))
+
     def versions(self, name: str) -> tuple[ModelVersion, ...]:
         return tuple(found for found in self._looked_at(name) if isinstance(found, ModelVersion))
 

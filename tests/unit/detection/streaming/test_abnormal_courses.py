@@ -64,7 +64,6 @@ def test_an_abnormal_course_raises_an_alarm_soon_and_none_before(values: Values,
         (Component.SHIFT, _shift(), Reason.LEVEL_SHIFT),
         (Component.DRIFT, _drift(), Reason.DRIFT),
         (Component.VARIANCE, _restless(), Reason.VARIANCE_SHIFT),
-        (Component.RANGE, _shift(), Reason.OUT_OF_RANGE),
         (Component.FLAT_LINE, _stuck(), Reason.FLAT_LINE),
     ],
 )

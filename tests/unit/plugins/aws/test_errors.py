@@ -8,16 +8,19 @@ import sys
 import pytest
 from botocore.exceptions import ClientError
 
+from recoverops.clock import SystemClock
 from recoverops.model import (
     ForbiddenError,
     MisconfiguredError,
     NotFoundError,
     OutcomeUnknownError,
     PermanentError,
+    Service,
     UnreachableError,
 )
+from recoverops.plugins.aws import AwsSettings, plugin
 from recoverops.plugins.aws.errors import ExpiredError, ThrottledError, lost, translated
-from recoverops.plugins.aws.sessions import sdk
+from recoverops.ports import PluginContext, PluginParts
 
 CALL, WHERE = "ec2:RebootInstances", "shop (111111111111) in eu-central-1"
 DENIED = (
@@ -80,9 +83,35 @@ def test_a_secret_in_a_message_of_aws_is_hidden() -> None:
 def test_without_boto3_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "boto3", None)
     with pytest.raises(PermanentError, match=r"needs boto3, which is not installed: pip install 'recoverops\[aws\]'"):
-        sdk()
+        build(context())
 
 
-def test_the_sdk_is_not_imported_before_the_plugin_is_built() -> None:
-    code = "import sys, recoverops.plugins.aws; assert not {'boto3', 'botocore'} & set(sys.modules)"
+def test_the_sdk_is_not_imported_before_its_first_use() -> None:
+    code = (
+        "import sys; import recoverops.plugins.aws.assembly; "
+        "assert not {'boto3', 'botocore'} & set(sys.modules), 'imported too early'"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_an_address_that_nobody_understands_is_a_mistake_in_the_configuration() -> None:
+    services = [Service(name=name, group="shop", address={"aws": "vm id=1"}) for name in ("a", "b")]
+    with pytest.raises(MisconfiguredError) as told:
+        build(context(*services))
+    assert len(told.value.problems) == 2
+
+
+def test_without_actions_and_sources_there_are_none_and_the_policy_is_empty() -> None:
+    parts = build(context(Service(name="web", group="web", address={"aws": "asg id=web"})))
+    assert (parts.actions, parts.sources) == ((), ())
+    assert [one.explained for one in parts.policies] == [{}]
+
+
+def context(*services: Service) -> PluginContext:
+    known = {one.name: one for one in services}
+    return PluginContext(clock=SystemClock(), services=known, secret=lambda reference: reference)
+
+
+def build(given: PluginContext) -> PluginParts:
+    account = {"name": "shop", "id": "111111111111", "regions": ["eu-central-1"]}
+    return plugin.build(AwsSettings.model_validate({"accounts": [account]}), given)

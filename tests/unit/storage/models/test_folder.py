@@ -48,6 +48,14 @@ def weight(found: ModelParts) -> float:
     return float(found.arrays["weights"][0])
 
 
+def test_every_name_that_something_was_saved_under_is_listed(store: FolderModelStore, tmp_path: Path) -> None:
+    assert store.names() == ()
+    save(store, 0.1)
+    store.save("default", parts(), at=NOON)
+    (tmp_path / "models" / ".training").mkdir()
+    assert store.names() == ("default", "joint")
+
+
 def test_what_is_saved_is_loaded_bit_for_bit(store: FolderModelStore) -> None:
     saved = store.save("joint", parts(0.3), at=NOON)
     loaded = store.load("joint", saved.version)

@@ -17,16 +17,27 @@ Number: TypeAlias = Any
 """A float32 or float64; which one stands in the compiled signature, which is what is checked."""
 
 REAL, FLOAT, INT, BOOL, VOID = numba.float64, numba.float32, numba.int64, numba.boolean, numba.void
-FLOATS, REALS, INTS = numba.float32[::1], numba.float64[::1], numba.int32[::1]
+FLOATS, REALS = numba.float32[::1], numba.float64[::1]
 BYTES, SMALL = numba.uint8[::1], numba.int8[::1]
-FLOAT_ROWS, BYTE_ROWS = numba.float32[:, ::1], numba.uint8[:, ::1]
+FLOAT_ROWS = numba.float32[:, ::1]
+ROW_VIEWS = numba.types.Tuple((numba.uint8[:, ::1], FLOAT_ROWS, numba.float64[:, ::1]))
 READ_REALS = numba.types.Array(numba.float64, 1, "C", readonly=True)
 READ_NUMBERS = numba.types.Array(numba.int32, 1, "C", readonly=True)
 READ_FLOATS = numba.types.Array(numba.float32, 1, "C", readonly=True)
 
 
+_OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "cache": True,
+    "forceinline": True,
+    "error_model": "numpy",
+    "fastmath": {"contract", "arcp", "nsz", "reassoc"},
+    "_nrt": False,
+}
+"""Arithmetic may be regrouped, NaN stays NaN. Without numba's run-time no kernel can make an array; in return none
+counts references, which was a sixth of the cost of a point."""
+
+
 def compiled(signature: object) -> Callable[[F], F]:
     """Compiles when the file is imported (or reads the result of an earlier time), so no call ever has to wait."""
-    return cast(
-        "Callable[[F], F]", numba.njit(signature, nogil=True, cache=True, forceinline=True, error_model="numpy")
-    )
+    return cast("Callable[[F], F]", numba.njit(signature, **_OPTIONS))

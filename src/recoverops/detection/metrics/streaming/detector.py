@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from recoverops.detection.metrics.streaming import layout as of
 from recoverops.detection.metrics.streaming.codec import decode, encode
-from recoverops.detection.metrics.streaming.kernel import step_rows
+from recoverops.detection.metrics.streaming.kernel import WORK, step_rows
 from recoverops.detection.metrics.streaming.knobs import knobs_of
 from recoverops.detection.metrics.streaming.scores import Scores
 from recoverops.detection.metrics.streaming.settings import StreamSettings
@@ -48,6 +48,7 @@ class StreamDetector:
     def __init__(self, settings: StreamSettings | None = None) -> None:
         self.settings = settings or StreamSettings()
         self._knobs = knobs_of(self.settings)
+        self._work = np.empty(WORK, dtype=np.float32)
         self._count = 0
         self._use(np.zeros((0, of.BYTES_PER_SERIES), dtype=np.uint8), count=0)
 
@@ -72,7 +73,7 @@ class StreamDetector:
             )
         self._make_room(series)
         answers, reasons = np.empty((3, len(series)), dtype=np.float32), np.empty(len(series), dtype=np.int8)
-        step_rows(self._rows, series, at, values, self._knobs, answers, reasons)
+        step_rows(self._views, series, at, values, self._knobs, self._work, answers, reasons)
         score, p_value, degree = answers
         return Scores(score=score, p_value=p_value, degree=degree, reason=reasons)
 
@@ -132,3 +133,4 @@ class StreamDetector:
         """One memory, several views: see `layout.py`."""
         self._rows, self._count = rows, count
         self._floats, self._reals = rows.view(np.float32), rows.view(np.float64)
+        self._views = rows, self._floats, self._reals

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from recoverops.detection.metrics.streaming.alarms import START_LEVEL, abnormality, account, level, may_alarm
 from recoverops.detection.metrics.streaming.compiled import (
     BOOL,
-    BYTE_ROWS,
     FLOAT,
     FLOAT_ROWS,
     FLOATS,
@@ -29,12 +28,13 @@ from recoverops.detection.metrics.streaming.compiled import (
     READ_REALS,
     REAL,
     REALS,
+    ROW_VIEWS,
     SMALL,
     VOID,
     Number,
     compiled,
 )
-from recoverops.detection.metrics.streaming.lanes import LANES, PATTERN, follow
+from recoverops.detection.metrics.streaming.lanes import LANES, PATTERN, follow, hour_of
 from recoverops.detection.metrics.streaming.layout import (
     ALARMS,
     DEBT,
@@ -56,8 +56,8 @@ from recoverops.detection.metrics.streaming.layout import (
 from recoverops.detection.metrics.streaming.scores import Reason
 from recoverops.detection.metrics.streaming.tails import PRIOR_SCALE, RAW_TAIL, TAILS, raw_share, weigh
 
-WARM_UP, FLAT, LANE_KNOBS = 0, 6, 7
-"""Places in `knobs`; the others belong to `alarms.py`; from 7 on 1 or 0 a lane."""
+WARM_UP, FLAT, WITNESSES, LANE_KNOBS = 0, 6, 7, 8
+"""Places in `knobs`; the others belong to `alarms.py`; lanes that are on; from 8 on 1 or 0 a lane."""
 
 _MOST_BELOW_START = 1.2
 """No level lies further below the one at the start, so it need not be computed."""
@@ -73,12 +73,13 @@ _LANE_REASONS = np.array(
         Reason.VARIANCE_SHIFT,
         Reason.OUT_OF_SEASON,
         Reason.RARE_PATTERN,
-        Reason.OUT_OF_RANGE,
     ],
     dtype=np.int8,
 )
 _COUNTER_AFTER = 64.0
 """So many rises without one fall, and the series is taken for a counter."""
+WORK = 2 * TAILS + 5
+"""Numbers that a step needs besides the rows: statistics, surprises, two raw scores, three answers."""
 _LARGEST = 1e30
 """Float32 ends at 3e38; what is larger is no measurement."""
 _FLAT_POINTS = 30.0
@@ -128,7 +129,7 @@ def _read_counter(row: NDArray[np.float32], value: Number, before: Number, elaps
 def _flatness(row: NDArray[np.float32], is_same: bool) -> Number:
     """How much longer than ever it has not moved, 1 = remarkable; 0 for a series that often stands still."""
     if not is_same:
-        row[LONGEST_RUN] = max(row[RUN], row[LONGEST_RUN] * 0.9998)
+        row[LONGEST_RUN] = max(row[RUN], row[LONGEST_RUN] * np.float32(0.9998))
         row[RUN] = 0.0
         return 0.0
     row[RUN] += 1.0
@@ -137,80 +138,94 @@ def _flatness(row: NDArray[np.float32], is_same: bool) -> Number:
     return float(row[RUN] / max(_FLAT_POINTS, 4.0 * row[LONGEST_RUN]))
 
 
-@compiled(INT(FLOATS, READ_FLOATS, FLOATS, FLOATS, BOOL))
+@compiled(VOID(FLOATS, READ_FLOATS, FLOATS, FLOATS, BOOL))
 def _combine(
     row: NDArray[np.float32],
     knobs: NDArray[np.float32],
     surprises: NDArray[np.float32],
     raw: NDArray[np.float32],
     is_new_letter: bool,
-) -> int:
-    """Root mean square of the surprises into `raw`, corroborated and plain; returns the lane that says most."""
+) -> None:
+    """Root mean square of the surprises into `raw`, corroborated and plain."""
     if is_new_letter:
         row[PATTERN_SURPRISE] = surprises[PATTERN]
     else:
         surprises[PATTERN] = row[PATTERN_SURPRISE]  # between two letters the last one stands
-    total, count, loudest = np.float32(0.0), np.float32(0.0), 0
-    most, second = np.float32(-1.0), np.float32(-1.0)
+    total, most, second = np.float32(0.0), np.float32(-1.0), np.float32(-1.0)
     for lane in range(LANES):
         said = surprises[lane] * knobs[LANE_KNOBS + lane]
         total += said * said
-        count += knobs[LANE_KNOBS + lane]
-        if said > most:
-            loudest, most, second = lane, said, most
-        elif said > second:
-            second = said
-    raw[1] = math.sqrt(total / max(count, np.float32(1.0)))
-    if count > np.float32(1.0):  # one witness alone counts no more than half as much again as the next
+        second = max(second, min(most, said))  # without a branch: nobody can guess which lane says most
+        most = max(most, said)
+    one = np.float32(1.0) / max(knobs[WITNESSES], np.float32(1.0))
+    raw[1] = math.sqrt(total * one)
+    if one < np.float32(1.0):  # one witness alone counts no more than half as much again as the next
         heard = min(most, np.float32(_UNSUPPORTED) * second)
         total += heard * heard - most * most
-    raw[0] = math.sqrt(max(total, np.float32(0.0)) / max(count, np.float32(1.0)))
+    raw[0] = math.sqrt(max(total, np.float32(0.0)) * one)
+
+
+@compiled(INT(FLOATS, READ_FLOATS))
+def _loudest(surprises: NDArray[np.float32], knobs: NDArray[np.float32]) -> int:
+    """The lane that says most."""
+    loudest, most = 0, np.float32(-1.0)
+    for lane in range(LANES):
+        said = surprises[lane] * knobs[LANE_KNOBS + lane]
+        if said > most:
+            loudest, most = lane, said
     return loudest
 
 
-@compiled(INT(FLOATS, REALS, READ_FLOATS, FLOATS, FLOAT, FLOAT, INT, FLOATS))
+@compiled(INT(FLOATS, REALS, READ_FLOATS, FLOATS, FLOATS, FLOAT, FLOAT, FLOATS))
 def _judge(
     row: NDArray[np.float32],
     real: NDArray[np.float64],
     knobs: NDArray[np.float32],
     raw: NDArray[np.float32],
+    surprises: NDArray[np.float32],
     away: Number,
     flatness: Number,
-    loudest: int,
     answer: NDArray[np.float32],
 ) -> int:
     """Score, p-value and degree into `answer`; returns the reason."""
     row[LAST_RAW] = raw[0]
     degree = abnormality(raw[1], away)
     answer[0], answer[1], answer[2] = np.float32(0.5) * degree, raw_share(row, raw[0]), degree
-    if raw[0] > knobs[START_LEVEL] - np.float32(_MOST_BELOW_START) and raw[0] >= level(row, knobs, real[DEBT]):
-        if may_alarm(row, real, knobs):
+    if raw[0] > knobs[START_LEVEL] - np.float32(_MOST_BELOW_START) and raw[0] >= level(
+        row, knobs, real[DEBT], np.float32(1.0)
+    ):
+        if may_alarm(row, real, knobs, raw[0]):
             answer[0] += np.float32(0.5)
-        return _FLAT if flatness >= 1.0 else int(_LANE_REASONS[loudest])
+        return _FLAT if flatness >= 1.0 else int(_LANE_REASONS[_loudest(surprises, knobs)])
     if away >= _STILL_AWAY and row[ALARMS] > 0.0 and row[SINCE_ALARM] < _REMEMBERED:
         return _OUT_OF_RANGE  # the tails have learned the incident, which has not ended
     return _NORMAL
 
 
-@compiled(VOID(BYTE_ROWS, READ_NUMBERS, READ_REALS, READ_REALS, READ_FLOATS, FLOAT_ROWS, SMALL))
+@compiled(VOID(ROW_VIEWS, READ_NUMBERS, READ_REALS, READ_REALS, READ_FLOATS, FLOATS, FLOAT_ROWS, SMALL))
 def step_rows(
-    rows: NDArray[np.uint8],
+    views: tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float64]],
     series: NDArray[np.int32],
     at: NDArray[np.float64],
     values: NDArray[np.float64],
     knobs: NDArray[np.float32],
+    work: NDArray[np.float32],
     answers: NDArray[np.float32],
     reasons: NDArray[np.int8],
 ) -> None:
-    """Judges and learns point after point; fills `answers`, (3, n) scores, p-values and degrees, and `reasons`."""
-    floats, reals = rows.view(np.float32), rows.view(np.float64)
-    statistics, surprises = np.empty(TAILS, dtype=np.float32), np.empty(TAILS, dtype=np.float32)
-    raw, bits = np.empty(2, dtype=np.float32), statistics.view(np.int32)
-    answer = np.empty(3, dtype=np.float32)
+    """Judges and learns point after point; fills `answers`, (3, n) scores, p-values and degrees, and `reasons`.
+
+    `views` are of the same rows; `work` is room for `WORK` numbers.
+    """
+    rows, floats, reals = views
+    statistics, surprises = work[:TAILS], work[TAILS : 2 * TAILS]
+    raw, answer = work[2 * TAILS : 2 * TAILS + 2], work[2 * TAILS + 2 : WORK]
+    statistics[LANES:RAW_TAIL] = np.float32(-1.0)  # places without a lane
+    hour_at, hour = np.float64(math.nan), 0
     for i in range(len(series)):
-        number, value, now = series[i], values[i], at[i]
+        number, value, now = np.uint64(series[i]), values[i], at[i]
         row, real = floats[number], reals[number]
-        answers[:, i] = np.float32(math.nan)
+        answers[0, i] = answers[1, i] = answers[2, i] = np.float32(math.nan)
         if not (abs(value) <= _LARGEST and math.isfinite(now)):
             reasons[i] = _NO_VALUE
             continue
@@ -231,16 +246,18 @@ def step_rows(
         if row[POINTS] == 1.0:
             real[ORIGIN] = seen
             continue
-        away = follow(row, rows[number], seen - real[ORIGIN], abs(seen), now, elapsed, statistics)
+        if now != hour_at:  # the points of one scrape have one time
+            hour_at, hour = now, hour_of(now)
+        away = follow(row, rows[number], seen - real[ORIGIN], abs(seen), hour, elapsed, statistics)
         is_new_letter = statistics[PATTERN] >= 0.0
         statistics[RAW_TAIL] = row[LAST_RAW] if row[POINTS] > knobs[WARM_UP] else np.float32(-1.0)
-        weigh(row, statistics, bits, surprises)
-        loudest = _combine(row, knobs, surprises, raw, is_new_letter)
+        weigh(row, statistics, surprises)
+        _combine(row, knobs, surprises, raw, is_new_letter)
         flatness = _flatness(row, is_same) if knobs[FLAT] > 0.0 else 0.0
         if flatness >= 1.0:
             raw[0] = max(raw[0], knobs[START_LEVEL] * np.float32(flatness))
         if row[POINTS] < knobs[WARM_UP]:
             continue
         account(row, real, knobs, elapsed)
-        reasons[i] = _judge(row, real, knobs, raw, away, flatness, loudest, answer)
-        answers[:, i] = answer
+        reasons[i] = _judge(row, real, knobs, raw, surprises, away, flatness, answer)
+        answers[0, i], answers[1, i], answers[2, i] = answer[0], answer[1], answer[2]

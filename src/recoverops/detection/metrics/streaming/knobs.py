@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recoverops.detection.metrics.streaming.alarms import EPISODE, PACE, SINKING, START_LEVEL, STEP, YOUTH
-from recoverops.detection.metrics.streaming.kernel import FLAT, LANE_KNOBS, WARM_UP
+from recoverops.detection.metrics.streaming.kernel import FLAT, LANE_KNOBS, WARM_UP, WITNESSES
 from recoverops.detection.metrics.streaming.lanes import LANES
 from recoverops.detection.metrics.streaming.settings import Component, StreamSettings
 
@@ -19,11 +19,10 @@ _LANE_ORDER = (
     Component.VARIANCE,
     Component.SEASON,
     Component.PATTERN,
-    Component.RANGE,
 )
 _WEEK_S = 604_800.0
 _LEVEL_OF_ONE_A_WEEK = 3.3
-_LEVEL_PER_FACTOR_E = 0.25
+_LEVEL_PER_FACTOR_E = 0.4
 _PACE = 0.2
 _YOUTH = 60.0
 _LOWEST_LEVEL = 1.6
@@ -40,6 +39,7 @@ def knobs_of(settings: StreamSettings) -> NDArray[np.float32]:
     knobs[START_LEVEL] = max(start, _LOWEST_LEVEL)
     knobs[PACE] = _PACE
     knobs[YOUTH] = _YOUTH
+    knobs[WITNESSES] = len(settings.components & frozenset(_LANE_ORDER))
     knobs[FLAT] = Component.FLAT_LINE in settings.components
     for lane, component in enumerate(_LANE_ORDER):
         knobs[LANE_KNOBS + lane] = component in settings.components

@@ -1,4 +1,4 @@
-"""The statistics of a point: how far it is from usual in seven ways, each as a multiple of its usual size. Compiled.
+"""The statistics of a point: how far it is from usual in six ways, each as a multiple of its usual size. Compiled.
 
 Called by `kernel.py` for every point that counts. Means and scales are exponentially weighted with a gain of 1/n at
 first; distances are clipped at a multiple of the usual one before they are learned, so an incident does not become
@@ -25,8 +25,8 @@ from recoverops.detection.metrics.streaming.compiled import (
 )
 from recoverops.detection.metrics.streaming.patterns import append_letter, meet
 
-LANES = 7
-SPIKE, SHIFT, DRIFT, VARIANCE, SEASON, PATTERN, RANGE = range(LANES)
+LANES = 6
+SPIKE, SHIFT, DRIFT, VARIANCE, SEASON, PATTERN = range(LANES)
 
 _CLIPPED_AT = 10.0
 _RESOLUTION = 1e-6
@@ -69,19 +69,17 @@ def _move(row: NDArray[np.float32], mean: int, value: Number, young: Number, lon
 
 
 @compiled(INT(REAL))
-def _bin(now: Number) -> int:
-    """Hour of the day, 0..23 on workdays, 24..47 on Saturdays and Sundays, UTC."""
+def hour_of(now: Number) -> int:
+    """The place in the profile: hour of the day, 0..23 on workdays, 24..47 on Saturdays and Sundays, UTC."""
     day = math.floor(now / 86_400.0)
     hour = int((now - day * 86_400.0) / 3_600.0)
     return hour + 24 if (int(day) + 3) % 7 >= 5 else hour
 
 
-@compiled(FLOAT(FLOATS, FLOAT, FLOAT, REAL, FLOAT, FLOAT))
-def _season(
-    row: NDArray[np.float32], value: Number, error: Number, now: Number, young: Number, least: Number
-) -> Number:
+@compiled(FLOAT(FLOATS, FLOAT, FLOAT, INT, FLOAT, FLOAT))
+def _season(row: NDArray[np.float32], value: Number, error: Number, hour: int, young: Number, least: Number) -> Number:
     """Distance from the seasonal profile, or from the slow mean as long as the profile predicts no better."""
-    place = of.PROFILE + _bin(now)
+    place = np.uint64(of.PROFILE + hour)
     expected = row[place]
     if math.isnan(expected):
         row[place] = value
@@ -104,8 +102,8 @@ def _pattern(row: NDArray[np.float32], letters: NDArray[np.uint8], error: Number
     folded = error / (np.float32(4.0) * row[of.DEVIATION] + least)
     row[of.BLOCK_SUM] += folded / (np.float32(1.0) + abs(folded))
     row[of.BLOCK_POINTS] += 1.0
-    wanted = int(_SECONDS_A_LETTER / max(row[of.INTERVAL], np.float32(1.0)) + 0.5)
-    if row[of.BLOCK_POINTS] < min(max(wanted, 1), _MOST_POINTS_A_LETTER):
+    until_next = (row[of.BLOCK_POINTS] + np.float32(0.5)) * row[of.INTERVAL]
+    if row[of.BLOCK_POINTS] < np.float32(_MOST_POINTS_A_LETTER) and until_next <= np.float32(_SECONDS_A_LETTER):
         return np.float32(-1.0)
     append_letter(letters, row[of.BLOCK_SUM] / row[of.BLOCK_POINTS])
     row[of.BLOCK_SUM] = 0.0
@@ -129,22 +127,21 @@ def _move_slowly(row: NDArray[np.float32], error: Number, young: Number, least: 
     row[of.DEVIATION] = usual + gain * (learned - usual)
 
 
-@compiled(VOID(FLOATS, REAL))
+@compiled(VOID(FLOATS, FLOAT))
 def _learn_interval(row: NDArray[np.float32], elapsed: Number) -> None:
     usual = row[of.INTERVAL]
-    if usual == 0.0:
-        row[of.INTERVAL] = elapsed
-    else:
-        row[of.INTERVAL] = usual + np.float32(0.02) * min(max(elapsed - usual, -0.5 * usual), 0.5 * usual)
+    half = np.float32(0.5) * usual
+    moved = usual + np.float32(0.02) * min(max(elapsed - usual, -half), half)
+    row[of.INTERVAL] = elapsed if usual == np.float32(0.0) else moved
 
 
-@compiled(FLOAT(FLOATS, BYTES, REAL, REAL, REAL, REAL, FLOATS))
+@compiled(FLOAT(FLOATS, BYTES, REAL, REAL, INT, FLOAT, FLOATS))
 def follow(
     row: NDArray[np.float32],
     letters: NDArray[np.uint8],
     value: Number,
     size: Number,
-    now: Number,
+    hour: int,
     elapsed: Number,
     statistics: NDArray[np.float32],
 ) -> Number:
@@ -158,7 +155,7 @@ def follow(
     fast, middle = _move(row, of.FAST, v, young, 8.0), _move(row, of.MIDDLE, v, young, 64.0)
     slow, slowest = _move(row, of.SLOW, v, young, 32.0), _move(row, of.SLOWEST, v, young, 500.0)
     spread = _move(row, of.SPREAD, abs(v - middle), young, 20.0)
-    near = elapsed <= 5.0 * row[of.INTERVAL]  # otherwise the neighbour is too long ago to compare with
+    near = elapsed <= np.float32(5.0) * row[of.INTERVAL]  # otherwise the neighbour is too long ago to compare with
     step = _measure(row, of.STEP_SCALE, abs(v - row[of.LAST_SEEN]), young, 1000.0, 8.0, least)
     row[of.LAST_SEEN] = v
     statistics[SPIKE] = step if near else np.float32(-1.0)
@@ -167,8 +164,7 @@ def follow(
     usual_spread = row[of.USUAL_SPREAD] + least
     _measure(row, of.USUAL_SPREAD, abs(v - middle), young, 800.0, 16.0, least)
     statistics[VARIANCE] = spread / usual_spread if row[of.POINTS] > 24.0 else np.float32(-1.0)
-    statistics[RANGE] = _measure(row, of.AWAY_SCALE, abs(fast - row[of.MEAN]), young, 2000.0, 24.0, least)
-    statistics[SEASON] = _season(row, v, error, now, young, least)
+    statistics[SEASON] = _season(row, v, error, hour, young, least)
     statistics[PATTERN] = _pattern(row, letters, error, least)
     away = (abs(error) + abs(fast - row[of.MEAN])) / (row[of.DEVIATION] + least)
     _move_slowly(row, error, young, least)

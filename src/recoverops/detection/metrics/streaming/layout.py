@@ -7,7 +7,7 @@ uint8 for the patterns. Changing anything here changes the stored format: raise 
 
 from __future__ import annotations
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 
 BYTES_PER_SERIES = 512
 
@@ -30,7 +30,7 @@ SLOWEST = 13
 STEP_SCALE = 14  # usual distance of two neighbours
 SHIFT_SCALE = 15  # usual |FAST - MIDDLE|
 DRIFT_SCALE = 16  # usual |SLOW - SLOWEST|
-AWAY_SCALE = 17  # usual |FAST - MEAN|
+# 17 is free
 SPREAD = 18  # deviation from MIDDLE over about 20 points ...
 USUAL_SPREAD = 19  # ... and over about 800
 SEASON_SCALE = 20  # usual distance from the seasonal profile
@@ -45,8 +45,8 @@ LETTERS = 31  # letters seen so far
 RISES = 32  # rises without a fall, which make a counter; -1 = it is one
 LAST_SEEN = 33  # the newest value, or rate of a counter, relative to ORIGIN
 
-TAIL_START = 34  # eight lanes: log of the statistic's 98 % quantile
-TAIL_SCALE = 42  # eight lanes: mean excess over it, in logs
+TAIL_START = 34  # eight tails, of the lanes and of the raw score: log of the statistic's 98 % quantile
+TAIL_SCALE = 42  # eight tails: mean excess over it, in logs
 PROFILE = 50  # 48 bins: hour of the day on workdays, then at weekends; NaN = never seen
 
 # uint8, the end of the row

@@ -31,7 +31,7 @@ class Reason(IntEnum):
     RARE_PATTERN = 7
     """The course of the last points resembles none that was seen before."""
     OUT_OF_RANGE = 8
-    """The last few points lie unusually far from everything usual."""
+    """After an alarm: the last few points still lie far from everything usual."""
     FLAT_LINE = 9
     """A series that always moves has stopped moving."""
     LATE = 10
@@ -54,7 +54,7 @@ class Scores:
     degree: NDArray[np.float32]
     """(n,) 0..1, how abnormal the point is whatever was alarmed before: to rank points and to combine series"""
     reason: NDArray[np.int8]
-    """(n,) a `Reason`; another one than NORMAL on every point at or above the alarm level, not only the first"""
+    """(n,) a `Reason`; another one than NORMAL on every unusual point, also on those that are no alarm"""
 
     def __len__(self) -> int:
         return len(self.score)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from recoverops.detection.metrics.streaming.layout import LAYOUT_VERSION
 
-ALGORITHM = 1
+ALGORITHM = 4
 """Raised with every change of the kernel or its constants that changes a score, so that the hash changes with it."""
 
 
@@ -23,7 +23,6 @@ class Component(StrEnum):
     VARIANCE = "variance"
     SEASON = "season"
     PATTERN = "pattern"
-    RANGE = "range"
     FLAT_LINE = "flat_line"
 
 
@@ -67,8 +66,7 @@ class StreamSettings(BaseModel):
         default=frozenset(Component),
         min_length=1,
         strict=False,
-        description="What is looked at: spike, shift, drift, variance, season, pattern, range, flat_line. "
-        "Default: all.",
+        description="What is looked at: spike, shift, drift, variance, season, pattern, flat_line. Default: all.",
     )
 
     def digest(self) -> str:

@@ -1,0 +1,172 @@
+"""`recoverops train`: a model of several metrics from a file or the stored history, its evaluation, the way back."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from recoverops.cli.exits import told_errors
+from recoverops.cli.options import ConfigOption, JsonOption, print_json, settings_of
+from recoverops.model import MisconfiguredError, NotFoundError, Resource, to_plain
+
+if TYPE_CHECKING:
+    from recoverops.app.settings import Settings
+    from recoverops.model.joint import MetricTable
+    from recoverops.operations.model_training import LoadedModel, TrainingResult
+
+
+class What(StrEnum):
+    METRICS = "metrics"
+
+
+def train(
+    what: Annotated[What, typer.Argument(help="What is learned from.")] = What.METRICS,
+    *,
+    source: Annotated[
+        Path | None, typer.Option("--from", help="A CSV: `timestamp` and the metrics of one host or service.")
+    ] = None,
+    resource: Annotated[
+        str, typer.Option("--resource", help="Instead of a file: the stored history of kind:name, e.g. service:web-1.")
+    ] = "",
+    name: Annotated[str, typer.Option("--name", help="Of the model. Default: the resource's own, or `default`.")] = "",
+    kind: Annotated[str, typer.Option("--kind", help="residual or isolation_forest (extra ml).")] = "residual",
+    labels: Annotated[
+        Path | None, typer.Option("--labels", help="A CSV `timestamp,label`: not 0 where a person says abnormal.")
+    ] = None,
+    evaluate: Annotated[bool, typer.Option("--evaluate", help="Train nothing: say what a version does.")] = False,
+    version: Annotated[int | None, typer.Option("--version", min=1, help="Evaluate this one, not the current.")] = None,
+    activate: Annotated[
+        int | None, typer.Option("--activate", min=1, help="Train nothing: make this version current again.")
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a model of several metrics, evaluate it, or go back to an earlier version. Too little data is refused."""
+    with told_errors():
+        settings = settings_of(config)
+        asked = Resource.parse(resource) if resource else None
+        if source is not None and asked is not None:
+            raise MisconfiguredError("--from and --resource are two histories; give one of them")
+        name = name or _name_for(asked)
+        if activate is not None:
+            told = _activated(settings, name, activate)
+        elif evaluate:
+            told = _evaluated(settings, name, version, source, asked, labels)
+        else:
+            told = _trained(settings, name, kind, source, asked, labels)
+    if as_json:
+        print_json(told)
+    else:
+        print(told["statement"])
+        for sentence in told.get("left_out", ()):
+            print(f"  left out: {sentence}")
+
+
+def _name_for(resource: Resource | None) -> str:
+    from recoverops.operations.model_inputs import DEFAULT_MODEL, model_name
+
+    return model_name(resource.kind, resource.name) if resource is not None else DEFAULT_MODEL
+
+
+def _trained(
+    settings: Settings, name: str, kind: str, source: Path | None, resource: Resource | None, labels: Path | None
+) -> dict[str, Any]:
+    from recoverops.app.offline import opened_models
+    from recoverops.clock import SystemClock
+    from recoverops.operations.model_training import TrainingOrder, train_and_keep
+
+    table, data = _history(settings, source, resource)
+    order = TrainingOrder(name=name, kind=kind, data=data, resource=str(resource) if resource else None)
+    print(f"learning from {len(table)} rows of {len(table.metrics)} metrics ...", file=sys.stderr)
+    result = train_and_keep(
+        order,
+        table,
+        opened_models(settings),
+        settings=settings.detection.joint,
+        at=SystemClock().now(),
+        labels=_labels(labels, table),
+    )
+    return {**to_plain(result), "left_out": list(result.origin.left_out), "statement": _told(result)}
+
+
+def _told(result: TrainingResult) -> str:
+    return (
+        f"{result.name} version {result.version} ({result.kind}) is {'' if result.is_current else 'not '}current: "
+        f"{result.statement}.\n{result.evaluation.statement}"
+    )
+
+
+def _evaluated(
+    settings: Settings,
+    name: str,
+    version: int | None,
+    source: Path | None,
+    resource: Resource | None,
+    labels: Path | None,
+) -> dict[str, Any]:
+    """On a file, or on the newest history; where there is neither, the report that was made with the training."""
+    from recoverops.operations.model_training import evaluate_stored, report_of
+
+    model = _stored(settings, name, version)
+    from_history = Resource.parse(model.origin.resource) if model.origin and model.origin.resource else None
+    if source is None and resource is None and from_history is None:
+        return report_of(model, model.trained.evaluation, "Stored with the model; give --from FILE to measure anew.")
+    table, data = _history(settings, source, resource or from_history)
+    is_its_own = source is None and (resource or from_history) == from_history
+    since = model.origin.ends_at if is_its_own and model.origin else None
+    measured = evaluate_stored(model, table, data=data, labels=_labels(labels, table), since=since)
+    return report_of(model, measured, f"Measured now on {data}{', what is newer than the training' if since else ''}.")
+
+
+def _stored(settings: Settings, name: str, version: int | None) -> LoadedModel:
+    from recoverops.app.offline import opened_models
+    from recoverops.operations.model_training import loaded
+
+    models = opened_models(settings)
+    found = models.load_current(name) if version is None else models.load(name, version)
+    if found is None:
+        known = ", ".join(models.names()) or "none"
+        raise NotFoundError(f"no version of the model {name!r} is current; models: {known}. Train one, or give --name")
+    for sentence in found.refused:
+        print(f"warning: {sentence}", file=sys.stderr)
+    return loaded(found)
+
+
+def _activated(settings: Settings, name: str, version: int) -> dict[str, Any]:
+    from recoverops.app.offline import opened_models
+
+    models = opened_models(settings)
+    before = models.current(name)
+    switched = models.switch(name, to=version, expected=before)
+    told = f"{name} version {switched.version} ({switched.kind}) is current, before it was {before or 'none'}"
+    return {"name": name, "version": switched.version, "kind": switched.kind, "before": before, "statement": told}
+
+
+def _history(settings: Settings, source: Path | None, resource: Resource | None) -> tuple[MetricTable, str]:
+    """The rows, and which data they are in words."""
+    from recoverops.app.offline import opened_history
+    from recoverops.clock import SystemClock
+    from recoverops.operations.history_table import history_table
+    from recoverops.operations.model_training import table_of_file
+    from recoverops.operations.series_file import SeriesFile
+
+    if source is not None:
+        return table_of_file(SeriesFile(source)), f"the file {source.name}"
+    if resource is None:
+        raise MisconfiguredError("say what to learn from: --from FILE.csv, or --resource kind:name")
+    now = SystemClock().now()
+    span: timedelta = settings.detection.training_history
+    with opened_history(settings) as history:
+        return history_table(history, resource, start=now - span, end=now), f"the stored history of {resource}"
+
+
+def _labels(path: Path | None, table: MetricTable) -> Any:
+    from recoverops.operations.model_training import labels_of_file
+    from recoverops.operations.series_file import SeriesFile
+
+    return None if path is None else labels_of_file(SeriesFile(path), table)
