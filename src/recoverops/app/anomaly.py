@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from recoverops.api.telemetry import Metrics, Reading
+from recoverops.app.compiler_pages import give_back_compiler_pages
 from recoverops.app.files import MODELS_FOLDER
 from recoverops.app.history import HistoryWorker
 from recoverops.app.settings import Settings
@@ -107,6 +108,7 @@ class AnomalyWorker(Worker):
 
         if self._desk is None:
             self._desk = Desk(self._settings, self._clock, self._metrics, audit=self._audit, changed=self.wake)
+            give_back_compiler_pages()
         return self._desk
 
     def _history_told(self) -> tuple[str, bool]:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from recoverops.api.telemetry import Metrics
 from recoverops.app.anomaly import AnomalyWorker
+from recoverops.app.compiler_pages import give_back_compiler_pages
 from recoverops.app.crosscheck import check_names
 from recoverops.app.debug import Inside, debug_view
 from recoverops.app.files import ANCHOR_FILE, HISTORY_FOLDER, LEARNED_FILE
@@ -170,11 +171,15 @@ class RecoverOps:
         """Nothing is learned, and no compiler loaded, where no metric has a baseline."""
         if not parts.detection.baselines:
             return None
+        import numba  # noqa: F401 - first, so that what loading it needs is given back before the kernels need more
+
+        give_back_compiler_pages()
         from recoverops.pipeline.baselines import Baselines
 
         baselines = Baselines(parts.detection, parts.conditions)
         learned = Learned(baselines, self.settings.data_dir / LEARNED_FILE, self.clock)
         learned.load()
+        give_back_compiler_pages()
         return learned
 
     def _keep(self, samples: tuple[Sample, ...]) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recoverops.api.telemetry import Metrics, Reading
+from recoverops.app.compiler_pages import give_back_compiler_pages
 from recoverops.app.workers import PipelineWorker, Worker
 from recoverops.model import OverloadedError
 from recoverops.model.delivery import MetricDelivery, MetricReceipt
@@ -121,6 +122,7 @@ class MetricIntake(Worker):
                 push=self._pipeline.push,
                 tell=self._tell,
             )
+            give_back_compiler_pages()
         return self._table, self._sink
 
     def _admit(self, waiting: _Waiting, table: SeriesTable, sink: PipelineSink) -> None:

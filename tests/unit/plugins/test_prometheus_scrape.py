@@ -84,13 +84,27 @@ def test_a_hanging_service_does_not_delay_the_samples_of_the_others(receiver: Re
     assert len(receiver.requests) == 1, "one that hangs is not asked a second time"
 
 
-def test_after_a_page_that_did_not_come_a_new_pair_begins(receiver: Receiver, other: Receiver) -> None:
+class LateClock(SystemClock):
+    late_s = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.late_s
+
+
+@pytest.mark.parametrize(("gap_s", "is_told"), [(4.0, True), (11.0, False)])
+def test_a_page_that_did_not_come_is_bridged_but_no_long_silence(
+    receiver: Receiver, other: Receiver, gap_s: float, is_told: bool
+) -> None:
     receiver.reply, other.reply = page(100), page(1)
-    source = scrape(service("checkout", receiver.url), service("other", other.url))
+    services = {one.name: one for one in (service("checkout", receiver.url), service("other", other.url))}
+    clock = LateClock()
+    source = Scrape(services, settings=ScrapeSettings(), clock=clock)
     source.poll()
     with receiver.replying(Reply(status=500)):
         assert metrics(source.poll()) == set()
-    assert metrics(source.poll()) == {"db.pool.in_use"}
+    clock.late_s = gap_s
+
+    assert ("http.server.request.rate" in metrics(source.poll())) == is_told
     assert "http.server.request.rate" in metrics(source.poll())
 
 

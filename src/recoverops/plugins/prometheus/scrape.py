@@ -27,6 +27,8 @@ NAME = "scrape"
 
 _PATIENCE_S = 0.5
 """How long the samples of the others wait for a slow page; it is handed over in a later round, with its own time."""
+_LONGEST_GAP = 5
+"""Scrapes: two pages that lie further apart say nothing about now."""
 _LOG = logging.getLogger("recoverops.plugins.prometheus")
 
 
@@ -80,15 +82,20 @@ class Scrape:
             raise PermanentError(f"{target.shown}: the page is not UTF-8") from error
         return _Scraped(page=page, at=at)
 
+    def _kept(self, name: str, page: Page) -> Page | None:
+        """The page before, also over a few that did not come: a restart must not cost two scrapes more."""
+        before = self._before.get(name)
+        longest_s = _LONGEST_GAP * self._settings.every.total_seconds()
+        return before if before is not None and page.at_s - before.at_s <= longest_s else None
+
     def _taken(self, name: str, future: Future[_Scraped]) -> tuple[Sample, ...]:
         try:
             scraped = future.result()
         except RecoverOpsError as error:
-            self._before.pop(name, None)
             self._note(name, redact(str(error)))
             return ()
         self._note(name, "")
-        before, self._before[name] = self._before.get(name), scraped.page
+        before, self._before[name] = self._kept(name, scraped.page), scraped.page
         return tuple(
             Sample(
                 resource=self._services[name].resource,
