@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
-from benchmarks.detection import calibration, labelled, quality, speed
+from benchmarks.detection import anomaly_door, calibration, intake, joint_quality, labelled, quality, speed
 from benchmarks.detection.tables import page
 from recoverops.detection.metrics import streaming
 from recoverops.detection.metrics.streaming import StreamSettings
@@ -26,6 +26,7 @@ from recoverops.detection.metrics.streaming import StreamSettings
 _ROOT = Path(__file__).resolve().parents[2]
 _SHARED = _ROOT.parent / "shared"
 _PICTURE = "calibration-streaming.png"
+_HEADER_LINES = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,6 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     told: dict[str, Any] = {"configuration": settings.digest(), "code": _code_digest(), "skipped": []}
     if not given.no_speed:
         told["speed"] = speed.measure(settings)
+        told["intake"] = [row.plain() for row in intake.measure()]
+        told["door"] = [figure.plain() for figure in anomaly_door.measure()]
+    told["joint"] = list(joint_quality.table_lines(joint_quality.measure(given.data)))
+    if len(told["joint"]) <= _HEADER_LINES:
+        told["joint"] = []
+        told["skipped"].append("ASD and SMD: no data")
     told |= _quality(given.data, given.eval, settings, told["skipped"])
     told["calibration"] = _calibration(given, settings, told["skipped"])
     with tempfile.TemporaryDirectory(prefix="recoverops-bench-") as folder:

@@ -8,6 +8,23 @@ from typing import Any
 COMMAND = "make bench-detection"
 
 
+_JOINT = (
+    "`python -m benchmarks.detection.joint_quality`: models of the metrics of one server, of both kinds with their "
+    "defaults, trained on its training part and scored row by row over its test part. Average precision is row by row, "
+    "no point adjustment; F1, precision and recall are at score 0.5; hit@k: how often one of the k largest "
+    "contributions is a metric at fault.\n"
+)
+_INTAKE = (
+    "`python -m benchmarks.detection.intake`: remote-write from the packed body to columns, to rates, and through the "
+    "streaming detector, on one core; best of half a second. In the engine each pushed sample of a known service also "
+    "becomes a record of the pipeline, which is slower and is not in here.\n"
+)
+_DOOR = (
+    "`python -m benchmarks.detection.anomaly_door`: one question after the other to a running engine, and the "
+    "inference alone, which is given without the drift watch.\n"
+)
+
+
 def page(told: dict[str, Any], *, picture: str | None) -> str:
     digest = told["configuration"]
     parts = [
@@ -20,6 +37,12 @@ def page(told: dict[str, Any], *, picture: str | None) -> str:
     parts += _nab(told, digest) + _cloud(told, digest) + _calibration(told, digest, picture)
     if "speed" in told:
         parts += [f"## Cost of a point ({digest})\n", _SPEED, table(told["speed"])]
+    if told["joint"]:
+        parts += ["## Several metrics together\n", _JOINT, "\n".join(told["joint"]) + "\n"]
+    if "intake" in told:
+        parts += ["## Pushed metrics\n", _INTAKE, table(told["intake"])]
+    if "door" in told:
+        parts += ["## POST /anomaly\n", _DOOR, table(told["door"])]
     if told["skipped"]:
         parts += ["## Not measured\n", "".join(f"- {line}\n" for line in told["skipped"])]
     return "\n".join(parts)

@@ -17,6 +17,7 @@ from recoverops.app.compiler_pages import give_back_compiler_pages
 from recoverops.app.files import MODELS_FOLDER
 from recoverops.app.history import HistoryWorker
 from recoverops.app.settings import Settings
+from recoverops.app.structs import prepare_structs
 from recoverops.app.workers import Worker
 from recoverops.model import ComponentState, OverloadedError, PermanentError, Resource, UnreachableError
 from recoverops.ports import Clock, ModelVersion
@@ -109,6 +110,7 @@ class AnomalyWorker(Worker):
         if self._desk is None:
             self._desk = Desk(self._settings, self._clock, self._metrics, audit=self._audit, changed=self.wake)
             give_back_compiler_pages()
+            prepare_structs()
         return self._desk
 
     def _history_told(self) -> tuple[str, bool]:

@@ -28,6 +28,7 @@ from recoverops.app.pruning import PruneWorker
 from recoverops.app.release import release
 from recoverops.app.reload import Reloader
 from recoverops.app.settings import Settings
+from recoverops.app.structs import prepare_structs
 from recoverops.app.workers import QUEUED_POLLS, CourierWorker, PipelineWorker, SourceWorker, SweepWorker, Worker
 from recoverops.clock import SystemClock
 from recoverops.model import (
@@ -125,6 +126,7 @@ class RecoverOps:
         self._closing.enter_context(DirectoryLock(self.settings.data_dir, self.clock))
         self.loaded = load_plugins(self.settings, self.clock, self.metrics)
         check_names(self.settings, self.loaded)
+        prepare_structs()
         self._store = open_store(self.settings.storage, data_dir=self.settings.data_dir, clock=self.clock)
         self._closing.callback(self._store.close, timeout=DRAIN_TIMEOUT)
         self._closing.callback(self._anchor)
