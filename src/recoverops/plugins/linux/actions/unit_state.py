@@ -6,6 +6,7 @@ invocation id, and whether something has happened is judged by that. Only units 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
@@ -17,7 +18,7 @@ from recoverops.plugins.linux.units import ADDRESS, Unit, judge, judge_stop, uni
 from recoverops.ports import Clock, Parameter, Permission
 
 
-class _OnUnit:
+class _OnUnit(ABC):
     """What the three share."""
 
     name: str
@@ -54,7 +55,7 @@ class _OnUnit:
             touches=touched_with(service, self._services),
         )
 
-    def _check(self, service: Service, unit: Unit) -> None:
+    def _check(self, service: Service, unit: Unit) -> None:  # noqa: B027 - a restart has nothing to refuse
         """Raises `PermanentError` when there is nothing to do."""
 
     def probe(self, plan: Plan, service: Service) -> ProbeResult:
@@ -80,11 +81,12 @@ class _OnUnit:
             raise PermanentError(f"it is {now.statement}")
         return succeeded(f"{done.statement} (it was {plan.before['state']})", attempt.kept | now.snapshot)
 
-    def _check_before(self, found: ProbeResult) -> None:
+    def _check_before(self, found: ProbeResult) -> None:  # noqa: B027 - it matters to a stop only
         """Raises `PermanentError` when the unit has become another one than planned, and that matters."""
 
+    @abstractmethod
     def _change(self, name: str, attempt: Attempt) -> Unit:
-        raise NotImplementedError
+        """What systemd is asked for; the unit afterwards."""
 
 
 class RestartUnit(_OnUnit):
