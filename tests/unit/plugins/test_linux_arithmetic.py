@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from recoverops.model import MisconfiguredError, PermanentError, Service, Unreac
 from recoverops.plugins.linux.actions.free_port import Holder, Protected, place_of
 from recoverops.plugins.linux.actions.scale_workers import pattern_of
 from recoverops.plugins.linux.folders import matching, opened
-from recoverops.plugins.linux.procfs import Processes, Stat, parse_stat
+from recoverops.plugins.linux.procfs import Processes, Stat, command_line, parse_stat, shortened
 from recoverops.plugins.linux.releases import Releases, Switch, current_of, replay
 from recoverops.plugins.linux.sockets import Socket, listeners, parse
 from recoverops.plugins.linux.sources.process import growth_of
@@ -236,3 +238,21 @@ def test_a_folder_is_never_reached_through_a_link_and_links_in_it_are_not_seen(t
             pytest.fail("it was entered")
     with pytest.raises(UnreachableError, match="does not exist"), opened(str(tmp_path / "none")):
         pytest.fail("it was entered")
+
+
+def test_a_long_command_line_loses_its_middle_and_keeps_the_program_that_it_runs() -> None:
+    told = shortened(f"/opt/{'deep/' * 40}python /srv/shop/backend.py", 120)
+    assert len(told) == 120
+    assert told.startswith("/opt/deep/")
+    assert told.endswith("python /srv/shop/backend.py")
+    assert shortened("short", 120) == "short"
+
+
+def test_a_secret_on_a_command_line_is_hidden_before_the_cut_could_part_it_from_its_name() -> None:
+    secret = "s3cr3t" * 30
+    program = subprocess.Popen([sys.executable, "-c", "input()", f"--password={secret}"], stdin=subprocess.PIPE)
+    try:
+        told = command_line(program.pid)
+    finally:
+        program.communicate()
+    assert "s3cr3t" not in told

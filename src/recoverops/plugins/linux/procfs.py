@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from recoverops.redact import redact
+
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 STATES = {"T": "stopped by a signal", "t": "stopped by a debugger", "D": "in uninterruptible sleep", "Z": "a zombie"}
@@ -101,7 +103,10 @@ def parse_stat(line: bytes) -> Stat:
 
 
 def command_line(pid: int, *, limit: int = 120) -> str:
-    """What it was started with, cut; its name when it does not say; empty when it is gone."""
+    """What it was started with, redacted and cut in its middle: what it runs often stands at the end.
+
+    Redacted before it is cut, because half a secret looks like none. Its name when it does not say; empty when it is gone.
+    """
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes()[:4096].split(b"\0")
     except OSError:
@@ -110,7 +115,15 @@ def command_line(pid: int, *, limit: int = 120) -> str:
     if not text:
         stat = read_stat(pid)
         text = f"[{stat.name}]" if stat else ""
-    return " ".join(text.split())[:limit]
+    return shortened(redact(" ".join(text.split())), limit)
+
+
+def shortened(text: str, limit: int) -> str:
+    """At most `limit` characters, with an ellipsis for what the middle lost."""
+    if len(text) <= limit:
+        return text
+    front = (limit - 1) // 3
+    return f"{text[:front]}…{text[len(text) - (limit - 1 - front) :]}"
 
 
 def owner(pid: int) -> int | None:

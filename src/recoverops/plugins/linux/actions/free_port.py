@@ -243,7 +243,7 @@ def _holder(stat: Stat) -> Holder:
         folder = os.readlink(f"/proc/{stat.pid}/cwd")
     except OSError:
         folder = ""
-    told = f"pid {stat.pid} ({redact(command_line(stat.pid, limit=80))}, user id {user})"
+    told = f"pid {stat.pid} ({command_line(stat.pid, limit=80)}, user id {user})"
     return Holder(stat=stat, user=0 if user is None else user, folder=folder, told=told)
 
 
