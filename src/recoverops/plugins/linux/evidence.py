@@ -36,10 +36,7 @@ def evidence(service: Service, tree: Sequence[Stat] = ()) -> dict[str, str]:
 
 
 def _processes(tree: Sequence[Stat]) -> str:
-    told = [
-        f"{stat.pid} {stat.state} {stat.rss // 2**20} MiB {command_line(stat.pid)}"
-        for stat in tree[:_PROCESSES]
-    ]
+    told = [f"{stat.pid} {stat.state} {stat.rss // 2**20} MiB {command_line(stat.pid)}" for stat in tree[:_PROCESSES]]
     more = [f"and {len(tree) - _PROCESSES} more"] if len(tree) > _PROCESSES else []
     return "; ".join((*told, *more))
 

@@ -105,7 +105,7 @@ def parse_stat(line: bytes) -> Stat:
 def command_line(pid: int, *, limit: int = 120) -> str:
     """What it was started with, redacted and cut in its middle: what it runs often stands at the end.
 
-    Redacted before it is cut, because half a secret looks like none. Its name when it does not say; empty when it is gone.
+    Redacted before the cut: half a secret looks like none. Its name when it does not say; empty when it is gone.
     """
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes()[:4096].split(b"\0")
