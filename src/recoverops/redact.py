@@ -15,7 +15,9 @@ _NAME = (
     r"(?>[\w.-]*?"
     r"(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|authorization|credential)[\w.-]*+)"
 )
-_ASSIGNED = rf"(?i)((?<![\w.-]){_NAME}[\"']?\s*[=:]\s*"
+# What only says where a secret is stays: a reference secretsmanager:name, and that service's permissions and ARNs.
+_NO_NAME = r"(?<!\d{12}:)(?!secretsmanager:\S)"
+_ASSIGNED = rf"(?i)((?<![\w.-]){_NO_NAME}{_NAME}[\"']?\s*[=:]\s*"
 
 _PATTERNS: tuple[re.Pattern[str], ...] = (
     # key=value and key: value, where the key names a secret; the value as a whole when it is quoted

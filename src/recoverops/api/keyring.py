@@ -68,6 +68,10 @@ class Keyring:
             raise MisconfiguredError(f'api.keys: "{principal.name}" and "{known.name}" have the same key; make another')
         self._by_digest[digest] = principal
 
+    def become(self, other: Keyring) -> None:
+        """From here on its keys are known, and no others."""
+        self._by_digest = other._by_digest
+
     def recognise(self, authorization: str) -> Principal:
         """`authorization` is the header: `Bearer <key>`. Raises UnauthenticatedError."""
         scheme, _, key = authorization.partition(" ")

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from recoverops.app.crosscheck import check_names
 from recoverops.app.plugins import Loaded, load_plugins
 from recoverops.app.settings import Settings
+from recoverops.app.store_address import with_store_address
 from recoverops.clock import SystemClock
-from recoverops.config import resolve_secret
-from recoverops.model import MisconfiguredError, Record, RecoverOpsError
+from recoverops.model import Record, RecoverOpsError
 from recoverops.redact import redact
 
 
@@ -32,7 +32,7 @@ def check_up(settings: Settings) -> tuple[Finding, ...]:
         ),
         *_profile(settings),
         *(Finding(what="warning", is_fine=True, statement=warning) for warning in settings.warnings),
-        *(_keys(settings)),
+        *(_keys(settings, loaded)),
         *(
             Finding(what=one.name, is_fine=one not in loaded.disabled, statement=one.statement)
             for one in loaded.statuses
@@ -51,12 +51,16 @@ def _profile(settings: Settings) -> Iterable[Finding]:
     yield Finding(what="profile", is_fine=True, statement=told)
 
 
-def _keys(settings: Settings) -> Iterable[Finding]:
+def _keys(settings: Settings, loaded: Loaded) -> Iterable[Finding]:
     for one in settings.api.keys:
         try:
-            resolve_secret(one.key, settings.environment)
-        except MisconfiguredError as error:
+            loaded.vault.resolve(one.key)
+        except RecoverOpsError as error:
             yield Finding(what=f"key {one.name}", is_fine=False, statement=str(error))
+    try:
+        with_store_address(settings, loaded.vault)
+    except RecoverOpsError as error:
+        yield Finding(what="storage.url", is_fine=False, statement=str(error))
 
 
 def _sources(loaded: Loaded) -> Iterable[Finding]:

@@ -46,6 +46,8 @@ class Inside:
     components: tuple[Any, ...]
     queues: Mapping[str, Mapping[str, int | None]]
     segments: Mapping[str, tuple[str, ...]]
+    secrets: tuple[str, ...] = ()
+    """What plugins keep and have handed out; taken out of everything that is shown."""
 
 
 def debug_view(settings: Settings, store: Store, inside: Inside, *, now: datetime) -> dict[str, Any]:
@@ -64,7 +66,7 @@ def debug_view(settings: Settings, store: Store, inside: Inside, *, now: datetim
         "threads": _threads(),
         "settings": _settings(settings),
     }
-    cleaned: dict[str, Any] = _cleaned(view, sorted(_secrets(settings), key=len, reverse=True))
+    cleaned: dict[str, Any] = _cleaned(view, sorted({*_secrets(settings), *inside.secrets}, key=len, reverse=True))
     return cleaned
 
 

@@ -28,7 +28,9 @@ from recoverops.app.pruning import PruneWorker
 from recoverops.app.release import release
 from recoverops.app.reload import Reloader
 from recoverops.app.settings import Settings
+from recoverops.app.store_address import with_store_address
 from recoverops.app.structs import prepare_structs
+from recoverops.app.vault import Vault
 from recoverops.app.workers import QUEUED_POLLS, CourierWorker, PipelineWorker, SourceWorker, SweepWorker, Worker
 from recoverops.clock import SystemClock
 from recoverops.model import (
@@ -70,7 +72,7 @@ class RecoverOps:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.metrics = Metrics()
-        self.loaded = Loaded()
+        self.loaded = Loaded(vault=Vault.without_plugins(settings.environment, self.clock))
         self.stop = StopFile(settings.data_dir / STOP_FILE, clock=self.clock)
         self.playbook = Playbook(settings.rules, settings.runbooks)
         self._reloader: Reloader | None = None
@@ -126,6 +128,7 @@ class RecoverOps:
         self._closing.enter_context(DirectoryLock(self.settings.data_dir, self.clock))
         self.loaded = load_plugins(self.settings, self.clock, self.metrics)
         check_names(self.settings, self.loaded)
+        self.settings = with_store_address(self.settings, self.loaded.vault)
         prepare_structs()
         self._store = open_store(self.settings.storage, data_dir=self.settings.data_dir, clock=self.clock)
         self._closing.callback(self._store.close, timeout=DRAIN_TIMEOUT)
@@ -303,6 +306,7 @@ class RecoverOps:
             components=self.components(),
             queues=self._queues(),
             segments=self.workflows.segments(),
+            secrets=self.loaded.vault.handed_out,
         )
         return debug_view(self.settings, self.store, inside, now=self.clock.now())
 

@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from recoverops.app.files import ANCHOR_FILE, HISTORY_FOLDER, MODELS_FOLDER
+from recoverops.app.plugins import vault_of
 from recoverops.app.settings import Settings
+from recoverops.app.store_address import with_store_address
 from recoverops.clock import SystemClock
 from recoverops.model import AuditReport, NotFoundError
 from recoverops.ports import Clock, HistoryStore, ModelStore
@@ -26,7 +28,10 @@ def opened_store(settings: Settings, *, clock: Clock | None = None, may_create: 
             f"there is no store in {settings.data_dir}; start the engine with `recoverops up`, or name its "
             f"configuration with --config"
         )
-    store = open_store(settings.storage, data_dir=settings.data_dir, clock=clock or SystemClock())
+    used_clock = clock or SystemClock()
+    if not is_file:
+        settings = with_store_address(settings, vault_of(settings, used_clock))
+    store = open_store(settings.storage, data_dir=settings.data_dir, clock=used_clock)
     try:
         yield store
     finally:

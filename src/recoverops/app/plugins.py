@@ -1,23 +1,30 @@
-"""Finds and builds the plugins that the configuration names. One that fails is shown as disabled, with its reason.
+"""Builds the plugins that the configuration names. One that fails is shown as disabled, with its reason.
 
-The only private thing about a bundled vendor is that its version need not be pinned: it is RecoverOps' own.
+One that keeps secrets is built when the first of them is asked for, at the latest in its turn.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import Distribution, EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any
 
 from pydantic import BaseModel
 
+from recoverops.app.plugin_points import (
+    UnfitError,
+    check_origin,
+    digest_of,
+    found_points,
+    import_plugin,
+    package_of,
+    the_one,
+)
 from recoverops.app.settings import PluginEntry, Settings
-from recoverops.config import resolve_secret
-from recoverops.model import ComponentState, ComponentStatus, MisconfiguredError, Record
+from recoverops.app.vault import OWN_SCHEMES, Vault
+from recoverops.model import ComponentState, ComponentStatus, MisconfiguredError, Record, UnreachableError
 from recoverops.ports import (
-    PLUGIN_API,
     Action,
     Clock,
     LiveCheck,
@@ -27,27 +34,24 @@ from recoverops.ports import (
     PluginParts,
     Policy,
     PushSource,
+    Secrets,
     Source,
     Telemetry,
 )
 from recoverops.redact import redact
-
-GROUP = "recoverops.plugins"
-OWN_PACKAGE = "recoverops"
-
-
-class _UnfitError(Exception):
-    """This plugin cannot be used; the message says why."""
 
 
 @dataclass(slots=True)
 class Loaded:
     """Everything that the plugins brought, by name, and how each plugin is doing."""
 
+    vault: Vault
     sources: dict[str, Source] = field(default_factory=dict)
     push_sources: dict[str, PushSource] = field(default_factory=dict)
     actions: dict[str, Action] = field(default_factory=dict)
     notifiers: dict[str, Notifier] = field(default_factory=dict)
+    secrets: dict[str, Secrets] = field(default_factory=dict)
+    """By scheme."""
     checks: list[LiveCheck] = field(default_factory=list)
     policies: dict[str, tuple[Policy, ...]] = field(default_factory=dict)
     """By plugin; those that need no rights of another side are not in it."""
@@ -58,50 +62,116 @@ class Loaded:
         return tuple(one for one in self.statuses if one.state is ComponentState.DISABLED)
 
 
-def load_plugins(settings: Settings, clock: Clock, telemetry: Telemetry | None = None) -> Loaded:
-    """Raises MisconfiguredError for settings that a plugin refuses; a plugin that breaks is disabled instead."""
-    found, loaded, problems = _found(), Loaded(), list[str]()
-    context = PluginContext(
-        clock=clock,
-        services=settings.inventory.services,
-        secret=lambda reference: resolve_secret(reference, settings.environment),
-        telemetry=telemetry,
-    )
+def load_plugins(
+    settings: Settings, clock: Clock, telemetry: Telemetry | None = None, *, only: str | None = None
+) -> Loaded:
+    """Raises MisconfiguredError for settings that a plugin refuses; a plugin that breaks is disabled instead.
+
+    With `only` no other plugin is built, except for those that keep a secret of it.
+    """
+    loading = _Loading(settings, clock, telemetry)
     for position, entry in enumerate(settings.plugins):
+        if only in {None, entry.name}:
+            loading.build(position)
+    return loading.finished()
+
+
+def vault_of(settings: Settings, clock: Clock) -> Vault:
+    """For commands without plugins: one is built only when a secret is asked of it."""
+    return _Loading(settings, clock, None).vault
+
+
+class _Loading:
+    """Builds each plugin once, and those that keep secrets of another one before it."""
+
+    def __init__(self, settings: Settings, clock: Clock, telemetry: Telemetry | None) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._telemetry = telemetry
+        self._plugins: dict[int, Plugin[Any]] = {}
+        self._offering: dict[str, int] = {}
+        self._statuses: dict[int, ComponentStatus] = {}
+        self._building: list[int] = []
+        self._problems: dict[int, tuple[str, ...]] = {}
+        self.vault = Vault(settings.environment, clock, offered=self._offering.keys(), ask=self._keeper)
+        self._loaded = Loaded(vault=self.vault)
+        self._import_all()
+
+    def finished(self) -> Loaded:
+        if self._problems:
+            raise MisconfiguredError(*dict.fromkeys(one for told in self._problems.values() for one in told))
+        self._loaded.statuses.extend(self._statuses[position] for position in sorted(self._statuses))
+        return self._loaded
+
+    def build(self, position: int) -> None:
+        if position in self._statuses or position in self._problems:
+            return
+        entry = self._settings.plugins[position]
+        self._building.append(position)
         try:
-            _load_one(settings, position, entry, found.get(entry.name, ()), context, loaded, clock)
+            parts = self._built(position)
+            _take(self._loaded, entry, parts)
+            self._statuses[position] = _status(entry, ComponentState.UP, _inventory_of(parts), self._clock)
         except MisconfiguredError as error:
-            problems.extend(error.problems)
-        except _UnfitError as error:
-            loaded.statuses.append(_status(entry, ComponentState.DISABLED, f"disabled, because {error}", clock))
-    if problems:
-        raise MisconfiguredError(*dict.fromkeys(problems))
-    return loaded
+            self._problems[position] = error.problems
+        except UnfitError as error:
+            self._disable(position, error)
+        finally:
+            self._building.pop()
+
+    def _import_all(self) -> None:
+        found = found_points()
+        for position, entry in enumerate(self._settings.plugins):
+            try:
+                point = the_one(entry, found.get(entry.name, ()))
+                check_origin(entry, point)
+                plugin = import_plugin(point)
+                _refuse_twice((*OWN_SCHEMES, *self._offering), plugin.schemes, "scheme of secrets")
+            except UnfitError as error:
+                self._disable(position, error)
+                continue
+            self._plugins[position] = plugin
+            self._offering |= dict.fromkeys(plugin.schemes, position)
+
+    def _disable(self, position: int, error: UnfitError) -> None:
+        entry = self._settings.plugins[position]
+        told = f"disabled, because {error}"
+        self._statuses[position] = _status(entry, ComponentState.DISABLED, told, self._clock)
+
+    def _built(self, position: int) -> PluginParts:
+        plugin, reader = self._plugins[position], self._settings.configuration
+        section = reader.section(f"plugins[{position}].settings", plugin.settings)
+        if section.problems:
+            raise MisconfiguredError(*section.problems)
+        context = PluginContext(
+            clock=self._clock,
+            services=self._settings.inventory.services,
+            secret=self.vault.resolve,
+            references=tuple(one for scheme in plugin.schemes for one in reader.references(scheme)),
+            telemetry=self._telemetry,
+        )
+        return _build(self._settings, position, plugin, section.value, context)
+
+    def _keeper(self, scheme: str) -> Secrets:
+        """Who keeps the secrets of this scheme, built if that has not happened yet."""
+        position = self._offering[scheme]
+        name = self._settings.plugins[position].name
+        if position in self._building:
+            chain = [self._settings.plugins[one].name for one in self._building[self._building.index(position) :]]
+            raise MisconfiguredError(
+                f"a secret {scheme}:... is needed to make the plugin {name}, which is the one that reads {scheme}:... "
+                f"({' needs '.join([*chain, name])}); give it that secret as env:NAME or file:/path"
+            )
+        self.build(position)
+        keeper = self._loaded.secrets.get(scheme)
+        if keeper is None:
+            status = self._statuses.get(position)
+            why = status.statement if status else "; ".join(self._problems.get(position, ()))
+            raise UnreachableError(f"no secret {scheme}:... can be read: the plugin {name}: {why}")
+        return keeper
 
 
-def _found() -> Mapping[str, tuple[EntryPoint, ...]]:
-    points: dict[str, tuple[EntryPoint, ...]] = {}
-    for point in entry_points(group=GROUP):
-        points[point.name] = (*points.get(point.name, ()), point)
-    return points
-
-
-def _load_one(
-    settings: Settings,
-    position: int,
-    entry: PluginEntry,
-    points: tuple[EntryPoint, ...],
-    context: PluginContext,
-    loaded: Loaded,
-    clock: Clock,
-) -> None:
-    point = _the_one(entry, points)
-    _check_origin(entry, point)
-    plugin = _import(point)
-    section = settings.configuration.section(f"plugins[{position}].settings", plugin.settings)
-    if section.problems:
-        raise MisconfiguredError(*section.problems)
-    parts = _build(settings, position, plugin, section.value, context)
+def _take(loaded: Loaded, entry: PluginEntry, parts: PluginParts) -> None:
     for known, brought, what in (
         (loaded.sources, parts.sources, "source"),
         (loaded.push_sources, parts.push_sources, "intake"),
@@ -113,68 +183,10 @@ def _load_one(
     loaded.push_sources.update({part.name: part for part in parts.push_sources})
     loaded.actions.update({part.name: part for part in parts.actions})
     loaded.notifiers.update({part.name: part for part in parts.notifiers})
+    loaded.secrets.update({part.scheme: part for part in parts.secrets})
     loaded.checks.extend(parts.checks)
     if parts.policies:
         loaded.policies[entry.name] = parts.policies
-    loaded.statuses.append(_status(entry, ComponentState.UP, _inventory_of(parts), clock))
-
-
-def _the_one(entry: PluginEntry, points: tuple[EntryPoint, ...]) -> EntryPoint:
-    if not points:
-        raise _UnfitError(
-            f'no installed package offers a plugin "{entry.name}"; install it; `recoverops plugins` lists the names'
-        )
-    if len(points) > 1:
-        packages = ", ".join(sorted(_package(point) for point in points))
-        raise _UnfitError(f'several packages offer a plugin "{entry.name}" ({packages}); uninstall all but one')
-    return points[0]
-
-
-def _package(point: EntryPoint) -> str:
-    return point.dist.name if point.dist else "unknown"
-
-
-def _check_origin(entry: PluginEntry, point: EntryPoint) -> None:
-    package = _package(point)
-    version = point.dist.version if point.dist else "unknown"
-    if package != OWN_PACKAGE and entry.version is None:
-        raise _UnfitError(f'it comes from the package {package}, so its version has to be named: version: "{version}"')
-    if entry.version is not None and entry.version != version:
-        raise _UnfitError(f"version {entry.version} was asked for, installed is {package} {version}")
-    if entry.sha256 is None:
-        return
-    found = digest_of(point.dist) if point.dist else None
-    if found is None:
-        raise _UnfitError(
-            f"sha256 is named, but pip keeps no list of the files of {package} {version}, as for an editable install; "
-            "install it as a package, or leave sha256 out"
-        )
-    if entry.sha256 != found:
-        raise _UnfitError(f"the files of {package} {version} have the digest {found}, not the one named")
-
-
-def digest_of(distribution: Distribution) -> str | None:
-    """SHA-256 over names and contents of the package's Python files, in the order of their names; None without any."""
-    files = [file for file in sorted(distribution.files or (), key=str) if file.suffix == ".py"]
-    if not files:
-        return None
-    hasher = hashlib.sha256()
-    for file in files:
-        hasher.update(str(file).encode() + b"\0")
-        hasher.update(hashlib.sha256(file.read_binary()).digest())
-    return hasher.hexdigest()
-
-
-def _import(point: EntryPoint) -> Plugin[Any]:
-    try:
-        plugin = point.load()
-    except Exception as error:
-        raise _UnfitError(f"it could not be imported: {type(error).__name__}: {redact(str(error))}") from error
-    if not isinstance(plugin, Plugin):
-        raise _UnfitError(f"{point.value} is a {type(plugin).__name__}, expected a recoverops.ports.Plugin")
-    if plugin.api != PLUGIN_API:
-        raise _UnfitError(f"it is made for version {plugin.api} of the plugin contract, this release has {PLUGIN_API}")
-    return plugin
 
 
 def _build(
@@ -186,9 +198,9 @@ def _build(
         place = settings.configuration.place(f"plugins[{position}]")
         raise MisconfiguredError(*(f"{place}: plugin {plugin.name}: {one}" for one in error.problems)) from error
     except Exception as error:
-        raise _UnfitError(f"it failed while starting: {type(error).__name__}: {redact(str(error))}") from error
+        raise UnfitError(f"it failed while starting: {type(error).__name__}: {redact(str(error))}") from error
     if not isinstance(parts, PluginParts):
-        raise _UnfitError(f"its build() returned a {type(parts).__name__}, expected PluginParts")
+        raise UnfitError(f"its build() returned a {type(parts).__name__}, expected PluginParts")
     return parts
 
 
@@ -196,7 +208,7 @@ def _refuse_twice(known: Container[str], names: Sequence[str], what: str) -> Non
     """Before anything of the plugin is taken: one that is disabled brings nothing."""
     for position, name in enumerate(names):
         if name in known or name in names[:position]:
-            raise _UnfitError(f'it brings the {what} "{name}", which is there already')
+            raise UnfitError(f'it brings the {what} "{name}", which is there already')
 
 
 def _inventory_of(parts: PluginParts) -> str:
@@ -205,6 +217,7 @@ def _inventory_of(parts: PluginParts) -> str:
         "intakes": [part.name for part in parts.push_sources],
         "actions": [part.name for part in parts.actions],
         "notifiers": [part.name for part in parts.notifiers],
+        "secrets": [f"{part.scheme}:" for part in parts.secrets],
     }
     told = [f"{what} {', '.join(names)}" for what, names in kinds.items() if names]
     return "; ".join(told) or "brings nothing with these settings"
@@ -230,7 +243,7 @@ class InstalledPlugin(Record, frozen=True, kw_only=True):
 def installed_plugins(settings: Settings, clock: Clock) -> tuple[InstalledPlugin, ...]:
     """Everything in the entry-point group; nothing that the configuration does not name is imported."""
     loaded = {one.name: one for one in load_plugins(settings, clock).statuses}
-    found = [(name, point) for name, points in sorted(_found().items()) for point in points]
+    found = [(name, point) for name, points in sorted(found_points().items()) for point in points]
     shown = [_installed(name, point, loaded.get(f"plugin {name}")) for name, point in found]
     missing = set(loaded) - {f"plugin {name}" for name, _ in found}
     shown.extend(
@@ -250,7 +263,7 @@ def installed_plugins(settings: Settings, clock: Clock) -> tuple[InstalledPlugin
 def _installed(name: str, point: EntryPoint, status: ComponentStatus | None) -> InstalledPlugin:
     return InstalledPlugin(
         name=name,
-        package=_package(point),
+        package=package_of(point),
         version=point.dist.version if point.dist else "unknown",
         sha256=digest_of(point.dist) if point.dist else None,
         state=status.state if status else "not_named",

@@ -22,11 +22,11 @@ from recoverops.api.keyring import Keyring, Principal
 from recoverops.app.engine import RecoverOps
 from recoverops.app.files import ADMIN_KEY_FILE
 from recoverops.app.release import release
-from recoverops.config import resolve_secret
 from recoverops.decision import DecisionSettings
-from recoverops.model import MisconfiguredError
+from recoverops.model import MisconfiguredError, RecoverOpsError
 from recoverops.model.ids import new_key
 from recoverops.operations import Ceilings
+from recoverops.redact import redact
 
 LAG_EVERY_S, LAG_KEPT = 0.1, 100
 SWITCH_EVERY_S = 0.0005
@@ -54,12 +54,13 @@ def _too_early(_number: int, _frame: FrameType | None) -> None:
 
 async def _serve(engine: RecoverOps, on_ready: Callable[[str], None]) -> None:
     lag = LoopLag()
+    doors = doors_of(engine, lag)
     engine.metrics.read_from(engine.readings)
     engine.metrics.read_from(lambda: [("recoverops_loop_lag_seconds", {}, lag.largest)])
     settings = engine.settings.api
     server = _Server(
         uvicorn.Config(
-            make_application(doors_of(engine, lag)),
+            make_application(doors),
             host=settings.host,
             port=settings.port,
             log_level="warning",
@@ -73,7 +74,7 @@ async def _serve(engine: RecoverOps, on_ready: Callable[[str], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.ask_to_exit)
-    hangups = Hangups(engine.reload)
+    hangups = Hangups(lambda: reload(engine, doors.keyring))
     loop.add_signal_handler(signal.SIGHUP, hangups.ask)
     working = (asyncio.create_task(lag.measure()), asyncio.create_task(hangups.obey()))
     try:
@@ -85,6 +86,16 @@ async def _serve(engine: RecoverOps, on_ready: Callable[[str], None]) -> None:
     finally:
         for task in working:
             task.cancel()
+
+
+def reload(engine: RecoverOps, keys: Keyring) -> None:
+    """Rules and runbooks, and every secret anew. API keys that cannot be read leave those that hold as they are."""
+    engine.loaded.vault.renew()
+    try:
+        keys.become(_keyring(engine))
+    except RecoverOpsError as error:
+        _LOG.error("keys_kept", extra={"because": redact("; ".join(str(error).splitlines()))})
+    engine.reload()
 
 
 class _Server(uvicorn.Server):
@@ -186,7 +197,7 @@ def _keyring(engine: RecoverOps) -> Keyring:
     keyring = Keyring()
     keyring.add(admin_key(engine.settings.data_dir), Principal(name="admin", role=Role.ADMIN))
     for one in engine.settings.api.keys:
-        key = resolve_secret(one.key, engine.settings.environment)
+        key = engine.loaded.vault.resolve(one.key)
         keyring.add(key, Principal(name=one.name, role=one.role))
     return keyring
 

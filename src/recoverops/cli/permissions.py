@@ -21,10 +21,11 @@ def permissions(
     from recoverops.clock import SystemClock
 
     with told_errors():
-        loaded = load_plugins(settings_of(config), SystemClock())
+        loaded = load_plugins(settings_of(config), SystemClock(), only=plugin)
         if plugin not in loaded.policies:
             status = next((one.statement for one in loaded.statuses if one.name == f"plugin {plugin}"), None)
             why = status or "the configuration does not name it"
+            loaded = load_plugins(settings_of(config), SystemClock())
             known = ", ".join(sorted(loaded.policies)) or "none of those named"
             raise NotFoundError(f'the plugin "{plugin}" has no policy: {why}; plugins with one: {known}')
         found = loaded.policies[plugin]

@@ -7,6 +7,7 @@ switches, which only tighten.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from recoverops.config.layer import Filled, Given, fill
 from recoverops.config.place import MOST_PROBLEMS, KeyPath, Place, path_of, problem
 from recoverops.config.sentences import is_set_by, unknown_key, unknown_variable
 from recoverops.config.shape import variables_of
-from recoverops.config.tree import Items, Keys, Node, Scalar, find, nearest, put
+from recoverops.config.tree import Items, Keys, Node, Scalar, find, nearest, put, texts
 from recoverops.model import MisconfiguredError
 
 T = TypeVar("T")
@@ -124,6 +125,11 @@ class Configuration:
     def place(self, name: str) -> Place:
         """Where `services[0].name` stands or would stand, for later checks that need more than one section."""
         return nearest(self._root, path_of(name)).place if self._root else Place(source=str(self.path))
+
+    def references(self, scheme: str) -> tuple[str, ...]:
+        """Every value of the file and the variables that reads as a reference to a secret under this scheme."""
+        found = texts(self._root) if self._root else ()
+        return tuple(sorted({one for one in found if re.fullmatch(rf"{re.escape(scheme)}:[^\s:][^\s]*", one)}))
 
     def finish(self) -> None:
         """Raises one `MisconfiguredError` with every problem, keys and variables that nobody asked for included."""

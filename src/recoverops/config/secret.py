@@ -1,5 +1,7 @@
 """References to secrets: `env:NAME` and `file:/path`. A secret itself never stands in a configuration.
 
+Other schemes are offered by plugins, and are resolved by `app`, which knows them.
+
 No message of this file holds a secret, not even a part of one; a literal is refused without being repeated.
 """
 
@@ -13,7 +15,10 @@ from pathlib import Path
 from recoverops.model import MisconfiguredError
 
 MAX_BYTES = 64 * 1024
-_FORMS = "write env:NAME and set that variable, or file:/path and put it into that file"
+_FORMS = (
+    "write env:NAME and set that variable, file:/path and put it into that file, or a form that a plugin of this "
+    "configuration offers"
+)
 
 
 def resolve_secret(reference: str, environment: Mapping[str, str]) -> str:

@@ -11,6 +11,7 @@ from recoverops.ports.models import ModelInUse, ModelParts, ModelStore, ModelVer
 from recoverops.ports.notifier import Notifier
 from recoverops.ports.observation import ConditionView, StopSwitch
 from recoverops.ports.plugin import PLUGIN_API, LiveCheck, Plugin, PluginContext, PluginParts, Policy
+from recoverops.ports.secrets import Secrets
 from recoverops.ports.source import PushSource, Source
 from recoverops.ports.store import (
     ApprovalStore,
@@ -67,6 +68,7 @@ __all__ = [
     "ReversibleAction",
     "RunStore",
     "SampleSink",
+    "Secrets",
     "SeriesKey",
     "SeriesNames",
     "SeriesPoints",

@@ -16,6 +16,7 @@ from recoverops.model import Record, Service
 from recoverops.ports.action import Action
 from recoverops.ports.clock import Clock
 from recoverops.ports.notifier import Notifier
+from recoverops.ports.secrets import Secrets
 from recoverops.ports.source import PushSource, Source
 from recoverops.ports.telemetry import Telemetry
 
@@ -33,7 +34,13 @@ class PluginContext:
     services: Mapping[str, Service]
     """The inventory, by service name."""
     secret: Callable[[str], str]
-    """Resolves a reference such as `env:SLACK_URL` or `file:/run/secrets/x`; raises MisconfiguredError."""
+    """Resolves a reference such as `env:SLACK_URL`, `file:/run/secrets/x` or one of a plugin's scheme.
+
+    Raises MisconfiguredError for what is none. It may be called whenever the secret is used: one of a plugin's scheme
+    is asked for anew after some minutes, so a rotated one counts without a restart.
+    """
+    references: tuple[str, ...] = ()
+    """What the configuration asks of this plugin's own `schemes`: `("ssm:/shop/token",)`. For its permissions."""
     telemetry: Telemetry | None = None
     """Where calls to the other side are counted (`recoverops_plugin_calls_total`); None where no engine runs."""
 
@@ -65,6 +72,7 @@ class PluginParts:
     push_sources: tuple[PushSource, ...] = ()
     actions: tuple[Action, ...] = ()
     notifiers: tuple[Notifier, ...] = ()
+    secrets: tuple[Secrets, ...] = ()
     checks: tuple[LiveCheck, ...] = ()
     policies: tuple[Policy, ...] = ()
 
@@ -78,3 +86,5 @@ class Plugin(Generic[S]):
     build: Callable[[S, PluginContext], PluginParts]
     api: int = PLUGIN_API
     summary: str = ""
+    schemes: tuple[str, ...] = ()
+    """The schemes of secrets that `build` brings: a reference `ssm:...` makes this plugin be built first."""

@@ -18,8 +18,8 @@ class StorageSettings(BaseModel):
         default=SecretStr(""),
         description="Where incidents, runs and the audit log are kept. Empty means the SQLite file `recoverops.sqlite` "
         "in the data directory, which is right for one machine. `postgresql://user:password@host:5432/name` when the "
-        "store has to outlive the machine, or where that address stands: `env:NAME` or `file:/path`; needs the extra "
-        "`postgres`.",
+        "store has to outlive the machine, or where that address stands: `env:NAME`, `file:/path` or what a plugin "
+        "offers, e.g. `secretsmanager:NAME#key`; needs the extra `postgres`.",
     )
     intake_queue_bytes: int = Field(
         default=32 * MIB,

@@ -38,6 +38,7 @@ class Shop:
     services: dict[str, Service]
     settings: dict[str, Any]
     counts: Counts = field(default_factory=Counts)
+    references: tuple[str, ...] = ()
 
     def parts(self, key: Key, **settings: Any) -> PluginParts:
         given = {
@@ -54,7 +55,11 @@ class Shop:
         }
         secrets = {"env:ID": key.id, "env:SECRET": key.secret}
         context = PluginContext(
-            clock=SystemClock(), services=self.services, secret=secrets.__getitem__, telemetry=self.counts
+            clock=SystemClock(),
+            services=self.services,
+            secret=secrets.__getitem__,
+            references=self.references,
+            telemetry=self.counts,
         )
         return plugin.build(AwsSettings.model_validate(given), context)
 

@@ -31,7 +31,8 @@ def test_a_variable_and_a_file_give_their_secret_without_the_line_break(tmp_path
 def test_a_literal_is_refused_with_the_way_out_and_without_being_shown(literal: str) -> None:
     assert refusal(literal) == (
         "a secret is written out, or not as a reference, where only a reference may stand; "
-        "write env:NAME and set that variable, or file:/path and put it into that file"
+        "write env:NAME and set that variable, file:/path and put it into that file, or a form that a plugin of this "
+        "configuration offers"
     )
 
 

@@ -21,5 +21,6 @@ plugin = Plugin(
     name="aws",
     settings=AwsSettings,
     build=_build,
+    schemes=("ssm", "secretsmanager"),
     summary="Watches CloudWatch, and repairs EC2 instances, Auto Scaling groups and ECS services on AWS.",
 )

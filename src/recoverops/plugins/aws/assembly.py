@@ -6,6 +6,7 @@ Imported when the plugin is built, not before. An action is one line in `ACTIONS
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from recoverops.model import MisconfiguredError
 from recoverops.plugins.aws.action import AwsAction
@@ -20,6 +21,7 @@ from recoverops.plugins.aws.address import ADDRESS, Address, Kind, address_of
 from recoverops.plugins.aws.calls import Calls
 from recoverops.plugins.aws.grants import FIND_BY_TAGS, Grant
 from recoverops.plugins.aws.identity import IdentityCheck
+from recoverops.plugins.aws.keeping import ManagedSecrets, Parameters, keeping_grants, keeping_place
 from recoverops.plugins.aws.policy import policies_of
 from recoverops.plugins.aws.sessions import need_sdk
 from recoverops.plugins.aws.settings import AwsSettings
@@ -48,13 +50,22 @@ def assembled(settings: AwsSettings, context: PluginContext) -> PluginParts:
     calls = Calls.of(settings, context)
     reach = Reach(calls, settings, context.services)
     enabled = [one for one in ACTIONS if one.name in settings.actions]
-    grants = _grants(settings, enabled, addresses)
+    kept = partial(keeping_place, settings.keeping, settings.accounts)
+    grants = [*_grants(settings, enabled, addresses), *_kept_grants(settings, context)]
     return PluginParts(
         sources=tuple(_sources(settings, context, calls)),
         actions=tuple(one(reach, clock=context.clock, timeout=settings.action_timeout) for one in enabled),
+        secrets=(Parameters(calls, kept), ManagedSecrets(calls, kept)),
         checks=tuple(IdentityCheck(account, calls) for account in settings.accounts),
         policies=policies_of(settings.accounts, grants, addresses, only_tagged=settings.only_tagged),
     )
+
+
+def _kept_grants(settings: AwsSettings, context: PluginContext) -> Iterator[Grant]:
+    """Of the secrets that the configuration refers to, and of nothing else."""
+    if context.references:
+        place = keeping_place(settings.keeping, settings.accounts)
+        yield from keeping_grants(context.references, (), settings.keeping, place)
 
 
 def _addresses(settings: AwsSettings, context: PluginContext) -> tuple[Address, ...]:

@@ -29,11 +29,13 @@ class Grant(Record, frozen=True, kw_only=True):
     """`ec2:RebootInstances`"""
     why: str
     on: Kind | None = None
-    """The resources of the services' addresses of this kind. None: the API knows no resources; see `no_resource`."""
+    """The resources of the services' addresses of this kind. None and no `arn`: it knows none; see `no_resource`."""
+    arn: str = ""
+    """Resources that no address names: `arn:{partition}:ec2:{region}::snapshot/*`, or exactly one of some account."""
     no_resource: str = ""
     """Why it has to be `Resource: "*"`."""
     condition: Mapping[str, Mapping[str, str]] = {}
-    """Operator -> condition key -> value, beside those of the tags."""
+    """Operator -> condition key -> value, beside those of the tags of addresses."""
     changes: bool = True
     """Whether the call may change something; only then the tags of `only_tagged` are demanded of its resource."""
 

@@ -41,7 +41,7 @@ def policies_of(
     found = [_base(accounts)] if any(one.role for one in accounts) else []
     for account in accounts:
         own = [one for one in known if one.place.account == account.name]
-        rights = [right for grant in wanted for right in _rights(grant, own, only_tagged, account.regions)]
+        rights = [right for grant in wanted for right in _rights(grant, own, only_tagged, account)]
         holder = f"role {account.role}" if account.role else "credentials in use"
         found.append(_policy(f"account {account.name} ({account.id}): {holder}", rights))
     return tuple(found)
@@ -54,8 +54,15 @@ def arn_of(kind: Kind, ident: str, place: Place) -> str:
 
 
 def _rights(
-    grant: Grant, addresses: Iterable[Address], only_tagged: Mapping[str, str], regions: Sequence[str]
+    grant: Grant, addresses: Iterable[Address], only_tagged: Mapping[str, str], account: AccountSettings
 ) -> Iterable[_Right]:
+    regions = account.regions
+    if grant.arn:
+        for region in regions:
+            arn = grant.arn.format(partition=_partition(region), region=region, account=account.id)
+            if arn.split(":")[3] in {"", region} and arn.split(":")[4] in {"", account.id}:
+                yield _right(grant, arn, {}, grant.condition)
+        return
     if grant.on is None:
         where = {"StringEquals": {"aws:RequestedRegion": regions[0] if len(regions) == 1 else list(regions)}}
         yield _right(grant, "*", {}, {**where, **grant.condition})

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from recoverops.model import Duration
+from recoverops.plugins.aws.keeping_settings import KeepingSettings, SmartCloudOpsSettings
 
 ActionName = Literal["ec2-reboot", "ec2-stop", "ec2-start", "ec2-resize", "asg-scale", "ecs-redeploy", "ecs-rollback"]
 Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$")]
@@ -214,6 +215,13 @@ class AwsSettings(BaseModel):
     )
     metrics: MetricsSettings | None = Field(
         default=None, description="The source `cloudwatch-metrics`. Default none: nothing is asked of CloudWatch."
+    )
+
+    keeping: KeepingSettings = Field(
+        default=KeepingSettings(), description="Where `ssm:` and `secretsmanager:` references lead."
+    )
+    smartcloudops: SmartCloudOpsSettings | None = Field(
+        default=None, description="The switch `/smartcloudops/<env>/approvals/auto`. Default none: it is not read."
     )
 
     @model_validator(mode="after")

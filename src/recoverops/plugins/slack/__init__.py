@@ -11,7 +11,7 @@ __all__ = ["SlackSettings", "plugin"]
 def _build(settings: SlackSettings, context: PluginContext) -> PluginParts:
     from recoverops.plugins.slack.notifier import SlackNotifier
 
-    notifier = SlackNotifier(context.secret(settings.url), timeout=settings.timeout, clock=context.clock)
+    notifier = SlackNotifier(lambda: context.secret(settings.url), timeout=settings.timeout, clock=context.clock)
     return PluginParts(notifiers=(notifier,))
 
 

@@ -143,7 +143,9 @@ def _denied(call: Call, principal: str, named: Named) -> tuple[str, str]:
     )
     if call.service == "ec2":
         return "UnauthorizedOperation", f"You are not authorized to perform this operation. {told}"
-    return ("AccessDeniedException" if call.service in {"ecs", "lambda", "tag"} else "AccessDenied"), told
+    return (
+        "AccessDeniedException" if call.service in {"ecs", "lambda", "secretsmanager", "ssm", "tag"} else "AccessDenied"
+    ), told
 
 
 def _throttled(call: Call) -> tuple[str, str]:

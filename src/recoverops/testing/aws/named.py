@@ -119,6 +119,20 @@ def _role(call: Call) -> tuple[Named, ...]:
     return tuple(Named(arn=one) for one in call.values("RoleArn"))
 
 
+def _parameter(call: Call) -> tuple[Named, ...]:
+    return (Named(arn=call.arn("ssm", f"parameter/{str(call.body.get('Name', '')).removeprefix('/')}")),)
+
+
+def _secret(call: Call) -> tuple[Named, ...]:
+    """A secret that is not there is judged as if it had some suffix."""
+    from moto.secretsmanager.models import secretsmanager_backends
+
+    name = str(call.body.get("SecretId", ""))
+    secrets = secretsmanager_backends[call.account][call.region].secrets
+    found = secrets.get(name) if name in secrets else None
+    return (Named(arn=found.arn if found else call.arn("secretsmanager", f"secret:{name}-000000")),)
+
+
 RESOURCES: dict[str, Callable[[Call], tuple[Named, ...]]] = {
     "ec2:RebootInstances": _instances("InstanceId"),
     "ec2:StartInstances": _instances("InstanceId"),
@@ -130,5 +144,7 @@ RESOURCES: dict[str, Callable[[Call], tuple[Named, ...]]] = {
     "autoscaling:SetDesiredCapacity": _groups,
     "ecs:DescribeServices": _ecs_services,
     "ecs:UpdateService": _ecs_services,
+    "secretsmanager:GetSecretValue": _secret,
+    "ssm:GetParameter": _parameter,
     "sts:AssumeRole": _role,
 }
