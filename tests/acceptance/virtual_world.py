@@ -35,7 +35,7 @@ from recoverops.model import (
 from recoverops.notifications import NotificationSettings
 from recoverops.operations import answer, tell_incident
 from recoverops.operations.view import IncidentStory
-from recoverops.pipeline import Conditions, Observer, Parts, Playbook, Sweep, on_failure, respond
+from recoverops.pipeline import Conditions, Observer, Parts, Playbook, Sweep, Wall, on_failure, respond
 from recoverops.ports import Action, Store, Tx, Usage, WorkflowContext
 from recoverops.remediation import Runbook, VerifySettings
 from recoverops.sources import IntakeSettings
@@ -187,6 +187,7 @@ class World:
         return Parts(
             store=self.store,
             clock=self.clock,
+            wall=Wall(self.clock),
             stop=self.stop,
             conditions=Conditions(),
             inventory=Inventory([service]),

@@ -51,6 +51,7 @@ from recoverops.pipeline import (
     Parts,
     Playbook,
     Sweep,
+    Wall,
     couriers,
     evaluate,
     on_failure,
@@ -135,6 +136,8 @@ class RecoverOps:
         self._closing.callback(self._anchor)
         self._reloader = Reloader(self.settings, self.loaded, self.playbook, self._store, self.clock)
         parts = self._parts_built = self._parts(self._store)
+        if (newest := self._store.read(lambda tx: tx.audit.head())) is not None:
+            parts.wall.stored_before(newest.at)
         engine = self._workflows = self._engine(parts, self._store)
         learned = self._learned(parts)
         observer = Observer(parts, engine.start, baselines=learned.baselines if learned else None)
@@ -202,6 +205,7 @@ class RecoverOps:
         return Parts(
             store=store,
             clock=self.clock,
+            wall=Wall(self.clock),
             stop=self.stop,
             conditions=Conditions(),
             inventory=settings.inventory,

@@ -30,6 +30,8 @@ class Facts:
     usage: Usage
     stop: StopState | None
     """None: the emergency stop could not be read."""
+    clock_step: str | None
+    """How the wall clock stepped a short while ago, which makes every window of a limit doubtful; None: it did not."""
     silences: tuple[Silence, ...]
     """What people have silenced now."""
     approval: Approval | None

@@ -11,6 +11,7 @@ from recoverops.pipeline.parts import ENGINE, Parts
 from recoverops.pipeline.playbook import Page, Playbook
 from recoverops.pipeline.respond import on_failure, respond
 from recoverops.pipeline.sweep import Sweep
+from recoverops.pipeline.wall import Wall
 
 __all__ = [
     "ENGINE",
@@ -22,6 +23,7 @@ __all__ = [
     "Parts",
     "Playbook",
     "Sweep",
+    "Wall",
     "assess",
     "couriers",
     "evaluate",

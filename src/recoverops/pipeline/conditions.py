@@ -36,6 +36,14 @@ class Conditions:
             if not math.isnan(sample.value) and (known is None or known.at <= sample.at):
                 newest[sample.metric] = sample
 
+    def forget_measured(self) -> None:
+        """What was measured, not what alerts say: after the clock was set back every new sample would look late."""
+        with self._lock:
+            self._newest.clear()
+            for known in self._by_resource.values():
+                for series in [name for name, condition in known.items() if not condition.sticky]:
+                    del known[series]
+
     def of(self, resource: Resource, series: str) -> Condition | None:
         with self._lock:
             return self._by_resource.get(str(resource), {}).get(series)

@@ -54,9 +54,11 @@ class Observer:
         self._unsaved: deque[tuple[Sequence[Anomaly], Sequence[int]]] = deque()
         self._thresholds = {threshold.metric: threshold for threshold in parts.detection.thresholds}
         self._foresight = Foresight(parts.detection)
+        self._times_back = parts.wall.times_back()
 
     def take_samples(self, samples: Sequence[Sample]) -> None:
         """Judges each sample against its threshold, its own past and what it leads to; opens or extends incidents."""
+        self._forget_what_is_to_come()
         for sample in samples:
             self._parts.conditions.put_sample(sample)
             for condition, anomaly in (self._measured(sample), self._foresight.take(sample)):
@@ -68,6 +70,14 @@ class Observer:
         if unusual:
             self._unsaved.append((unusual, ()))
         self.save()
+
+    def _forget_what_is_to_come(self) -> None:
+        """After the wall clock was set back: nothing of what is known compares with the new times."""
+        times_back = self._parts.wall.times_back()
+        if times_back != self._times_back:
+            self._times_back = times_back
+            self._parts.conditions.forget_measured()
+            self._foresight = Foresight(self._parts.detection)
 
     def _measured(self, sample: Sample) -> tuple[Condition | None, Anomaly | None]:
         threshold = self._thresholds.get(sample.metric)

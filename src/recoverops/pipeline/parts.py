@@ -14,6 +14,7 @@ from recoverops.model import Notification
 from recoverops.notifications import NotificationSettings, channels_for
 from recoverops.pipeline.conditions import Conditions
 from recoverops.pipeline.playbook import Playbook
+from recoverops.pipeline.wall import Wall
 from recoverops.ports import Action, Clock, StopSwitch, Store, Telemetry, Tx
 from recoverops.remediation import Runbook
 from recoverops.sources import IntakeSettings
@@ -27,6 +28,7 @@ ENGINE = "recoverops"
 class Parts:
     store: Store
     clock: Clock
+    wall: Wall
     stop: StopSwitch
     conditions: Conditions
     inventory: Inventory

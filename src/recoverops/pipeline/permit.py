@@ -38,6 +38,7 @@ def ask_gates(
             group_conditions={one.name: parts.conditions.of_resource(one.resource) for one in members},
             usage=tx.limits.usage(plan.target, now=now, ignoring=ignoring),
             stop=_stop_state(parts),
+            clock_step=step.statement if (step := parts.wall.last_step()) else None,
             silences=tx.silences.active(now),
             approval=usable_approval(tx, incident, ignoring=ignoring),
         )

@@ -16,7 +16,7 @@ from recoverops import incidents
 from recoverops.model import ConflictError, Incident, IncidentState, ResponseStage, SegmentKey, Wait
 from recoverops.pipeline.ending import resolve, restart_response
 from recoverops.pipeline.flapping import call_a_person
-from recoverops.pipeline.parts import Parts
+from recoverops.pipeline.parts import ENGINE, Parts
 from recoverops.ports import Engine, Tx
 
 ORPHAN_AFTER = timedelta(seconds=10)
@@ -35,9 +35,24 @@ class Sweep:
         self._unattended: dict[str, datetime] = {}
 
     def tick(self) -> None:
+        self._record_steps()
         self._wake_parked()
         self._start_due()
         self._close_cleared()
+
+    def _record_steps(self) -> None:
+        """Steps of the wall clock, into the audit log."""
+        steps = self._parts.wall.unrecorded()
+        if not steps:
+            return
+
+        def write(tx: Tx) -> None:
+            for step in steps:
+                detail = {"by_s": f"{step.by.total_seconds():.0f}", "statement": step.statement}
+                tx.audit.append(at=step.seen_at, actor=ENGINE, event="clock.stepped", subject=ENGINE, detail=detail)
+
+        self._parts.store.write(write)
+        self._parts.wall.recorded(steps)
 
     def _wake_parked(self) -> None:
         now = self._parts.clock.now()

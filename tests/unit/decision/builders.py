@@ -160,6 +160,7 @@ def facts(**changes: Any) -> Facts:
         "conditions": (condition(),),
         "group_conditions": {"checkout": (condition(),)},
         "usage": usage(),
+        "clock_step": None,
         "stop": StopState(stopped=False),
         "silences": (),
         "approval": None,

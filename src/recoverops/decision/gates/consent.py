@@ -78,6 +78,8 @@ def _why_ask(facts: Facts) -> str | None:
 
 def _why_careful(facts: Facts) -> str | None:
     """Why to ask even where the rule may act."""
+    if facts.clock_step is not None:
+        return f"{facts.clock_step}; the limits are windows of that clock, so people are asked for an hour"
     if _is_only_foreseen(facts):
         return "only a forecast says so; nothing that was measured is beyond its limit"
     if facts.settings.ask_when_critical and facts.incident.severity is Severity.CRITICAL:
