@@ -1,7 +1,7 @@
 """Notices when the wall clock steps: limits are windows of it, so after a step nobody knows what the windows hold.
 
 Asked by the sweep, about once a second, and by the gates right before each answer. For `CAREFUL_FOR` after a step
-people are asked, whatever the rules may do alone: by then an hour has really passed, and the windows of an hour are true
+people are asked, whatever the rules may do alone: by then an hour has really passed, and windows of an hour are true
 again. A sleeping machine counts as a step, too: what was measured before it slept is old.
 """
 
