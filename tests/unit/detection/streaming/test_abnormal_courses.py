@@ -87,6 +87,30 @@ def test_a_value_that_is_usual_by_day_is_out_of_season_by_night() -> None:
     assert np.nanmax(scores.score[night : night + 12]) > usual_at_noon
 
 
+def test_a_series_without_a_season_is_never_out_of_season() -> None:
+    values = noise(DAY * 14)
+    values[::200] += 40.0
+
+    assert Reason.OUT_OF_SEASON not in set(judged(values).reason)
+
+
+def test_a_series_that_stands_still_is_told_once() -> None:
+    values = noise(2500)
+    values[_AT:] = values[_AT]
+
+    assert len([row for row in alarms(judged(values)) if row >= _AT]) == 1
+
+
+def test_hourly_series_of_some_weeks_spend_their_budget_as_well() -> None:
+    weeks, series, hour = 8, 40, 3600.0
+    raised = 0
+    for seed in range(series):
+        values = 20.0 * np.exp(0.5 * np.random.default_rng(seed).standard_normal(168 * weeks))
+        raised += len(alarms(StreamDetector().step(columns(values, at=times(len(values), step_s=hour)))))
+
+    assert 0.5 <= raised / (weeks * series) <= 1.5
+
+
 def test_a_seasonal_series_raises_nothing_while_it_keeps_its_season() -> None:
     assert len([row for row in alarms(judged(_seasonal(DAY * 14))) if row > DAY]) <= 2
 

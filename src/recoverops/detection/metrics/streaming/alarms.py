@@ -28,14 +28,14 @@ from recoverops.detection.metrics.streaming.layout import ALARMS, DEBT, INTERVAL
 from recoverops.detection.metrics.streaming.tails import log_of
 
 EPISODE, SINKING = 1, 2
-START_LEVEL, PACE, YOUTH = 3, 4, 5
+START_LEVEL, PACE, YOUTH, SLOW_PACE, LOWEST_LEVEL = 3, 4, 5, 8, 9
 """Places in `knobs`: points of an episode, the share of the start level by which the level sinks a second, the start
-level, what it gains for frequent points, and for a young series."""
+level, what it gains for frequent points, and for a young series, what it loses for rare points, and its floor."""
 
 STEP = 0.15
 """Share of the start level by which an alarm raises it."""
 _USUAL_INTERVAL = 300.0
-"""Five-minute points are the measure: more frequent ones need more to be alarmed."""
+"""Five-minute points are the measure: more frequent ones need more to be alarmed, rarer ones less."""
 _LONGEST_GAP = 86_400.0
 """A gap in the data forgives at most a day."""
 
@@ -56,11 +56,14 @@ def _interval(row: NDArray[np.float32]) -> Number:
 
 @compiled(FLOAT(FLOATS, READ_FLOATS, REAL, FLOAT))
 def level(row: NDArray[np.float32], knobs: NDArray[np.float32], debt: Number, weight: Number) -> Number:
-    """The raw score from which on a point is unusual: higher for frequent points, for a young series, after alarms.
+    """The raw score from which on a point is unusual: higher for frequent points, for a young series, after
+    alarms.
 
     What youth and alarms add counts `weight` times.
     """
-    start = knobs[START_LEVEL] + knobs[PACE] * log_of(np.float32(_USUAL_INTERVAL) / _interval(row))
+    often = log_of(np.float32(_USUAL_INTERVAL) / _interval(row))
+    start = knobs[START_LEVEL] + (knobs[PACE] if often > np.float32(0.0) else knobs[SLOW_PACE]) * often
+    start = max(start, knobs[LOWEST_LEVEL])
     return start * (np.float32(1.0) + weight * (np.float32(debt) + knobs[YOUTH] / row[POINTS]))
 
 

@@ -34,7 +34,7 @@ from recoverops.detection.metrics.streaming.compiled import (
     Number,
     compiled,
 )
-from recoverops.detection.metrics.streaming.lanes import LANES, PATTERN, follow, hour_of
+from recoverops.detection.metrics.streaming.lanes import LANES, PATTERN, SEASON, follow, hour_of
 from recoverops.detection.metrics.streaming.layout import (
     ALARMS,
     DEBT,
@@ -56,10 +56,10 @@ from recoverops.detection.metrics.streaming.layout import (
 from recoverops.detection.metrics.streaming.scores import Reason
 from recoverops.detection.metrics.streaming.tails import PRIOR_SCALE, RAW_TAIL, TAILS, raw_share, weigh
 
-WARM_UP, FLAT, WITNESSES, LANE_KNOBS = 0, 6, 7, 8
-"""Places in `knobs`; the others belong to `alarms.py`; lanes that are on; from 8 on 1 or 0 a lane."""
+WARM_UP, FLAT, WITNESSES, LANE_KNOBS = 0, 6, 7, 10
+"""Places in `knobs`; the others belong to `alarms.py`; lanes that are on; from 10 on 1 or 0 a lane."""
 
-_MOST_BELOW_START = 1.2
+_MOST_BELOW_START = 1.7
 """No level lies further below the one at the start, so it need not be computed."""
 
 _NOT_ENOUGH, _NORMAL, _FLAT = int(Reason.NOT_ENOUGH_DATA), int(Reason.NORMAL), int(Reason.FLAT_LINE)
@@ -138,15 +138,16 @@ def _flatness(row: NDArray[np.float32], is_same: bool) -> Number:
     return float(row[RUN] / max(_FLAT_POINTS, 4.0 * row[LONGEST_RUN]))
 
 
-@compiled(VOID(FLOATS, READ_FLOATS, FLOATS, FLOATS, BOOL))
+@compiled(VOID(FLOATS, READ_FLOATS, FLOATS, FLOATS, BOOL, BOOL))
 def _combine(
     row: NDArray[np.float32],
     knobs: NDArray[np.float32],
     surprises: NDArray[np.float32],
     raw: NDArray[np.float32],
     is_new_letter: bool,
+    is_seasonal: bool,
 ) -> None:
-    """Root mean square of the surprises into `raw`, corroborated and plain."""
+    """Root mean square of the surprises into `raw`, corroborated and plain. Without a season there is one less."""
     if is_new_letter:
         row[PATTERN_SURPRISE] = surprises[PATTERN]
     else:
@@ -157,7 +158,8 @@ def _combine(
         total += said * said
         second = max(second, min(most, said))  # without a branch: nobody can guess which lane says most
         most = max(most, said)
-    one = np.float32(1.0) / max(knobs[WITNESSES], np.float32(1.0))
+    absent = np.float32(0.0) if is_seasonal else knobs[LANE_KNOBS + SEASON]
+    one = np.float32(1.0) / max(knobs[WITNESSES] - absent, np.float32(1.0))
     raw[1] = math.sqrt(total * one)
     if one < np.float32(1.0):  # one witness alone counts no more than half as much again as the next
         heard = min(most, np.float32(_UNSUPPORTED) * second)
@@ -194,7 +196,8 @@ def _judge(
     if raw[0] > knobs[START_LEVEL] - np.float32(_MOST_BELOW_START) and raw[0] >= level(
         row, knobs, real[DEBT], np.float32(1.0)
     ):
-        if may_alarm(row, real, knobs, raw[0]):
+        is_told = flatness >= 1.0 and row[ALARMS] > 0.0 and row[SINCE_ALARM] < row[RUN]  # it still stands still
+        if not is_told and may_alarm(row, real, knobs, raw[0]):
             answer[0] += np.float32(0.5)
         return _FLAT if flatness >= 1.0 else int(_LANE_REASONS[_loudest(surprises, knobs)])
     if away >= _STILL_AWAY and row[ALARMS] > 0.0 and row[SINCE_ALARM] < _REMEMBERED:
@@ -252,7 +255,7 @@ def step_rows(
         is_new_letter = statistics[PATTERN] >= 0.0
         statistics[RAW_TAIL] = row[LAST_RAW] if row[POINTS] > knobs[WARM_UP] else np.float32(-1.0)
         weigh(row, statistics, surprises)
-        _combine(row, knobs, surprises, raw, is_new_letter)
+        _combine(row, knobs, surprises, raw, is_new_letter, statistics[SEASON] >= 0.0)
         flatness = _flatness(row, is_same) if knobs[FLAT] > 0.0 else 0.0
         if flatness >= 1.0:
             raw[0] = max(raw[0], knobs[START_LEVEL] * np.float32(flatness))

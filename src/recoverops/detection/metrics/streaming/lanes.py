@@ -33,8 +33,8 @@ _RESOLUTION = 1e-6
 """A millionth of the value itself is the least that counts as a distance, whatever is usual."""
 _SECONDS_A_LETTER = 1800.0
 _MOST_POINTS_A_LETTER = 6
-_SEASON_HELPS = 0.95
-"""The profile is used while its error is below this share of the error without it."""
+_SEASON_HELPS = 0.7
+"""The profile is used while its error is below this share of the error without it: any profile fits a little."""
 
 
 @compiled(FLOAT(FLOAT, FLOAT))
@@ -78,7 +78,7 @@ def hour_of(now: Number) -> int:
 
 @compiled(FLOAT(FLOATS, FLOAT, FLOAT, INT, FLOAT, FLOAT))
 def _season(row: NDArray[np.float32], value: Number, error: Number, hour: int, young: Number, least: Number) -> Number:
-    """Distance from the seasonal profile, or from the slow mean as long as the profile predicts no better."""
+    """Distance from the seasonal profile; -1 = there is no season, for the slow mean predicts about as well."""
     place = np.uint64(of.PROFILE + hour)
     expected = row[place]
     if math.isnan(expected):
@@ -88,12 +88,12 @@ def _season(row: NDArray[np.float32], value: Number, error: Number, hour: int, y
     usual = row[of.SEASON_SCALE]
     residual = value - expected
     seasonal = _measure(row, of.SEASON_SCALE, abs(residual), young, 2000.0, 16.0, least)
-    plain = _measure(row, of.PLAIN_SCALE, abs(error), young, 2000.0, 16.0, least)
+    _measure(row, of.PLAIN_SCALE, abs(error), young, 2000.0, 16.0, least)
     limit = np.float32(3.0) * usual + least
     learned = residual if row[of.POINTS] <= 150.0 else min(max(residual, -limit), limit)
     share = np.float32(48.0) * young / (np.float32(1.0) + np.float32(48.0) * young)  # 1 / (1 + n / 48)
     row[place] = expected + max(share, np.float32(0.02)) * learned
-    return seasonal if helps else plain
+    return seasonal if helps else np.float32(-1.0)
 
 
 @compiled(FLOAT(FLOATS, BYTES, FLOAT, FLOAT))

@@ -27,7 +27,7 @@ class Reason(IntEnum):
     VARIANCE_SHIFT = 5
     """Unusually restless."""
     OUT_OF_SEASON = 6
-    """Unusual for this hour of this kind of day; without a season, unusual at all."""
+    """Unusual for this hour of this kind of day. Only of series that have a season."""
     RARE_PATTERN = 7
     """The course of the last points resembles none that was seen before."""
     OUT_OF_RANGE = 8
