@@ -11,10 +11,11 @@ import pytest
 from recoverops.clock import SystemClock
 from recoverops.model import Service
 from recoverops.plugins.aws import AwsSettings, plugin
-from recoverops.ports import Action, PluginContext, PluginParts
+from recoverops.plugins.aws.assembly import ACTIONS as EVERY
+from recoverops.ports import Action, Clock, PluginContext, PluginParts
 from recoverops.testing.aws import ACCOUNT, REGION, Aws, Key, running_aws
 
-ACTIONS = ["ec2-reboot", "ec2-stop", "ec2-start", "ec2-resize", "asg-scale", "ecs-redeploy", "ecs-rollback"]
+ACTIONS = [one.name for one in EVERY]
 
 
 class Counts:
@@ -39,6 +40,7 @@ class Shop:
     settings: dict[str, Any]
     counts: Counts = field(default_factory=Counts)
     references: tuple[str, ...] = ()
+    clock: Clock = field(default_factory=SystemClock)
 
     def parts(self, key: Key, **settings: Any) -> PluginParts:
         given = {
@@ -49,13 +51,14 @@ class Shop:
             "timeout": "2s",
             "attempts": 2,
             "action_timeout": "5s",
+            "bounds": {"slow_timeout": "5s"},
             "actions": ACTIONS,
             **self.settings,
             **settings,
         }
         secrets = {"env:ID": key.id, "env:SECRET": key.secret}
         context = PluginContext(
-            clock=SystemClock(),
+            clock=self.clock,
             services=self.services,
             secret=secrets.__getitem__,
             references=self.references,

@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from tests.integration.aws.conftest import ecs_service, group, instance
+from tests.integration.aws.scene import Scene, unique_tags
+from tests.integration.aws.scenes_of_data import class_scene, failover_scene, storage_scene
+from tests.integration.aws.scenes_of_functions import alias_scene, concurrency_scene
 
 from recoverops.testing.aws import Aws
-
-_NUMBERS = itertools.count(1)
-
-
-@dataclass(kw_only=True)
-class Scene:
-    """One service on its own resource, and the hands and eyes of the kit."""
-
-    address: str
-    """exact"""
-    by_tags: str
-    """the same by its tags"""
-    break_it: Callable[[], object]
-    snapshot: Callable[[], object]
-    tamper: Callable[[], object]
-    arguments: Mapping[str, str]
-
-
-def unique_tags() -> dict[str, str]:
-    return {"service": f"checkout-{next(_NUMBERS)}", "env": "test"}
 
 
 def power_scene(aws: Aws, *, is_running: bool, arguments: Mapping[str, str]) -> Scene:
@@ -128,6 +109,24 @@ def ecs_scene(aws: Aws) -> Scene:
     )
 
 
+def ecs_scale_scene(aws: Aws) -> Scene:
+    tags, ecs = unique_tags(), aws.admin("ecs")
+    name = tags["service"]
+    ecs_service(aws, f"shop/{name}", revisions=1, tags=tags)
+
+    def count(wanted: int) -> None:
+        ecs.update_service(cluster="shop", service=name, desiredCount=wanted)
+
+    return Scene(
+        address=f"ecs id=shop/{name}",
+        by_tags=f"ecs tag:service={name}",
+        break_it=lambda: count(2),
+        snapshot=lambda: ecs.describe_services(cluster="shop", services=[name])["services"][0]["desiredCount"],
+        tamper=lambda: count(5),
+        arguments={"count_delta": "+1"},
+    )
+
+
 SCENES: dict[str, Callable[[Aws], Scene]] = {
     "ec2-reboot": reboot_scene,
     "ec2-stop": lambda aws: power_scene(aws, is_running=True, arguments={}),
@@ -136,4 +135,10 @@ SCENES: dict[str, Callable[[Aws], Scene]] = {
     "asg-scale": asg_scene,
     "ecs-redeploy": ecs_scene,
     "ecs-rollback": ecs_scene,
+    "ecs-scale": ecs_scale_scene,
+    "lambda-rollback": alias_scene,
+    "lambda-concurrency": concurrency_scene,
+    "rds-failover": failover_scene,
+    "rds-storage": storage_scene,
+    "rds-class": class_scene,
 }

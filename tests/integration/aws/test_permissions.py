@@ -12,15 +12,17 @@ from typing import Any
 
 import pytest
 from tests.integration.aws.conftest import Shop, service
-from tests.integration.aws.scenes import SCENES, Scene
+from tests.integration.aws.scene import Scene
+from tests.integration.aws.scenes import SCENES
 
 from recoverops.model import Execution, ExecutionStatus, PermanentError, ProbeAnswer, Service
+from recoverops.plugins.aws.address import Kind
 from recoverops.plugins.aws.assembly import ACTIONS
 from recoverops.ports import Action, ReversibleAction
 from recoverops.testing.aws import Aws, Key
 
-NEEDED = {action.name: [grant.action for grant in action.grants] for action in ACTIONS}
-BY_TAGS = {"ecs-redeploy", "ecs-rollback"}
+NEEDED = {action.name: list(dict.fromkeys(grant.action for grant in action.grants)) for action in ACTIONS}
+BY_TAGS = {action.name for action in ACTIONS if action.kind not in {Kind.EC2, Kind.ASG, Kind.EBS}}
 """Actions that need `tag:GetResources` as well when an address chooses by tags."""
 
 
@@ -92,10 +94,10 @@ def test_without_one_permission_it_says_which_and_nothing_half_done_remains(
 
 @pytest.mark.parametrize("named", sorted(BY_TAGS))
 def test_without_the_right_to_find_by_tags_it_says_so(aws: Aws, root: Key, named: str) -> None:
-    _, shop, checkout = made(aws, named, by_tags=True)
+    scene, shop, checkout = made(aws, named, by_tags=True)
     key = aws.user(without(policy_of(shop, root), "tag:GetResources"))
     with pytest.raises(PermanentError, match="the permission tag:GetResources is missing"):
-        shop.action(named, key).plan(checkout, {})
+        shop.action(named, key).plan(checkout, scene.arguments)
 
 
 @pytest.mark.parametrize("named", SCENES)

@@ -46,6 +46,8 @@ class AwsAction(ABC):
     grants: ClassVar[tuple[Grant, ...]]
     cost: ClassVar[str]
     """What it does to the bill, in words: prices are not looked up."""
+    is_slow: ClassVar[bool] = False
+    """It waits for states that take AWS many minutes; `bounds.slow_timeout` is its timeout."""
 
     def __init__(self, reach: Reach, *, clock: Clock, timeout: timedelta) -> None:
         self.reach = reach

@@ -26,6 +26,9 @@ class Kind(StrEnum):
     LAMBDA = "lambda"
     RDS = "rds"
     ELB_TARGET = "elb-target"
+    ELB_LISTENER = "elb-listener"
+    ELB_RULE = "elb-rule"
+    EBS = "ebs"
 
 
 _IDS = {
@@ -35,7 +38,20 @@ _IDS = {
     Kind.LAMBDA: (r"[\w-]{1,64}", "function-name"),
     Kind.RDS: (r"[A-Za-z][\w-]{0,62}", "database-name"),
     Kind.ELB_TARGET: (r"[\w-]{1,32}/[\w.:-]{1,255}", "target-group/i-0123456789abcdef0"),
+    Kind.ELB_LISTENER: (
+        r"(app|net)/[\w-]{1,32}/[0-9a-f]{1,32}/[0-9a-f]{1,32}",
+        "app/shop/0123456789abcdef/fedcba9876543210",
+    ),
+    Kind.ELB_RULE: (
+        r"(app|net)/[\w-]{1,32}/[0-9a-f]{1,32}/[0-9a-f]{1,32}/[0-9a-f]{1,32}",
+        "app/shop/0123456789abcdef/fedcba9876543210/0f1e2d3c4b5a6978",
+    ),
+    Kind.EBS: (r"vol-[0-9a-f]{8,17}", "vol-0123456789abcdef0"),
 }
+
+
+PREFIXES = ("instance/", "service/", "function:", "db:", "targetgroup/", "listener/", "listener-rule/", "volume/")
+"""What stands before the id in an ARN, by kind of resource."""
 
 
 class Place(Record, frozen=True, kw_only=True):
@@ -121,7 +137,7 @@ def _of_arn(kind: Kind, arn: str) -> tuple[str, str, str]:
     if match is None:
         raise ValueError(f"{arn!r} is not an ARN with region and account")
     rest = match[3]
-    for prefix in ("instance/", "service/", "function:", "db:"):
+    for prefix in PREFIXES:
         rest = rest.removeprefix(prefix)
     if kind is Kind.ASG:
         rest = rest.rpartition("autoScalingGroupName/")[2]

@@ -115,6 +115,13 @@ class Attempt:
             raise UnreachableError(f"it took longer than {self._timeout_s:.3g} s")
         self.clock.sleep(min(seconds, left))
 
+    def may_wait(self, seconds: float) -> bool:
+        """Waits, if there is time for that and for another look; else False, at once."""
+        if self._deadline - self.clock.monotonic() <= 2 * seconds:
+            return False
+        self.clock.sleep(seconds)
+        return True
+
     def run(self, work: Callable[[Attempt], Execution]) -> Execution:
         told = "nothing was done: "
         try:

@@ -6,6 +6,7 @@ Imported when the plugin is built, not before. An action is one line in `ACTIONS
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import partial
 
 from recoverops.model import MisconfiguredError
@@ -17,6 +18,12 @@ from recoverops.plugins.aws.actions.ec2_start import StartInstances
 from recoverops.plugins.aws.actions.ec2_stop import StopInstances
 from recoverops.plugins.aws.actions.ecs_redeploy import RedeployService
 from recoverops.plugins.aws.actions.ecs_rollback import RollBackService
+from recoverops.plugins.aws.actions.ecs_scale import ScaleService
+from recoverops.plugins.aws.actions.lambda_concurrency import ReserveConcurrency
+from recoverops.plugins.aws.actions.lambda_rollback import RollBackAlias
+from recoverops.plugins.aws.actions.rds_class import ChangeClass
+from recoverops.plugins.aws.actions.rds_failover import FailOver
+from recoverops.plugins.aws.actions.rds_storage import GrowDatabase
 from recoverops.plugins.aws.address import ADDRESS, Address, Kind, address_of
 from recoverops.plugins.aws.calls import Calls
 from recoverops.plugins.aws.grants import FIND_BY_TAGS, Grant
@@ -38,6 +45,12 @@ ACTIONS: tuple[type[AwsAction], ...] = (
     ScaleGroup,
     RedeployService,
     RollBackService,
+    ScaleService,
+    RollBackAlias,
+    ReserveConcurrency,
+    FailOver,
+    GrowDatabase,
+    ChangeClass,
 )
 _FOUND_OTHERWISE = frozenset({Kind.EC2, Kind.ASG})
 """Kinds whose own describe calls filter by tags."""
@@ -54,8 +67,8 @@ def assembled(settings: AwsSettings, context: PluginContext) -> PluginParts:
     grants = [*_grants(settings, enabled, addresses), *_kept_grants(settings, context)]
     return PluginParts(
         sources=tuple(_sources(settings, context, calls)),
-        actions=tuple(one(reach, clock=context.clock, timeout=settings.action_timeout) for one in enabled),
         secrets=(Parameters(calls, kept), ManagedSecrets(calls, kept)),
+        actions=tuple(one(reach, clock=context.clock, timeout=_timeout(one, settings)) for one in enabled),
         checks=tuple(IdentityCheck(account, calls) for account in settings.accounts),
         policies=policies_of(settings.accounts, grants, addresses, only_tagged=settings.only_tagged),
     )
@@ -66,6 +79,10 @@ def _kept_grants(settings: AwsSettings, context: PluginContext) -> Iterator[Gran
     if context.references:
         place = keeping_place(settings.keeping, settings.accounts)
         yield from keeping_grants(context.references, (), settings.keeping, place)
+
+
+def _timeout(action: type[AwsAction], settings: AwsSettings) -> timedelta:
+    return settings.bounds.slow_timeout if action.is_slow else settings.action_timeout
 
 
 def _addresses(settings: AwsSettings, context: PluginContext) -> tuple[Address, ...]:

@@ -148,5 +148,11 @@ _OUTCOMES: dict[type[RecoverOpsError], str] = {
     UnreachableError: "no_answer",
     OutcomeUnknownError: "no_answer",
 }
-_TOKENS = {"NextToken": "NextToken", "nextToken": "nextToken", "PaginationToken": "PaginationToken", "Marker": "Marker"}
+_TOKENS = {
+    "NextToken": "NextToken",
+    "nextToken": "nextToken",
+    "PaginationToken": "PaginationToken",
+    "Marker": "Marker",
+    "NextMarker": "Marker",
+}
 """The token of an answer -> the parameter that asks for the next page."""

@@ -27,6 +27,7 @@ class EcsService(Record, frozen=True, kw_only=True):
     deployments: tuple[Deployment, ...]
     events: tuple[str, ...]
     tags: Mapping[str, str]
+    is_daemon: bool = False
 
     @property
     def primary(self) -> str:
@@ -67,6 +68,7 @@ def _service(ident: str, given: Mapping[str, Any]) -> EcsService:
         ),
         events=tuple(one["message"] for one in given.get("events", ())[:5]),
         tags={one["key"]: one["value"] for one in given.get("tags", ())},
+        is_daemon=given.get("schedulingStrategy") == "DAEMON",
     )
 
 

@@ -18,6 +18,9 @@ ARNS: Mapping[Kind, str] = {
     Kind.LAMBDA: "arn:{partition}:lambda:{region}:{account}:function:{id}",
     Kind.RDS: "arn:{partition}:rds:{region}:{account}:db:{id}",
     Kind.ELB_TARGET: "arn:{partition}:elasticloadbalancing:{region}:{account}:targetgroup/{id}/*",
+    Kind.ELB_LISTENER: "arn:{partition}:elasticloadbalancing:{region}:{account}:listener/{id}",
+    Kind.ELB_RULE: "arn:{partition}:elasticloadbalancing:{region}:{account}:listener-rule/{id}",
+    Kind.EBS: "arn:{partition}:ec2:{region}:{account}:volume/{id}",
 }
 """How the resources of a kind are called. `{id}` is the id of an address, or `*` where tags choose."""
 

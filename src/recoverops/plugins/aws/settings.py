@@ -9,9 +9,24 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from recoverops.model import Duration
+from recoverops.plugins.aws.action_bounds import BoundsSettings
 from recoverops.plugins.aws.keeping_settings import KeepingSettings, SmartCloudOpsSettings
 
-ActionName = Literal["ec2-reboot", "ec2-stop", "ec2-start", "ec2-resize", "asg-scale", "ecs-redeploy", "ecs-rollback"]
+ActionName = Literal[
+    "ec2-reboot",
+    "ec2-stop",
+    "ec2-start",
+    "ec2-resize",
+    "asg-scale",
+    "ecs-redeploy",
+    "ecs-rollback",
+    "ecs-scale",
+    "lambda-rollback",
+    "lambda-concurrency",
+    "rds-failover",
+    "rds-storage",
+    "rds-class",
+]
 Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$")]
 OwnMetric = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$", max_length=100)]
 
@@ -205,7 +220,10 @@ class AwsSettings(BaseModel):
         default=2,
         ge=1,
         le=100,
-        description="By how much asg-scale may change the desired capacity at once, 1 to 100. Default 2.",
+        description="By how much asg-scale and ecs-scale may change the desired count at once, 1 to 100. Default 2.",
+    )
+    bounds: BoundsSettings = Field(
+        default=BoundsSettings(), description="What no action goes beyond. Default: the values below."
     )
     actions: tuple[ActionName, ...] = Field(
         default=(),

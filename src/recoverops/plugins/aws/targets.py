@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from recoverops.model import PermanentError, Record, Service
-from recoverops.plugins.aws.address import Address, Kind, address_of
+from recoverops.plugins.aws.address import PREFIXES, Address, Kind, address_of
 from recoverops.plugins.aws.calls import Calls
 from recoverops.plugins.aws.groups import Group, groups
 from recoverops.plugins.aws.instances import Instance, instances
@@ -21,6 +21,8 @@ _TYPES = {
     Kind.LAMBDA: "lambda:function",
     Kind.RDS: "rds:db",
     Kind.ELB_TARGET: "elasticloadbalancing:targetgroup",
+    Kind.ELB_LISTENER: "elasticloadbalancing:listener",
+    Kind.ELB_RULE: "elasticloadbalancing:listener-rule",
 }
 
 
@@ -102,7 +104,7 @@ def chosen_from(address: Address, found: Sequence[str]) -> tuple[str, ...]:
 
 def _ident_of(arn: str) -> str:
     rest = arn.split(":", 5)[5]
-    for prefix in ("service/", "function:", "db:", "targetgroup/"):
+    for prefix in PREFIXES:
         rest = rest.removeprefix(prefix)
     return rest
 
@@ -113,6 +115,8 @@ class Felt(Record, frozen=True, kw_only=True):
     instances: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
     ecs: frozenset[str] = frozenset()
+    others: Mapping[str, frozenset[str]] = {}
+    """kind of address -> ids, for the other kinds"""
     tags: Mapping[str, Mapping[str, str]] = {}
     """instance -> its tags, for services whose address chooses by tags"""
 
@@ -136,4 +140,4 @@ def _lives_on(felt: Felt, address: Address, service: Service, reach: Reach) -> b
         is_chosen = any(other.tags.items() <= tags.items() for tags in felt.tags.values())
         return other.kind is Kind.EC2 and is_chosen
     known = {Kind.EC2: felt.instances, Kind.ASG: felt.groups, Kind.ECS: felt.ecs}
-    return other.id in known.get(other.kind, frozenset())
+    return other.id in known.get(other.kind, felt.others.get(other.kind, frozenset()))

@@ -88,6 +88,7 @@ def _call_of(response: Any) -> Call:
         account=response.current_account,
         form=form,
         body=body if isinstance(body, Mapping) else {},
+        path=response.path,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 
@@ -33,6 +33,7 @@ class Faults:
         self._expired: set[str] = set()
         self._expires_at_once = False
         self._calls: Counter[str] = Counter()
+        self._before: dict[str, Callable[[], object]] = {}
 
     @property
     def calls(self) -> dict[str, int]:
@@ -48,6 +49,11 @@ class Faults:
         """The next calls of `service:Api` meet these, in turn."""
         with self._lock:
             self._planned.setdefault(call, []).extend(faults)
+
+    def just_before(self, call: str, act: Callable[[], object]) -> None:
+        """Somebody else does this right before the next call of `service:Api` is done."""
+        with self._lock:
+            self._before[call] = act
 
     @contextmanager
     def throttling(self, share: float) -> Iterator[None]:
@@ -86,6 +92,10 @@ class Faults:
 
     def met_by(self, call: str) -> Fault:
         """Counts the call, and says what happens to it."""
+        with self._lock:
+            somebody = self._before.pop(call, None)
+        if somebody is not None:
+            somebody()
         with self._lock:
             self._calls[call] += 1
             planned = self._planned.get(call)

@@ -6,6 +6,7 @@ most `Describe*` do, so only a statement with `Resource: "*"` allows it: whoever
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ class Call:
     """The parameters of the query protocols, e.g. `InstanceId.1`."""
     body: Mapping[str, Any]
     """The parameters of the JSON protocols."""
+    path: str = ""
+    """The path of the request, where REST protocols have their parameters."""
 
     def values(self, name: str) -> tuple[str, ...]:
         """All of `Name` and `Name.1`, `Name.2`, ..."""
@@ -115,6 +118,32 @@ def _ecs_services(call: Call) -> tuple[Named, ...]:
     return tuple(found)
 
 
+def _functions(call: Call) -> tuple[Named, ...]:
+    from moto.awslambda.models import lambda_backends
+
+    name = re.search(r"/functions/([^/]+)|/tags/.*function(?::|%3A)([^/]+)$", call.path)
+    if name is None:
+        return ()
+    function = name[1] or name[2]
+    tags: dict[str, str] = {}
+    with suppress(Exception):
+        tags = dict(lambda_backends[call.account][call.region].get_function(function).tags or {})
+    return (Named(arn=call.arn("lambda", f"function:{function}"), tags=tags),)
+
+
+def _databases(call: Call) -> tuple[Named, ...]:
+    from moto.rds.models import rds_backends
+
+    known = rds_backends[call.account][call.region].databases
+    return tuple(
+        Named(
+            arn=call.arn("rds", f"db:{one}"),
+            tags={tag["Key"]: tag["Value"] for tag in known[one].tags} if one in known else {},
+        )
+        for one in call.values("DBInstanceIdentifier")
+    )
+
+
 def _role(call: Call) -> tuple[Named, ...]:
     return tuple(Named(arn=one) for one in call.values("RoleArn"))
 
@@ -146,5 +175,15 @@ RESOURCES: dict[str, Callable[[Call], tuple[Named, ...]]] = {
     "ecs:UpdateService": _ecs_services,
     "secretsmanager:GetSecretValue": _secret,
     "ssm:GetParameter": _parameter,
+    "lambda:GetAlias": _functions,
+    "lambda:UpdateAlias": _functions,
+    "lambda:ListTags": _functions,
+    "lambda:ListVersionsByFunction": _functions,
+    "lambda:GetFunctionConcurrency": _functions,
+    "lambda:PutFunctionConcurrency": _functions,
+    "lambda:DeleteFunctionConcurrency": _functions,
+    "rds:DescribeDBInstances": _databases,
+    "rds:ModifyDBInstance": _databases,
+    "rds:RebootDBInstance": _databases,
     "sts:AssumeRole": _role,
 }

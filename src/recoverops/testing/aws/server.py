@@ -17,6 +17,7 @@ from typing import Any
 from recoverops.model import MisconfiguredError
 from recoverops.testing.aws.door import guarded
 from recoverops.testing.aws.faults import Faults
+from recoverops.testing.aws.lacking import filled_in
 
 ACCOUNT = "123456789012"
 """Moto's own."""
@@ -105,7 +106,7 @@ def running_aws() -> Iterator[Aws]:
         server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)
         aws = Aws(server.server_port)
         thread = threading.Thread(target=server.serve_forever, name="moto", daemon=True)
-        with guarded(frozenset({_ADMIN}), aws.faults):
+        with guarded(frozenset({_ADMIN}), aws.faults), filled_in():
             thread.start()
             try:
                 yield aws

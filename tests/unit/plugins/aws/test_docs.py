@@ -31,7 +31,7 @@ def test_every_action_is_listed_with_its_class_its_calls_and_its_undo() -> None:
 def test_every_permission_without_resources_is_listed() -> None:
     told = {name for row in rows(section_of(PAGE, "Permissions")) for name in code_in(row[0]) if ":" in name}
     grants = [grant for action in ACTIONS for grant in action.grants] + [*GRANTS, FIND_BY_TAGS]
-    assert told == {grant.action for grant in grants if grant.on is None}
+    assert told == {grant.action for grant in grants if grant.no_resource}
 
 
 def test_every_kind_of_address_is_listed() -> None:

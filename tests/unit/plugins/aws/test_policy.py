@@ -101,8 +101,8 @@ EVERY = [(action.name, grant) for action in ACTIONS for grant in action.grants] 
 @pytest.mark.parametrize(("owner", "grant"), EVERY, ids=lambda one: getattr(one, "action", one))
 def test_every_grant_is_explained_and_has_resources_or_a_reason_why_not(owner: str, grant: Grant) -> None:
     assert grant.why
-    assert (grant.on is None) is bool(grant.no_resource), owner
-    if grant.on is None:
+    assert sum((grant.on is not None, bool(grant.arn), bool(grant.no_resource))) == 1, owner
+    if grant.no_resource:
         assert not grant.changes, f"{owner}: {grant.action} changes something on any resource"
 
 
