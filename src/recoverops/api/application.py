@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from recoverops.api import anomaly, approvals, debug, emergency, incidents, remediation, runs, silences, vitals
+from recoverops.api import anomaly, approvals, debug, emergency, events, incidents, remediation, runs, silences, vitals
 from recoverops.api.anomaly import ANOMALY, ANOMALY_BATCH, AnomalyDoorway
 from recoverops.api.bounded import BodyLimit
 from recoverops.api.doors import Doors
@@ -35,7 +35,7 @@ def make_application(doors: Doors) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    for room in (vitals, debug, incidents, approvals, runs, silences, emergency, remediation, anomaly):
+    for room in (vitals, debug, incidents, events, approvals, runs, silences, emergency, remediation, anomaly):
         application.include_router(room.router(doors))
     application.mount("/intake", Intake(doors))
     application.router.routes.append(Route(ALERTMANAGER_API, Intake(doors, source=ALERTMANAGER_API_SOURCE)))

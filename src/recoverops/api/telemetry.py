@@ -31,6 +31,11 @@ COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "recoverops_history_dropped_total": ("Samples that were not kept in the history, by why.", ("reason",)),
     "recoverops_pushed_samples_total": ("Samples pushed to us, by what became of them.", ("source", "outcome")),
     "recoverops_pushed_skipped_total": ("What was pushed beside samples and is not used.", ("source", "what")),
+    "recoverops_stream_taken_total": (
+        "What streams brought and was stored durably, by what became of it.",
+        ("source", "what", "outcome"),
+    ),
+    "recoverops_stream_conflicts_total": ("Batches dropped because another engine had taken the part.", ("source",)),
     "recoverops_plugin_calls_total": (
         "Calls that plugins made to the systems that they are for, by what came of them.",
         ("plugin", "call", "outcome"),
@@ -47,6 +52,7 @@ COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "recoverops_loop_lag_seconds": ("How late the event loop runs; the largest of the last 10 s.", ()),
     "recoverops_source_up": ("1 while the source answers.", ("source",)),
+    "recoverops_stream_behind_seconds": ("How far the reading of a stream is behind its newest record.", ("source",)),
     "recoverops_pushed_series": ("Pushed series that are known now.", ()),
     "recoverops_pushed_queue_bytes": ("Bytes of pushed metrics that wait to be read.", ()),
     "ml_anomalies_detected": ("Anomalies that models of several metrics found since the start.", ("severity",)),

@@ -38,6 +38,7 @@ def check_up(settings: Settings) -> tuple[Finding, ...]:
             for one in loaded.statuses
         ),
         *_sources(loaded),
+        *_streams(loaded),
         *_live(loaded),
     )
 
@@ -61,6 +62,16 @@ def _keys(settings: Settings, loaded: Loaded) -> Iterable[Finding]:
         with_store_address(settings, loaded.vault)
     except RecoverOpsError as error:
         yield Finding(what="storage.url", is_fine=False, statement=str(error))
+
+
+def _streams(loaded: Loaded) -> Iterable[Finding]:
+    for name, source in loaded.streams.items():
+        try:
+            ready = source.parts(()).ready
+        except Exception as error:  # noqa: BLE001 - a plugin call: its failure is what is asked for
+            yield Finding(what=f"stream {name}", is_fine=False, statement=redact(str(error) or type(error).__name__))
+        else:
+            yield Finding(what=f"stream {name}", is_fine=True, statement=f"answers with {len(ready)} parts to read")
 
 
 def _sources(loaded: Loaded) -> Iterable[Finding]:

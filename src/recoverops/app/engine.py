@@ -29,6 +29,7 @@ from recoverops.app.release import release
 from recoverops.app.reload import Reloader
 from recoverops.app.settings import Settings
 from recoverops.app.store_address import with_store_address
+from recoverops.app.streams import StreamWorker
 from recoverops.app.structs import prepare_structs
 from recoverops.app.vault import Vault
 from recoverops.app.workers import QUEUED_POLLS, CourierWorker, PipelineWorker, SourceWorker, SweepWorker, Worker
@@ -45,11 +46,13 @@ from recoverops.model import (
     UnreachableError,
 )
 from recoverops.model.delivery import MetricDelivery, MetricReceipt
+from recoverops.model.ids import new_engine_id
 from recoverops.pipeline import (
     Conditions,
     Observer,
     Parts,
     Playbook,
+    StreamIntake,
     Sweep,
     Wall,
     couriers,
@@ -57,7 +60,7 @@ from recoverops.pipeline import (
     on_failure,
     respond,
 )
-from recoverops.ports import Clock, Tx, WorkflowContext
+from recoverops.ports import Clock, StreamSource, Tx, WorkflowContext
 from recoverops.storage import STOP_FILE, AuditAnchor, DirectoryLock, SqlStore, StopFile, open_store
 from recoverops.workflows import DbosEngine
 
@@ -79,6 +82,7 @@ class RecoverOps:
         self._reloader: Reloader | None = None
         self._closing = ExitStack()
         self._sources: list[SourceWorker] = []
+        self._streams: list[StreamWorker] = []
         self._store: SqlStore | None = None
         self._parts_built: Parts | None = None
         self._workflows: DbosEngine | None = None
@@ -159,6 +163,7 @@ class RecoverOps:
             SourceWorker(source, self._pipeline.take, self.clock, self.metrics)
             for source in self.loaded.sources.values()
         ]
+        self._streams = [self._stream(source, parts, self._pipeline) for source in self.loaded.streams.values()]
         engine.launch()
         self._closing.callback(engine.stop, timeout=DRAIN_TIMEOUT)
         if self._history is not None:
@@ -169,8 +174,32 @@ class RecoverOps:
         self._run_workers([self.anomaly])
         self._closing.callback(self._metric_intake.close)
         self._run_workers([*self._couriers, self._sweep, self._pipeline, self._metric_intake, *self._sources])
-        self._run_workers([self._pruning(engine)])
+        for stream in self._streams:
+            self._closing.callback(stream.release_all)
+        self._run_workers([*self._streams, self._pruning(engine)])
         self._audit_start()
+
+    def _stream(self, source: StreamSource, parts: Parts, pipeline: PipelineWorker) -> StreamWorker:
+        """On SQLite there is one engine, says the directory's lock; so it keeps its name over restarts."""
+        is_alone = not self.settings.storage.url.get_secret_value()
+        intake = StreamIntake(
+            source.name,
+            store=parts.store,
+            clock=self.clock,
+            inventory=parts.inventory,
+            max_age=parts.intake.max_sample_age,
+        )
+        return StreamWorker(
+            source,
+            intake,
+            parts.store,
+            self.clock,
+            self.metrics,
+            lease=parts.intake.stream_lease,
+            owner="engine" if is_alone else new_engine_id(),
+            deliver=pipeline.take,
+            alerts_stored=pipeline.alerts_stored,
+        )
 
     def _pruning(self, engine: DbosEngine) -> PruneWorker:
         return PruneWorker(self.store, self.settings.storage.retention, engine.forget, self.clock, self.metrics)
@@ -281,7 +310,7 @@ class RecoverOps:
         return self._is_started and self._store_status().state is ComponentState.UP
 
     def components(self) -> tuple[ComponentStatus, ...]:
-        sources = [worker.status for worker in self._sources]
+        sources = [worker.status for worker in (*self._sources, *self._streams)]
         rules = (self._reloader.status,) if self._reloader is not None else ()
         history = self._history.status if self._history is not None else disabled_history(self.clock.now())
         return (self._store_status(), history, *rules, *self.loaded.statuses, *sources)
@@ -334,6 +363,10 @@ class RecoverOps:
         yield "recoverops_emergency_stop", {}, float(self._is_stopped())
         for name, worker in zip(self.loaded.sources, self._sources, strict=True):
             yield "recoverops_source_up", {"source": name}, float(worker.status.state is ComponentState.UP)
+        for name, stream in zip(self.loaded.streams, self._streams, strict=True):
+            yield "recoverops_source_up", {"source": name}, float(stream.status.state is ComponentState.UP)
+            if stream.behind_s is not None:
+                yield "recoverops_stream_behind_seconds", {"source": name}, stream.behind_s
 
     def _is_stopped(self) -> bool:
         try:

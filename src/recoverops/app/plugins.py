@@ -36,6 +36,7 @@ from recoverops.ports import (
     PushSource,
     Secrets,
     Source,
+    StreamSource,
     Telemetry,
 )
 from recoverops.redact import redact
@@ -47,6 +48,7 @@ class Loaded:
 
     vault: Vault
     sources: dict[str, Source] = field(default_factory=dict)
+    streams: dict[str, StreamSource] = field(default_factory=dict)
     push_sources: dict[str, PushSource] = field(default_factory=dict)
     actions: dict[str, Action] = field(default_factory=dict)
     notifiers: dict[str, Notifier] = field(default_factory=dict)
@@ -173,13 +175,14 @@ class _Loading:
 
 def _take(loaded: Loaded, entry: PluginEntry, parts: PluginParts) -> None:
     for known, brought, what in (
-        (loaded.sources, parts.sources, "source"),
+        ({**loaded.sources, **loaded.streams}, (*parts.sources, *parts.streams), "source"),
         (loaded.push_sources, parts.push_sources, "intake"),
         (loaded.actions, parts.actions, "action"),
         (loaded.notifiers, parts.notifiers, "notifier"),
     ):
         _refuse_twice(known, [part.name for part in brought], what)
     loaded.sources.update({part.name: part for part in parts.sources})
+    loaded.streams.update({part.name: part for part in parts.streams})
     loaded.push_sources.update({part.name: part for part in parts.push_sources})
     loaded.actions.update({part.name: part for part in parts.actions})
     loaded.notifiers.update({part.name: part for part in parts.notifiers})
@@ -214,6 +217,7 @@ def _refuse_twice(known: Container[str], names: Sequence[str], what: str) -> Non
 def _inventory_of(parts: PluginParts) -> str:
     kinds = {
         "sources": [part.name for part in parts.sources],
+        "streams": [part.name for part in parts.streams],
         "intakes": [part.name for part in parts.push_sources],
         "actions": [part.name for part in parts.actions],
         "notifiers": [part.name for part in parts.notifiers],

@@ -11,6 +11,7 @@ import typer
 from recoverops.cli import show
 from recoverops.cli.demo import demo
 from recoverops.cli.detect import detect
+from recoverops.cli.events import events
 from recoverops.cli.exits import Exit, told_errors
 from recoverops.cli.init import init
 from recoverops.cli.maintenance import maintenance_commands
@@ -284,6 +285,7 @@ application.command(
 application.command(
     epilog=_example("recoverops train metrics --from web-1.csv --name default", "recoverops train --evaluate")
 )(train)
+application.command(epilog=_example("recoverops events --resource service:checkout --last 24h"))(events)
 application.command(epilog=_example("recoverops init", "recoverops init --directory /etc/recoverops"))(init)
 application.command(epilog=_example("recoverops schema config"))(schema)
 application.command(epilog=_example("recoverops permissions aws"))(permissions)

@@ -11,7 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from recoverops.model import Decision, GateAnswer, Incident, IncidentState, Run
+from recoverops.model import Decision, Event, GateAnswer, Incident, IncidentState, Run
 from recoverops.operations import IncidentStory, RunStory
 
 STATE_STYLES = {
@@ -68,6 +68,9 @@ def story(told: IncidentStory) -> RenderableType:
     parts: list[RenderableType] = [Panel(head, title=incident.id, title_align="left", expand=False)]
     parts.append(_section("What it looked like"))
     parts.extend(_hypotheses(told))
+    if told.events:
+        parts.append(_section("What was changed before"))
+        parts.extend(_event(event) for event in told.events)
     parts.append(_section("What was decided, and why"))
     parts.extend(_decision(decision) for decision in _telling(told.decisions))
     if told.approval is not None:
@@ -95,6 +98,11 @@ def _hypotheses(told: IncidentStory) -> Iterable[RenderableType]:
         for evidence in one.evidence:
             mark, style = ("+", "red") if evidence.supports else ("-", "green")
             yield Text(f"    {mark} {evidence.statement}", style=style)
+
+
+def _event(event: Event) -> RenderableType:
+    by = f" by {event.actor}" if event.actor else ""
+    return Text(f"  {event.at:%H:%M:%S} {event.kind}{by}: {event.summary}")
 
 
 def _telling(decisions: Sequence[Decision]) -> Iterable[Decision]:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from recoverops.model import (
     Condition,
     ConditionStatus,
+    Event,
     Evidence,
     Incident,
     Resource,
@@ -45,6 +46,8 @@ class Facts:
     alerts: tuple[Observation, ...]
     dependencies: Mapping[Resource, tuple[Observation, ...]]
     """What is bad now with each service that this one needs."""
+    events: tuple[Event, ...] = ()
+    """What was changed about it lately, newest first."""
 
     def get(self, metric: str) -> Observation | None:
         return self.measured.get(metric)
@@ -68,6 +71,7 @@ def gather(
     samples: Iterable[Sample],
     *,
     dependencies: Mapping[Resource, Iterable[Condition]],
+    events: Iterable[Event] = (),
     now: datetime,
     max_age: timedelta,
 ) -> Facts:
@@ -95,6 +99,7 @@ def gather(
             )
             for resource, theirs in dependencies.items()
         },
+        events=tuple(events),
     )
 
 

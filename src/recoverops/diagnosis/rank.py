@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from recoverops.diagnosis.causes import CAUSES
 from recoverops.diagnosis.facts import gather
-from recoverops.model import Condition, Hypothesis, Incident, Resource, Sample
+from recoverops.model import Condition, Event, Hypothesis, Incident, Resource, Sample
 
 
 def diagnose(
@@ -18,8 +18,11 @@ def diagnose(
     max_age: timedelta,
     samples: Iterable[Sample] = (),
     dependencies: Mapping[Resource, Iterable[Condition]] | None = None,
+    events: Iterable[Event] = (),
 ) -> tuple[Hypothesis, ...]:
     """Ranked, the surest first; among equals the more specific. Observations older than `max_age` are left out."""
-    facts = gather(incident, conditions, samples, dependencies=dependencies or {}, now=now, max_age=max_age)
+    facts = gather(
+        incident, conditions, samples, dependencies=dependencies or {}, events=events, now=now, max_age=max_age
+    )
     found = [one for cause in CAUSES if (one := cause(facts)) is not None]
     return tuple(sorted(found, key=lambda one: -one.confidence))

@@ -30,6 +30,7 @@ from recoverops.model.errors import (
     TooLargeError,
     UnreachableError,
 )
+from recoverops.model.event import Event, EventKind, StoredEvent
 from recoverops.model.hypothesis import Evidence, Hypothesis
 from recoverops.model.ids import (
     ApprovalId,
@@ -55,6 +56,7 @@ from recoverops.model.incident import (
     SegmentKey,
     TimelineEntry,
 )
+from recoverops.model.log import LogRecord, LogSeverity, body_of
 from recoverops.model.notification import Delivery, DeliveryState, Notification
 from recoverops.model.plan import EffectClass, Execution, ExecutionStatus, Plan, ProbeAnswer, ProbeResult
 from recoverops.model.record import Record, from_json, to_json, to_plain
@@ -75,6 +77,7 @@ from recoverops.model.signal import (
     series_name,
 )
 from recoverops.model.silence import Silence
+from recoverops.model.stream import Batch, LogCount, Mark, StreamParts, Taken
 from recoverops.model.verdict import Verdict, VerdictStatus
 
 __all__ = [
@@ -90,6 +93,7 @@ __all__ = [
     "ApprovalState",
     "AuditEntry",
     "AuditReport",
+    "Batch",
     "ComponentState",
     "ComponentStatus",
     "Condition",
@@ -102,6 +106,8 @@ __all__ = [
     "DeliveryState",
     "Duration",
     "EffectClass",
+    "Event",
+    "EventKind",
     "Evidence",
     "Execution",
     "ExecutionStatus",
@@ -115,6 +121,10 @@ __all__ = [
     "IncidentId",
     "IncidentKind",
     "IncidentState",
+    "LogCount",
+    "LogRecord",
+    "LogSeverity",
+    "Mark",
     "MisconfiguredError",
     "Mode",
     "NotFoundError",
@@ -148,6 +158,9 @@ __all__ = [
     "SilenceId",
     "StopState",
     "StoredAlert",
+    "StoredEvent",
+    "StreamParts",
+    "Taken",
     "TimelineEntry",
     "TooLargeError",
     "UnreachableError",
@@ -156,6 +169,7 @@ __all__ = [
     "Wait",
     "WaitKind",
     "baseline_series",
+    "body_of",
     "chain_hash",
     "digest",
     "forecast_series",

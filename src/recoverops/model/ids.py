@@ -41,6 +41,11 @@ def new_training_id(at: datetime) -> str:
     return _new("trn", at)
 
 
+def new_engine_id() -> str:
+    """Names one running engine to the others on its store."""
+    return f"engine-{secrets.token_hex(8)}"
+
+
 def digest(*parts: str) -> str:
     """SHA-256 over the parts with their lengths, so that ("ab","c") and ("a","bc") differ. 64 hex digits."""
     hasher = hashlib.sha256()

@@ -6,6 +6,7 @@ from recoverops.operations.admit import admit
 from recoverops.operations.approvals import answer, list_approvals
 from recoverops.operations.close import ChannelsOf, close_incident
 from recoverops.operations.dry_run import Evaluate, evaluate_incident, evaluate_run
+from recoverops.operations.events import EventPage, list_events
 from recoverops.operations.limits import Ceilings, LimitsView, limits_view
 from recoverops.operations.request import request_run
 from recoverops.operations.silences import end_silence, list_silences, silence
@@ -17,6 +18,7 @@ __all__ = [
     "Ceilings",
     "ChannelsOf",
     "Evaluate",
+    "EventPage",
     "IncidentStory",
     "LimitsView",
     "RunStory",
@@ -33,6 +35,7 @@ __all__ = [
     "evaluate_run",
     "limits_view",
     "list_approvals",
+    "list_events",
     "list_incidents",
     "list_silences",
     "read_stop",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from recoverops.model import (
@@ -9,6 +10,7 @@ from recoverops.model import (
     Approval,
     Decision,
     Delivery,
+    Event,
     Hypothesis,
     Incident,
     IncidentId,
@@ -21,6 +23,10 @@ from recoverops.model import (
     to_plain,
 )
 from recoverops.ports import Store, Tx
+
+EVENTS_BEFORE = timedelta(hours=1)
+"""How long before the onset of an incident a change is worth telling."""
+_MOST_EVENTS = 50
 
 
 class RunStory(Record, frozen=True, kw_only=True):
@@ -37,6 +43,8 @@ class IncidentStory(Record, frozen=True, kw_only=True):
     wait: Wait | None
     timeline: tuple[TimelineEntry, ...]
     deliveries: tuple[Delivery, ...]
+    events: tuple[Event, ...]
+    """What was changed about its resource in the hour before the onset and until it ended, the oldest first."""
 
     def plain(self) -> dict[str, Any]:
         """As the doors show it: each run carries its actions."""
@@ -80,4 +88,15 @@ def _story(tx: Tx, incident: Incident) -> IncidentStory:
         wait=tx.waits.of_incident(incident.id),
         timeline=tx.incidents.timeline(incident.id),
         deliveries=tx.outbox.of_incident(incident.id),
+        events=_events(tx, incident),
     )
+
+
+def _events(tx: Tx, incident: Incident) -> tuple[Event, ...]:
+    found = tx.events.listed(
+        resource=incident.resource,
+        since=incident.opened_at - EVENTS_BEFORE,
+        until=incident.resolved_at,
+        limit=_MOST_EVENTS,
+    )
+    return tuple(one.event for one in reversed(found))

@@ -10,6 +10,7 @@ from recoverops.pipeline.observe import Observer
 from recoverops.pipeline.parts import ENGINE, Parts
 from recoverops.pipeline.playbook import Page, Playbook
 from recoverops.pipeline.respond import on_failure, respond
+from recoverops.pipeline.streams import StreamIntake, needs_renewal, share_of
 from recoverops.pipeline.sweep import Sweep
 from recoverops.pipeline.wall import Wall
 
@@ -22,11 +23,14 @@ __all__ = [
     "Page",
     "Parts",
     "Playbook",
+    "StreamIntake",
     "Sweep",
     "Wall",
     "assess",
     "couriers",
     "evaluate",
+    "needs_renewal",
     "on_failure",
     "respond",
+    "share_of",
 ]

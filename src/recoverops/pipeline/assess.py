@@ -6,7 +6,7 @@ that a segment which resumes soon after a crash decides on what was seen before 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -15,6 +15,7 @@ from recoverops.diagnosis import diagnose
 from recoverops.model import (
     Condition,
     ConflictError,
+    Event,
     Hypothesis,
     Incident,
     IncidentKind,
@@ -31,6 +32,10 @@ from recoverops.model import (
 )
 from recoverops.pipeline.parts import Parts
 from recoverops.redact import redact
+
+EVENTS_BEFORE = timedelta(hours=1)
+"""How long before the onset a change is looked for."""
+_MOST_EVENTS = 50
 
 
 class Assessment(Record, frozen=True, kw_only=True):
@@ -69,6 +74,7 @@ def _look(parts: Parts, incident: Incident, *, now: datetime) -> Assessment:
         max_age=parts.decision.evidence_max_age,
         samples=parts.conditions.samples_of(incident.resource),
         dependencies=_dependencies(parts, incident),
+        events=_events(parts, incident),
     )
     if not any(one.series in incident.series for one in conditions):
         return Assessment(
@@ -96,6 +102,13 @@ def _dependencies(parts: Parts, incident: Incident) -> dict[Resource, tuple[Cond
     service = parts.inventory.find(incident.resource)
     needed = [parts.inventory.services[name] for name in (service.depends_on if service else ())]
     return {one.resource: parts.conditions.of_resource(one.resource) for one in needed}
+
+
+def _events(parts: Parts, incident: Incident) -> tuple[Event, ...]:
+    """What was changed about its resource in the hour before it began, and since; newest first."""
+    since = incident.opened_at - EVENTS_BEFORE
+    found = parts.store.read(lambda tx: tx.events.listed(resource=incident.resource, since=since, limit=_MOST_EVENTS))
+    return tuple(one.event for one in found)
 
 
 def _condition_facts(

@@ -31,6 +31,7 @@ from recoverops.ports.store import (
     Usage,
     WaitStore,
 )
+from recoverops.ports.streams import EventStore, StreamSource, StreamStore
 from recoverops.ports.telemetry import Telemetry
 from recoverops.ports.workflow import Engine, Respond, WorkflowContext
 
@@ -43,6 +44,7 @@ __all__ = [
     "ConditionView",
     "DecisionStore",
     "Engine",
+    "EventStore",
     "HistoryDrop",
     "HistoryStore",
     "IncidentStore",
@@ -78,6 +80,8 @@ __all__ = [
     "Standing",
     "StopSwitch",
     "Store",
+    "StreamSource",
+    "StreamStore",
     "Telemetry",
     "Tx",
     "Usage",

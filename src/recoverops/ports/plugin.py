@@ -18,6 +18,7 @@ from recoverops.ports.clock import Clock
 from recoverops.ports.notifier import Notifier
 from recoverops.ports.secrets import Secrets
 from recoverops.ports.source import PushSource, Source
+from recoverops.ports.streams import StreamSource
 from recoverops.ports.telemetry import Telemetry
 
 PLUGIN_API = 1
@@ -69,6 +70,7 @@ class LiveCheck(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginParts:
     sources: tuple[Source, ...] = ()
+    streams: tuple[StreamSource, ...] = ()
     push_sources: tuple[PushSource, ...] = ()
     actions: tuple[Action, ...] = ()
     notifiers: tuple[Notifier, ...] = ()

@@ -39,12 +39,16 @@ from recoverops.model import (
     TimelineEntry,
     Wait,
 )
+from recoverops.ports.streams import EventStore, StreamStore
 
 T = TypeVar("T")
 
 
 class SignalStore(Protocol):
     """Alerts after their durable write, until the pipeline has taken them."""
+
+    def admit(self, alerts: Sequence[Alert], *, at: datetime) -> Admission:
+        """Stores those that are new, within this transaction. Doors use `Store.admit`, which shares a commit."""
 
     def pending(self, *, limit: int) -> tuple[StoredAlert, ...]:
         """Not yet processed, oldest first."""
@@ -297,6 +301,10 @@ class Tx(Protocol):
     def limits(self) -> LimitStore: ...
     @property
     def silences(self) -> SilenceStore: ...
+    @property
+    def streams(self) -> StreamStore: ...
+    @property
+    def events(self) -> EventStore: ...
     @property
     def outbox(self) -> Outbox: ...
     @property

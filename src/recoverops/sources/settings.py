@@ -77,3 +77,11 @@ class IntakeSettings(BaseModel):
         "name in thresholds and rules; all others are. Add the external labels of your Prometheus, e.g. `cluster` and "
         "`replica`.",
     )
+    stream_lease: Duration = Field(
+        default=timedelta(seconds=30),
+        ge=timedelta(seconds=2),
+        le=timedelta(minutes=10),
+        description="For how long an engine may read a part of a stream (a shard, a log group) before it has to say so "
+        "again, 2s to 10m. When it dies, another engine on the same PostgreSQL takes over after this time; the same "
+        "engine on SQLite goes on at once. Default 30s: longer than a slow poll.",
+    )

@@ -19,18 +19,23 @@ from recoverops.storage.schema import (
     approval,
     decision,
     delivery,
+    event,
     hypothesis,
     incident,
+    log_count,
     parked_wait,
     reservation,
     run,
     signal,
     silence,
+    stream_record,
     timeline_entry,
 )
 
 BATCH = 100
 """Rows that one transaction removes, give or take the incidents themselves."""
+_SMALL_ROWS = 5000
+"""As many of a table whose rows are a few bytes and come by the thousand a second."""
 _LIMITS_KEPT = timedelta(days=31)
 """Reservations: longer than every window and cooldown that is counted over them."""
 
@@ -56,6 +61,22 @@ class RetentionSettings(BaseModel):
         default=timedelta(days=30),
         ge=timedelta(days=1),
         description="Notifications that were sent or given up. At least 1d. Default 30d.",
+    )
+    events: Duration = Field(
+        default=timedelta(days=30),
+        ge=timedelta(days=1),
+        description="Events that streams brought: deployments, changes, security. At least 1d. Default 30d.",
+    )
+    log_counts: Duration = Field(
+        default=timedelta(days=7),
+        ge=timedelta(hours=1),
+        description="How many log records a minute each service had, by severity and sign. At least 1h. Default 7d.",
+    )
+    stream_ids: Duration = Field(
+        default=timedelta(hours=1),
+        ge=timedelta(minutes=5),
+        description="How long is remembered which log records were counted: one that is delivered twice within it "
+        "counts once. At least 5m. Default 1h; a record takes about 60 bytes, so 1,000 a second take some 200 MB.",
     )
     workflows: Duration = Field(
         default=timedelta(days=7),
@@ -85,6 +106,9 @@ def choose(connection: sa.Connection, settings: RetentionSettings, *, now: datet
         ("deliveries", delivery.c.seq, _DELIVERIES, settings.deliveries),
         ("silences", silence.c.id, _SILENCES, settings.incidents),
         ("reservations", reservation.c.seq, _RESERVATIONS, _LIMITS_KEPT),
+        ("events", event.c.seq, _EVENTS, settings.events),
+        ("stream_ids", stream_record.c.id, _STREAM_IDS, settings.stream_ids),
+        ("log_count_minutes", log_count.c.minute, _LOG_COUNTS, settings.log_counts),
     )
     for what, column, statement, kept in kinds:
         keys = tuple(connection.execute(statement, {"before": now - kept}).scalars())
@@ -142,6 +166,25 @@ _RESERVATIONS = (
     .order_by(reservation.c.at)
     .limit(BATCH)
 )
+_EVENTS = (
+    sa.select(event.c.seq)
+    .where(event.c.received_at < sa.bindparam("before", type_=event.c.received_at.type))
+    .order_by(event.c.received_at)
+    .limit(BATCH)
+)
+_STREAM_IDS = (
+    sa.select(stream_record.c.id)
+    .where(stream_record.c.seen_at < sa.bindparam("before", type_=stream_record.c.seen_at.type))
+    .order_by(stream_record.c.seen_at)
+    .limit(_SMALL_ROWS)
+)
+_LOG_COUNTS = (
+    sa.select(log_count.c.minute)
+    .where(log_count.c.minute < sa.bindparam("before", type_=log_count.c.minute.type))
+    .order_by(log_count.c.minute)
+    .limit(1)
+)
+"""A minute with all that was counted in it."""
 _RESOLVED = (
     sa.select(incident.c.record)
     .where(

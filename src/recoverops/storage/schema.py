@@ -41,8 +41,8 @@ def _sequence(name: str = "seq") -> sa.Column[int]:
     return sa.Column(name, _Sequence, primary_key=True, autoincrement=True)
 
 
-def _time(name: str, *, nullable: bool = False) -> sa.Column[datetime]:
-    return sa.Column(name, UtcTime(), nullable=nullable)
+def _time(name: str, *, nullable: bool = False, primary_key: bool = False) -> sa.Column[datetime]:
+    return sa.Column(name, UtcTime(), nullable=nullable, primary_key=primary_key)
 
 
 def _incident(**options: Any) -> sa.Column[str]:
@@ -234,6 +234,69 @@ sa.Index(
     delivery.c.next_at,
     sqlite_where=delivery.c.state == "pending",
     postgresql_where=delivery.c.state == "pending",
+)
+
+stream_mark = sa.Table(
+    "stream_mark",
+    metadata,
+    _text("source", primary_key=True),
+    _text("part", primary_key=True),
+    _text("position"),
+    sa.Column("is_finished", sa.Boolean(), nullable=False),
+    _text("owner"),
+    sa.Column("fence", sa.BigInteger(), nullable=False),
+    _time("until"),
+)
+
+stream_reader = sa.Table(
+    "stream_reader",
+    metadata,
+    _text("source", primary_key=True),
+    _text("owner", primary_key=True),
+    _time("until"),
+)
+
+stream_record = sa.Table(
+    "stream_record",
+    metadata,
+    sa.Column("id", sa.LargeBinary(), primary_key=True),
+    _time("seen_at"),
+    sa.Index("stream_record_seen", "seen_at"),
+)
+"""The ids of log records that were counted, as digests with their source."""
+
+log_count = sa.Table(
+    "log_count",
+    metadata,
+    _text("source", primary_key=True),
+    _time("minute", primary_key=True),
+    _text("resource", primary_key=True),
+    _text("what", primary_key=True),
+    sa.Column("records", sa.BigInteger(), nullable=False),
+    sa.Index("log_count_minute", "minute"),
+)
+
+event = sa.Table(
+    "event",
+    metadata,
+    _sequence(),
+    _text("dedup_key", unique=True),
+    _text("source"),
+    _text("kind"),
+    _time("at"),
+    _time("received_at"),
+    _text("record"),
+    sa.Index("event_newest", "at", "seq"),
+    sa.Index("event_received", "received_at"),
+    sqlite_autoincrement=True,
+)
+
+event_resource = sa.Table(
+    "event_resource",
+    metadata,
+    sa.Column("event_seq", _Sequence, sa.ForeignKey("event.seq", ondelete="CASCADE"), primary_key=True),
+    _text("resource", primary_key=True),
+    sa.Index("event_of_resource", "resource", "event_seq"),
 )
 
 audit_entry = sa.Table(

@@ -42,6 +42,9 @@ class SqlSignals:
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
 
+    def admit(self, alerts: Sequence[Alert], *, at: datetime) -> Admission:
+        return admit(self._connection, (alerts,), at=at)[0]
+
     def pending(self, *, limit: int) -> tuple[StoredAlert, ...]:
         return _stored(self._connection.execute(_PENDING, {"limit": limit}))
 

@@ -10,12 +10,14 @@ import sqlalchemy as sa
 from recoverops.storage.approvals import SqlApprovals
 from recoverops.storage.audit import SqlAudit
 from recoverops.storage.decisions import SqlDecisions
+from recoverops.storage.events import SqlEvents
 from recoverops.storage.incidents import SqlIncidents
 from recoverops.storage.limits import SqlLimits
 from recoverops.storage.outbox import SqlOutbox
 from recoverops.storage.runs import SqlRuns
 from recoverops.storage.signals import SqlSignals
 from recoverops.storage.silences import SqlSilences
+from recoverops.storage.streams import SqlStreams
 from recoverops.storage.waits import SqlWaits
 
 
@@ -24,12 +26,14 @@ class SqlTx:
         "_approvals",
         "_audit",
         "_decisions",
+        "_events",
         "_incidents",
         "_limits",
         "_outbox",
         "_runs",
         "_signals",
         "_silences",
+        "_streams",
         "_waits",
     )
 
@@ -42,6 +46,8 @@ class SqlTx:
         self._waits = SqlWaits(connection)
         self._limits = SqlLimits(connection, may_write=may_write)
         self._silences = SqlSilences(connection)
+        self._streams = SqlStreams(connection)
+        self._events = SqlEvents(connection)
         self._outbox = SqlOutbox(connection)
         self._audit = SqlAudit(connection)
 
@@ -76,6 +82,14 @@ class SqlTx:
     @property
     def silences(self) -> SqlSilences:
         return self._silences
+
+    @property
+    def streams(self) -> SqlStreams:
+        return self._streams
+
+    @property
+    def events(self) -> SqlEvents:
+        return self._events
 
     @property
     def outbox(self) -> SqlOutbox:

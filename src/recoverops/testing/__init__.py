@@ -13,6 +13,7 @@ from recoverops.testing.ledger import LedgerAction, LedgerLine, ledger_lines
 from recoverops.testing.notifier_kit import check_notifier, sample_notification
 from recoverops.testing.receiver import Receiver, Reply, running_receiver
 from recoverops.testing.source_kit import check_push_source, check_source
+from recoverops.testing.streams import MemoryStream, check_stream_source
 from recoverops.testing.supervisor import Program, Supervisor, running_supervisor
 from recoverops.testing.systemd import Systemd, running_systemd
 from recoverops.testing.undo_kit import Undoing
@@ -22,6 +23,7 @@ __all__ = [
     "LedgerAction",
     "LedgerLine",
     "ManualClock",
+    "MemoryStream",
     "Program",
     "Receiver",
     "RecordingNotifier",
@@ -35,6 +37,7 @@ __all__ = [
     "check_notifier",
     "check_push_source",
     "check_source",
+    "check_stream_source",
     "ledger_lines",
     "running_receiver",
     "running_supervisor",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recoverops.redact import HIDDEN, redact
+from recoverops.redact import _FOLDED, _PATTERNS, HIDDEN, redact
 
 S = "hunter2x"
 
@@ -86,3 +88,19 @@ def test_long_text_of_the_wrong_kind_takes_no_longer(piece: str) -> None:
     redact(text)
 
     assert time.process_time() - began < 2.0  # about 0.05 s; what is quadratic takes a minute
+
+
+def test_the_hints_leave_out_no_pattern() -> None:
+    """What a pattern finds, its hints find too: a text that matches without them would stay as it is."""
+    for text in HIDING:
+        for variant in (text, text.upper(), text.lower(), f"höher {text}", f"ſ {text}"):
+            for hints, patterns in _PATTERNS:
+                is_hit = any(pattern.search(variant) for pattern in patterns)
+                assert not is_hit or any(hint in variant.lower() for hint in hints), variant
+
+
+def test_letters_outside_ascii_that_match_ascii_ones_are_known() -> None:
+    letters = re.compile("[a-z]", re.IGNORECASE)
+    outside = {chr(code) for code in range(128, sys.maxunicode + 1) if letters.fullmatch(chr(code))}
+    assert outside == set(_FOLDED)
+    assert redact("paſſword=hunter22") == f"paſſword={HIDDEN}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recoverops.diagnosis.facts import Facts, Observation
 from recoverops.diagnosis.weigh import hypothesis
-from recoverops.model import Hypothesis, IncidentKind
+from recoverops.model import EventKind, Hypothesis, IncidentKind, series_name
 
 HURTS = (
     "service.running",
@@ -35,7 +35,7 @@ def permission_denied(facts: Facts) -> Hypothesis | None:
     said, hurts = _said(facts, "log.permission_denied"), _hurting(facts, *HURTS)
     if not said or not hurts:
         return None
-    return hypothesis(IncidentKind.PERMISSION_DENIED, facts, supporting=[said, *hurts, recent_release(facts)])
+    return hypothesis(IncidentKind.PERMISSION_DENIED, facts, supporting=[said, *hurts, *recent_releases(facts)])
 
 
 def connection_pool_exhausted(facts: Facts) -> Hypothesis | None:
@@ -56,10 +56,32 @@ RECENT_RELEASE_S = 600.0
 """A release is suspected for this long after it was switched to."""
 
 
-def recent_release(facts: Facts) -> Observation | None:
-    """The release, when it was switched recently and before the trouble began."""
+def recent_releases(facts: Facts) -> tuple[Observation, ...]:
+    """Who says that it was switched to another release recently, and before the trouble began: the release itself by
+    its age, and the newest deployment that somebody reported of it."""
+    found = (_switched(facts), _deployed(facts))
+    return tuple(one for one in found if one is not None)
+
+
+def _switched(facts: Facts) -> Observation | None:
     age = facts.get("release.age")
     if age is None or age.value is None or age.value > RECENT_RELEASE_S:
         return None
     trouble_s = (facts.now - facts.incident.opened_at).total_seconds()
     return age if age.value >= trouble_s else None
+
+
+def _deployed(facts: Facts) -> Observation | None:
+    began = facts.incident.opened_at
+    for event in facts.events:
+        if event.kind is EventKind.DEPLOYMENT and 0 <= (began - event.at).total_seconds() <= RECENT_RELEASE_S:
+            by = f" by {event.actor}" if event.actor else ""
+            return Observation(
+                series=series_name(facts.incident.resource, f"event:{event.source}:{event.id}"),
+                symptom="",
+                value=None,
+                is_bad=False,
+                statement=f"deployment at {event.at:%H:%M:%S} UTC{by}: {event.summary}",
+                at=event.at,
+            )
+    return None

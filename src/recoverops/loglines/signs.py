@@ -69,14 +69,32 @@ SIGNATURES = (
     ),
 )  # fmt: skip
 
-METRICS = (ERRORS, *(signature.metric for signature in SIGNATURES))
+SIGNS = tuple(signature.metric for signature in SIGNATURES)
+METRICS = (ERRORS, *SIGNS)
+
+
+def is_error(line: str) -> bool:
+    """Whether the line says that it is an error."""
+    return _says_error(line, line.lower())
+
+
+def signs_of(line: str) -> tuple[str, ...]:
+    """The sign of known trouble that the line has, if any."""
+    return _signs(line, line.lower())
 
 
 def metrics_of(line: str) -> tuple[str, ...]:
     """Every metric that the line counts for."""
     lowered = line.lower()
-    found = [ERRORS] if any(hint in lowered for hint in _ERROR_HINTS) and _ERROR.search(line) else []
+    return ((ERRORS,) if _says_error(line, lowered) else ()) + _signs(line, lowered)
+
+
+def _says_error(line: str, lowered: str) -> bool:
+    return any(hint in lowered for hint in _ERROR_HINTS) and _ERROR.search(line) is not None
+
+
+def _signs(line: str, lowered: str) -> tuple[str, ...]:
     for signature in SIGNATURES:
         if signature.fits(line, lowered):
-            return (*found, signature.metric)
-    return tuple(found)
+            return (signature.metric,)
+    return ()

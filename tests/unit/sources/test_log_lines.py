@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recoverops.plugins.linux.sources.logs import Counts, shown
-from recoverops.plugins.linux.sources.signatures import metrics_of
+from recoverops.loglines import Windows, metrics_of, shown
 from recoverops.redact import redact
 
 
@@ -59,8 +58,9 @@ def test_a_hostile_line_is_judged_in_no_time() -> None:
 
 
 def test_a_line_counts_as_long_as_its_window_and_no_longer() -> None:
-    counts = Counts()
-    counts.take(["ERROR: Address already in use"], at_s=100.0)
+    line = "ERROR: Address already in use"
+    counts = Windows()
+    counts.take([(metrics_of(line), line)], at_s=100.0)
 
     def seen(at_s: float) -> dict[str, int]:
         return {metric: count for metric, count, _ in counts.now(at_s)}
