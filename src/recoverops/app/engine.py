@@ -310,7 +310,7 @@ class RecoverOps:
         return self._is_started and self._store_status().state is ComponentState.UP
 
     def components(self) -> tuple[ComponentStatus, ...]:
-        sources = [worker.status for worker in (*self._sources, *self._streams)]
+        sources = [*(one.status for one in self._sources), *(one.status for one in self._streams)]
         rules = (self._reloader.status,) if self._reloader is not None else ()
         history = self._history.status if self._history is not None else disabled_history(self.clock.now())
         return (self._store_status(), history, *rules, *self.loaded.statuses, *sources)

@@ -174,13 +174,14 @@ class _Loading:
 
 
 def _take(loaded: Loaded, entry: PluginEntry, parts: PluginParts) -> None:
+    polled = [*(part.name for part in parts.sources), *(part.name for part in parts.streams)]
     for known, brought, what in (
-        ({**loaded.sources, **loaded.streams}, (*parts.sources, *parts.streams), "source"),
-        (loaded.push_sources, parts.push_sources, "intake"),
-        (loaded.actions, parts.actions, "action"),
-        (loaded.notifiers, parts.notifiers, "notifier"),
+        ({*loaded.sources, *loaded.streams}, polled, "source"),
+        (loaded.push_sources, [part.name for part in parts.push_sources], "intake"),
+        (loaded.actions, [part.name for part in parts.actions], "action"),
+        (loaded.notifiers, [part.name for part in parts.notifiers], "notifier"),
     ):
-        _refuse_twice(known, [part.name for part in brought], what)
+        _refuse_twice(known, brought, what)
     loaded.sources.update({part.name: part for part in parts.sources})
     loaded.streams.update({part.name: part for part in parts.streams})
     loaded.push_sources.update({part.name: part for part in parts.push_sources})
