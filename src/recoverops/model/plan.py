@@ -34,6 +34,8 @@ class Plan(Record, frozen=True, kw_only=True):
     """The probed state that the plan was made on. Not part of the hash: it may move while a person decides."""
     timeout_s: float
     """Seconds after which the call is given up and its outcome counts as unknown until it is probed."""
+    always_asks: str = ""
+    """Why a person approves it, and nobody but a person takes it back, though it is reversible. Empty: rules decide."""
 
     @property
     def hash(self) -> str:

@@ -11,6 +11,7 @@ from recoverops.model import (
     EffectClass,
     IncidentState,
     Record,
+    Run,
     RunId,
     RunState,
     SegmentKey,
@@ -113,13 +114,18 @@ def _park(parts: Parts, tx: Tx, key: SegmentKey, rest: timedelta) -> None:
     park(tx, incident, WaitKind.VERIFICATION, state=IncidentState.VERIFYING, reason="verifying", due_at=due_at, now=now)
 
 
+def _stays(run: Run) -> str:
+    return f"{run.plan.action} stays as it is: a person takes it back, with `recoverops undo {run.id}`"
+
+
 def _conclude(parts: Parts, tx: Tx, key: SegmentKey, run_id: RunId, verdict: Verdict) -> bool:
     """True: it is to be undone."""
     now, run, incident = parts.clock.now(), tx.runs.get(run_id), tx.incidents.get(key.incident_id)
     helped = verdict.status is VerdictStatus.RECOVERED
     unknown = verdict.status is VerdictStatus.UNKNOWN
     state = RunState.SUCCEEDED if helped else RunState.UNKNOWN if unknown else RunState.FAILED
-    has_to_undo = state is RunState.FAILED and run.plan.effect is EffectClass.REVERSIBLE
+    is_reversible = run.plan.effect is EffectClass.REVERSIBLE
+    has_to_undo = state is RunState.FAILED and is_reversible and not run.plan.always_asks
     if has_to_undo:
         tx.runs.save(msgspec.structs.replace(run, state=RunState.UNDOING, verdict=verdict))
     else:
@@ -140,5 +146,6 @@ def _conclude(parts: Parts, tx: Tx, key: SegmentKey, run_id: RunId, verdict: Ver
         return False
     parts.telemetry.count("remediation_failure_total", reason=verdict.status)
     if not has_to_undo:
-        escalate(parts, tx, incident, reason=f"verdict_{verdict.status}", statement=verdict.statement, now=now)
+        told = f"{verdict.statement}; {_stays(run)}" if is_reversible and run.plan.always_asks else verdict.statement
+        escalate(parts, tx, incident, reason=f"verdict_{verdict.status}", statement=told, now=now)
     return has_to_undo

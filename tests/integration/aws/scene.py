@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 _NUMBERS = itertools.count(1)
 
@@ -15,12 +16,14 @@ class Scene:
 
     address: str
     """exact"""
-    by_tags: str
-    """the same by its tags"""
+    by_tags: str | None
+    """the same by its tags; None where AWS has none"""
     break_it: Callable[[], object]
     snapshot: Callable[[], object]
     tamper: Callable[[], object]
     arguments: Mapping[str, str]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """of the plugin, that it needs"""
 
 
 def unique_tags() -> dict[str, str]:

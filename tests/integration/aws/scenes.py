@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tests.integration.aws import security_scenes as security
 from tests.integration.aws.conftest import ecs_service, group, instance
 from tests.integration.aws.scene import Scene, unique_tags
 from tests.integration.aws.scenes_of_data import class_scene, failover_scene, storage_scene
@@ -141,4 +142,7 @@ SCENES: dict[str, Callable[[Aws], Scene]] = {
     "rds-failover": failover_scene,
     "rds-storage": storage_scene,
     "rds-class": class_scene,
+    "sg-close-ingress": security.ingress_scene,
+    "iam-key-deactivate": security.key_scene,
+    "ec2-isolate": security.isolate_scene,
 }

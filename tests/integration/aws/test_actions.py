@@ -27,7 +27,7 @@ def test_an_action_keeps_the_contract_of_actions(aws: Aws, root: Key, named: str
     scene = SCENES[named](aws)
     scene.break_it()
     checkout = service("checkout", scene.address)
-    shop = Shop(aws=aws, services={"checkout": checkout}, settings={})
+    shop = Shop(aws=aws, services={"checkout": checkout}, settings=dict(scene.settings))
     action = shop.action(named, root, attempts=1)  # what is cut off answers at once
     is_reversible = action.effect is EffectClass.REVERSIBLE
     check_action(
@@ -151,6 +151,7 @@ def test_a_group_never_loses_its_last_healthy_member_to_a_reboot(aws: Aws, root:
 
 def test_a_plan_touches_every_service_that_lives_on_the_same_resources(aws: Aws, root: Key) -> None:
     scene = SCENES["ec2-reboot"](aws)
+    assert scene.by_tags is not None
     ident = scene.address.removeprefix("ec2 id=")
     ec2 = aws.admin("ec2").describe_instances(InstanceIds=[ident])["Reservations"][0]["Instances"][0]
     owner = next(one["Value"] for one in ec2["Tags"] if one["Key"] == "aws:autoscaling:groupName")

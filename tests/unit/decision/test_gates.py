@@ -373,6 +373,16 @@ SHUT: dict[str, Case] = {
         Reason.APPROVAL_NEEDED,
         "restart-service cannot be undone",
     ),
+    "an action that always asks though it can be undone": (
+        GateName.APPROVAL,
+        {
+            "plan": plan(effect=EffectClass.REVERSIBLE, always_asks="it cuts people off"),
+            "settings": settings(ask_when_critical=False),
+        },
+        GateAnswer.ASK,
+        Reason.APPROVAL_NEEDED,
+        "restart-service asks, always: it cuts people off",
+    ),
 }
 
 
@@ -490,8 +500,12 @@ def test_the_persons_word_is_the_evidence(name: GateName) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"plan": plan(effect=EffectClass.IRREVERSIBLE)}, {"settings": settings(require_approval=True)}],
-    ids=["irreversible", "every action is asked for"],
+    [
+        {"plan": plan(effect=EffectClass.IRREVERSIBLE)},
+        {"plan": plan(effect=EffectClass.REVERSIBLE, always_asks="it cuts people off")},
+        {"settings": settings(require_approval=True)},
+    ],
+    ids=["irreversible", "always asks", "every action is asked for"],
 )
 def test_a_person_who_asks_for_a_run_does_not_replace_an_approval(changes: Mapping[str, Any]) -> None:
     assert ask(GateName.APPROVAL, facts(**ASKED_FOR, **changes)).answer is GateAnswer.ASK

@@ -67,6 +67,8 @@ def _ask(reason: Reason, statement: str) -> GateVerdict:
 def _why_ask(facts: Facts) -> str | None:
     if facts.plan.effect is EffectClass.IRREVERSIBLE:
         return f"{facts.plan.action} cannot be undone, so a person approves it, always"
+    if facts.plan.always_asks:
+        return f"{facts.plan.action} asks, always: {facts.plan.always_asks}"
     if facts.settings.require_approval:
         return "decision.require_approval (or REQUIRE_APPROVAL) is set"
     if facts.incident.request is not None:

@@ -17,6 +17,7 @@ from recoverops.plugins.aws.address import Address, Kind, Place
 from recoverops.plugins.aws.answers import Attempt, ask, check_arguments, failed, planning, probed, succeeded
 from recoverops.plugins.aws.calls import Calls
 from recoverops.plugins.aws.grants import Grant
+from recoverops.plugins.aws.settings import AwsSettings
 from recoverops.plugins.aws.targets import Felt, Reach, felt_by
 from recoverops.ports import Clock, Parameter, Permission
 from recoverops.redact import redact
@@ -48,6 +49,8 @@ class AwsAction(ABC):
     """What it does to the bill, in words: prices are not looked up."""
     is_slow: ClassVar[bool] = False
     """It waits for states that take AWS many minutes; `bounds.slow_timeout` is its timeout."""
+    always_asks: ClassVar[str] = ""
+    """Why a person approves it, and takes it back, always; see `model.Plan`. Irreversible ones ask without it."""
 
     def __init__(self, reach: Reach, *, clock: Clock, timeout: timedelta) -> None:
         self.reach = reach
@@ -64,7 +67,13 @@ class AwsAction(ABC):
 
     @property
     def permissions(self) -> tuple[Permission, ...]:
-        return tuple(Permission(system="iam", right=one.action, why=one.why) for one in self.grants)
+        grants = self.grants_under(self.reach.settings)
+        return tuple(Permission(system="iam", right=one.action, why=one.why) for one in grants)
+
+    @classmethod
+    def grants_under(cls, settings: AwsSettings) -> tuple[Grant, ...]:
+        """What it needs under these settings: `grants`, and what some setting adds to them."""
+        return cls.grants
 
     @abstractmethod
     def aim(self, service: Service, arguments: Mapping[str, str]) -> Aim:
@@ -95,6 +104,7 @@ class AwsAction(ABC):
             summary=redact(f"{aim.summary}; in {aim.address.place}; cost: {self.cost}"),
             before={**aim.before, **_place_kept(aim.address.place)},
             timeout_s=self.timeout.total_seconds(),
+            always_asks=self.always_asks,
         )
 
     def probe(self, plan: Plan, service: Service) -> ProbeResult:

@@ -29,6 +29,8 @@ class Kind(StrEnum):
     ELB_LISTENER = "elb-listener"
     ELB_RULE = "elb-rule"
     EBS = "ebs"
+    SG_RULE = "sg-rule"
+    IAM_KEY = "iam-key"
 
 
 _IDS = {
@@ -47,7 +49,11 @@ _IDS = {
         "app/shop/0123456789abcdef/fedcba9876543210/0f1e2d3c4b5a6978",
     ),
     Kind.EBS: (r"vol-[0-9a-f]{8,17}", "vol-0123456789abcdef0"),
+    Kind.SG_RULE: (r"sg-[0-9a-f]{8,17}/sgr-[0-9a-f]{8,17}", "sg-0123456789abcdef0/sgr-0123456789abcdef0"),
+    Kind.IAM_KEY: (r"([\w+=,.@-]+/)+AKIA[A-Z0-9]{12,124}", "user-name/AKIA..., with the user's path before its name"),
 }
+_ONLY_BY_ID = frozenset({Kind.IAM_KEY})
+"""AWS has no tags for them."""
 
 
 PREFIXES = ("instance/", "service/", "function:", "db:", "targetgroup/", "listener/", "listener-rule/", "volume/")
@@ -116,6 +122,8 @@ def _parsed(text: str, accounts: Sequence[AccountSettings]) -> Address:
 def _whole(
     kind: Kind, given: Mapping[str, str], tags: Mapping[str, str], accounts: Sequence[AccountSettings]
 ) -> Address:
+    if tags and kind in _ONLY_BY_ID:
+        raise ValueError(f"AWS has no tags for {kind}; write id=, e.g. {_IDS[kind][1]}")
     if sum(("id" in given, "arn" in given, bool(tags))) != 1:
         raise ValueError("say exactly one of id=, arn= and tag:<key>=")
     ident, region, account_id = given.get("id"), given.get("region"), None

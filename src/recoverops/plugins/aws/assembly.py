@@ -12,6 +12,7 @@ from functools import partial
 from recoverops.model import MisconfiguredError
 from recoverops.plugins.aws.action import AwsAction
 from recoverops.plugins.aws.actions.asg_scale import ScaleGroup
+from recoverops.plugins.aws.actions.ec2_isolate import IsolateInstance
 from recoverops.plugins.aws.actions.ec2_reboot import RebootInstances
 from recoverops.plugins.aws.actions.ec2_resize import ResizeInstance
 from recoverops.plugins.aws.actions.ec2_start import StartInstances
@@ -19,11 +20,13 @@ from recoverops.plugins.aws.actions.ec2_stop import StopInstances
 from recoverops.plugins.aws.actions.ecs_redeploy import RedeployService
 from recoverops.plugins.aws.actions.ecs_rollback import RollBackService
 from recoverops.plugins.aws.actions.ecs_scale import ScaleService
+from recoverops.plugins.aws.actions.iam_key_deactivate import DeactivateKey
 from recoverops.plugins.aws.actions.lambda_concurrency import ReserveConcurrency
 from recoverops.plugins.aws.actions.lambda_rollback import RollBackAlias
 from recoverops.plugins.aws.actions.rds_class import ChangeClass
 from recoverops.plugins.aws.actions.rds_failover import FailOver
 from recoverops.plugins.aws.actions.rds_storage import GrowDatabase
+from recoverops.plugins.aws.actions.sg_close_ingress import CloseIngress
 from recoverops.plugins.aws.address import ADDRESS, Address, Kind, address_of
 from recoverops.plugins.aws.calls import Calls
 from recoverops.plugins.aws.grants import FIND_BY_TAGS, Grant
@@ -51,8 +54,11 @@ ACTIONS: tuple[type[AwsAction], ...] = (
     FailOver,
     GrowDatabase,
     ChangeClass,
+    CloseIngress,
+    DeactivateKey,
+    IsolateInstance,
 )
-_FOUND_OTHERWISE = frozenset({Kind.EC2, Kind.ASG})
+_FOUND_OTHERWISE = frozenset({Kind.EC2, Kind.ASG, Kind.SG_RULE})
 """Kinds whose own describe calls filter by tags."""
 
 
@@ -111,6 +117,6 @@ def _grants(settings: AwsSettings, enabled: list[type[AwsAction]], addresses: tu
     for action in enabled:
         own = [address for address in addresses if address.kind is action.kind]
         if own:
-            yield from action.grants
+            yield from action.grants_under(settings)
         if any(address.id is None and address.kind not in _FOUND_OTHERWISE for address in own):
             yield FIND_BY_TAGS

@@ -53,6 +53,10 @@ class Calls:
         sessions = Sessions(settings, clock=context.clock, secret=context.secret, translate=translate)
         return cls(settings, sessions=sessions, clock=context.clock, count=count)
 
+    def own_key(self) -> str | None:
+        """The id of the access key in use, which nobody may deactivate."""
+        return self._sessions.own_key()
+
     def read(self, place: Place, call: str, **parameters: Any) -> Any:
         """`call` is `service:Api` as IAM writes it. Raises what `errors.py` makes of the SDK's errors."""
         return self._renewed(place, call, lambda: self._once(place, call, parameters, changes=False))

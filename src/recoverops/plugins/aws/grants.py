@@ -21,6 +21,8 @@ ARNS: Mapping[Kind, str] = {
     Kind.ELB_LISTENER: "arn:{partition}:elasticloadbalancing:{region}:{account}:listener/{id}",
     Kind.ELB_RULE: "arn:{partition}:elasticloadbalancing:{region}:{account}:listener-rule/{id}",
     Kind.EBS: "arn:{partition}:ec2:{region}:{account}:volume/{id}",
+    Kind.SG_RULE: "arn:{partition}:ec2:{region}:{account}:security-group/{id}",
+    Kind.IAM_KEY: "arn:{partition}:iam::{account}:user/{id}",
 }
 """How the resources of a kind are called. `{id}` is the id of an address, or `*` where tags choose."""
 

@@ -71,8 +71,10 @@ def _rights(
         if address.kind is not grant.on:
             continue
         ident = address.id or "*"
-        if address.kind is Kind.ELB_TARGET:
+        if address.kind in {Kind.ELB_TARGET, Kind.SG_RULE}:
             ident = ident.partition("/")[0]
+        if address.kind is Kind.IAM_KEY:
+            ident = ident.rpartition("/")[0]
         tags = {**address.tags, **(only_tagged if grant.changes else {})}
         yield _right(grant, arn_of(address.kind, ident, address.place), tags, grant.condition)
 

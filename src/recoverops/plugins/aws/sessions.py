@@ -97,6 +97,11 @@ class Sessions:
                 self._clients[key] = session.client(service, **self._options(changes=changes))
             return self._clients[key]
 
+    def own_key(self) -> str | None:
+        """The id of the access key that everything begins with."""
+        found = session_of(self._key, self._secret).get_credentials()
+        return None if found is None else str(found.access_key)
+
     def renew(self, account: str) -> None:
         """Forget the credentials of this account; the next call gets new ones."""
         with self._lock:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from recoverops.model import Duration
 from recoverops.plugins.aws.action_bounds import BoundsSettings
 from recoverops.plugins.aws.keeping_settings import KeepingSettings, SmartCloudOpsSettings
+from recoverops.plugins.aws.security_settings import Protected, SecuritySettings
 
 ActionName = Literal[
     "ec2-reboot",
@@ -26,6 +27,9 @@ ActionName = Literal[
     "rds-failover",
     "rds-storage",
     "rds-class",
+    "sg-close-ingress",
+    "iam-key-deactivate",
+    "ec2-isolate",
 ]
 Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$")]
 OwnMetric = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$", max_length=100)]
@@ -209,6 +213,14 @@ class AwsSettings(BaseModel):
         description="Tags that a resource must carry to be acted on, e.g. `{recoverops: allowed}`; they are conditions "
         "of the generated policy as well. Default none: the addresses of the services are the limit.",
     )
+    protected: tuple[Protected, ...] = Field(
+        default=(),
+        max_length=1000,
+        strict=False,
+        description="Ids and names of resources that no action touches, e.g. `[i-0123456789abcdef0, cluster/service]`. "
+        "Name the instance, group or service that RecoverOps itself runs on, its database and its bastion: it cannot "
+        "find out by itself, because it never asks the metadata address. Default none.",
+    )
     max_share_of_group: float = Field(
         default=0.5,
         gt=0,
@@ -230,6 +242,9 @@ class AwsSettings(BaseModel):
         strict=False,
         description="The actions that exist, e.g. `[ec2-reboot, asg-scale]`. Default none: nothing is ever changed, "
         "and the generated policy only reads.",
+    )
+    security: SecuritySettings = Field(
+        default_factory=SecuritySettings, description="What the security actions may never cut off, and quarantine."
     )
     metrics: MetricsSettings | None = Field(
         default=None, description="The source `cloudwatch-metrics`. Default none: nothing is asked of CloudWatch."

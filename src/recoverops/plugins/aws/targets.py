@@ -74,8 +74,15 @@ class Reach:
         (ident,) = chosen_from(address, tuple(_ident_of(one["ResourceARN"]) for one in found))
         return address, ident
 
+    def check_protected(self, *idents: str) -> None:
+        """Raises `PermanentError` for one that nothing may be done to, whatever its tags are."""
+        found = [one for one in idents if one in self.settings.protected]
+        if found:
+            raise PermanentError(f"{', '.join(found)} is protected (protected of the plugin aws)")
+
     def check_scope(self, ident: str, tags: Mapping[str, str]) -> None:
-        """Raises `PermanentError` for a resource without the tags that the settings demand."""
+        """Raises `PermanentError` for a resource that is protected, or without the tags that the settings demand."""
+        self.check_protected(ident)
         missing = {key: value for key, value in self.settings.only_tagged.items() if tags.get(key) != value}
         if missing:
             told = ", ".join(f"{key}={value}" for key, value in sorted(missing.items()))

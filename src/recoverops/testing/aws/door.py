@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 from recoverops.testing.aws.faults import Fault, Faults
-from recoverops.testing.aws.named import Call, Named, context_of, resources_of
+from recoverops.testing.aws.named import Call, Named, context_of, resources_of, tagged_at_creation
 from recoverops.testing.aws.policies import Asked, allows, trusts
 
 _FREE = frozenset({"sts:GetCallerIdentity"})
@@ -110,7 +110,12 @@ def _judge(response: Any, key: str, call: Call, faults: Faults) -> None:
     for named in resources_of(call):
         asked = Asked(action=action, resource=named.arn, context=context_of(call, named))
         if not allows(policies, asked) or not _is_trusted(action, named, asked, owner.arn):
-            raise RefusedError(*_denied(call, owner.arn, named))
+            raise RefusedError(*_denied(call, action, owner.arn, named))
+    for named in tagged_at_creation(call):
+        context = {**context_of(call, named), "ec2:createaction": (call.api,)}
+        asked = Asked(action="ec2:CreateTags", resource=named.arn, context=context)
+        if not allows(policies, asked):
+            raise RefusedError(*_denied(call, asked.action, owner.arn, named))
 
 
 def _is_trusted(action: str, named: Named, asked: Asked, principal: str) -> bool:
@@ -136,11 +141,11 @@ def _document(policy: Any) -> Mapping[str, Any]:
     return document
 
 
-def _denied(call: Call, principal: str, named: Named) -> tuple[str, str]:
+def _denied(call: Call, action: str, principal: str, named: Named) -> tuple[str, str]:
     where = "" if named.arn == "*" else f" on resource: {named.arn}"
     told = (
-        f"User: {principal} is not authorized to perform: {call.service}:{call.api}{where} because no identity-based "
-        f"policy allows the {call.service}:{call.api} action"
+        f"User: {principal} is not authorized to perform: {action}{where} because no identity-based policy allows the "
+        f"{action} action"
     )
     if call.service == "ec2":
         return "UnauthorizedOperation", f"You are not authorized to perform this operation. {told}"

@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+_TAG_KEY = re.compile(r"(^|\.)Tag\.\d+\.Key$")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
@@ -54,7 +56,7 @@ def context_of(call: Call, named: Named) -> dict[str, tuple[str, ...]]:
     context: dict[str, tuple[str, ...]] = {"aws:requestedregion": (call.region,)}
     for key, value in named.tags.items():
         context[f"aws:resourcetag/{key}"] = context[f"{call.service}:resourcetag/{key}"] = (value,)
-    keys = [key for key in call.form if key.startswith("Tag.") and key.endswith(".Key")]
+    keys = [key for key in call.form if _TAG_KEY.search(key)]
     if keys:
         context["aws:tagkeys"] = tuple(call.form[key][0] for key in keys)
     for key in keys:
@@ -63,6 +65,18 @@ def context_of(call: Call, named: Named) -> dict[str, tuple[str, ...]]:
     if "ExternalId" in call.form:
         context["sts:externalid"] = (call.form["ExternalId"][0],)
     return context
+
+
+def tagged_at_creation(call: Call) -> tuple[Named, ...]:
+    """What a call of EC2 gives tags while it makes it: for that AWS asks for `ec2:CreateTags` as well."""
+    kinds = {call.form[key][0] for key in call.form if re.fullmatch(r"TagSpecification\.\d+\.ResourceType", key)}
+    return tuple(_made(call, kind) for kind in sorted(kinds))
+
+
+def _made(call: Call, kind: str) -> Named:
+    """A resource that has no id yet. Snapshots and images belong to no account, in their ARN."""
+    owner = "" if kind in {"snapshot", "image"} else call.account
+    return Named(arn=f"arn:aws:ec2:{call.region}:{owner}:{kind}/*")
 
 
 def _instances(parameter: str) -> Callable[[Call], tuple[Named, ...]]:
@@ -144,6 +158,42 @@ def _databases(call: Call) -> tuple[Named, ...]:
     )
 
 
+def _security_groups(parameter: str) -> Callable[[Call], tuple[Named, ...]]:
+    def find(call: Call) -> tuple[Named, ...]:
+        from moto.ec2.models import ec2_backends
+
+        found = []
+        for one in call.values(parameter):
+            group = ec2_backends[call.account][call.region].get_security_group_from_id(one)
+            tags = {} if group is None else {tag["key"]: tag["value"] for tag in group.get_tags()}
+            found.append(Named(arn=call.arn("ec2", f"security-group/{one}"), tags=tags))
+        return tuple(found)
+
+    return find
+
+
+def _interfaces(call: Call) -> tuple[Named, ...]:
+    return tuple(Named(arn=call.arn("ec2", f"network-interface/{one}")) for one in call.values("NetworkInterfaceId"))
+
+
+def _all_of(*finders: Callable[[Call], tuple[Named, ...]]) -> Callable[[Call], tuple[Named, ...]]:
+    return lambda call: tuple(one for finder in finders for one in finder(call))
+
+
+def _users(call: Call) -> tuple[Named, ...]:
+    """By name, or by one of their access keys."""
+    from moto.iam.models import iam_backends
+
+    backend = iam_backends[call.account]["aws"]
+    names, keys = call.values("UserName"), call.values("AccessKeyId")
+    users = [one for one in backend.users.values() if one.name in names or any(map(one.has_access_key, keys))]
+    return tuple(Named(arn=one.arn, tags=_user_tags(backend, one)) for one in users)
+
+
+def _user_tags(backend: Any, user: Any) -> dict[str, str]:
+    return {one["Key"]: one["Value"] for one in backend.list_user_tags(user.name)}
+
+
 def _role(call: Call) -> tuple[Named, ...]:
     return tuple(Named(arn=one) for one in call.values("RoleArn"))
 
@@ -167,7 +217,14 @@ RESOURCES: dict[str, Callable[[Call], tuple[Named, ...]]] = {
     "ec2:StartInstances": _instances("InstanceId"),
     "ec2:StopInstances": _instances("InstanceId"),
     "ec2:TerminateInstances": _instances("InstanceId"),
-    "ec2:ModifyInstanceAttribute": _instances("InstanceId"),
+    "ec2:ModifyInstanceAttribute": _all_of(_instances("InstanceId"), _security_groups("GroupId")),
+    "ec2:ModifyNetworkInterfaceAttribute": _all_of(_interfaces, _security_groups("SecurityGroupId")),
+    "ec2:RevokeSecurityGroupIngress": _security_groups("GroupId"),
+    "ec2:AuthorizeSecurityGroupIngress": _all_of(_security_groups("GroupId"), tagged_at_creation),
+    "iam:ListAccessKeys": _users,
+    "iam:ListUserTags": _users,
+    "iam:GetAccessKeyLastUsed": _users,
+    "iam:UpdateAccessKey": _users,
     "ec2:CreateTags": _instances("ResourceId"),
     "ec2:DeleteTags": _instances("ResourceId"),
     "autoscaling:SetDesiredCapacity": _groups,

@@ -17,6 +17,7 @@ from typing import Any
 from recoverops.model import MisconfiguredError
 from recoverops.testing.aws.door import guarded
 from recoverops.testing.aws.faults import Faults
+from recoverops.testing.aws.interfaces import interfaces_keep_their_groups
 from recoverops.testing.aws.lacking import filled_in
 
 ACCOUNT = "123456789012"
@@ -124,6 +125,7 @@ def _start_empty() -> None:
 
     settings.ec2_load_default_amis = lambda: False
     CloudWatchBackend.get_filtered_metrics = _metrics_once
+    interfaces_keep_their_groups()
     _reset()
 
 

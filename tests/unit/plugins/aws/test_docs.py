@@ -21,7 +21,7 @@ def test_every_action_is_listed_with_its_class_its_calls_and_its_undo() -> None:
     for action in ACTIONS:
         _, effect, changes, reads, undo, *_ = told[action.name]
         same = same if reads == "the same" else code_in(reads)
-        assert effect == action.effect
+        assert effect == (f"{action.effect}, always asks" if action.always_asks else action.effect)
         assert bool(undo) is issubclass(action, StateAction)
         calls = {one for one in code_in(changes) | code_in(undo) if ":" in one and not one.startswith("recoverops")}
         assert calls == {grant.action for grant in action.grants if grant.changes}, action.name
