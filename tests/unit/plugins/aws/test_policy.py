@@ -102,6 +102,7 @@ EVERY = [(action.name, grant) for action in ACTIONS for grant in action.grants] 
 def test_every_grant_is_explained_and_has_resources_or_a_reason_why_not(owner: str, grant: Grant) -> None:
     assert grant.why
     assert sum((grant.on is not None, bool(grant.arn), bool(grant.no_resource))) == 1, owner
+    assert grant.arn != "*", owner
     if grant.no_resource:
         assert not grant.changes, f"{owner}: {grant.action} changes something on any resource"
 
