@@ -1,6 +1,6 @@
 """`POST /intake/{source}` and `POST /api/v2/alerts`: the hot path, a bare ASGI application.
 
-2xx only after the durable write.
+A delivery that has to be verified is so first, on another thread. 2xx only after the durable write.
 """
 
 from __future__ import annotations
@@ -12,16 +12,21 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from recoverops.api.asking import Asking
 from recoverops.api.bounded import bounded_body
 from recoverops.api.doors import Doors
 from recoverops.api.keyring import Right
 from recoverops.api.problems import problem, problem_of
 from recoverops.model import RecoverOpsError
 from recoverops.operations import admit
+from recoverops.operations.verify import verification
 
 ALERTMANAGER_API = "/api/v2/alerts"
 ALERTMANAGER_API_SOURCE = "alertmanager-api"
 """The push source that reads what comes to the path above: Prometheus and amtool know no other path."""
+
+BASIC = 'Basic realm="recoverops"'
+"""Offered here only: senders such as Amazon SNS can put a key into their URL and nowhere else."""
 
 
 class Intake:
@@ -30,6 +35,7 @@ class Intake:
     def __init__(self, doors: Doors, *, source: str | None = None) -> None:
         self._doors = doors
         self._source = source
+        self._asking = Asking()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -46,6 +52,8 @@ class Intake:
                 "recoverops_intake_rejected_total", source=source, status=str(response.status_code)
             )
             response = _understood(response, request.headers.get("accept", ""))
+            if response.status_code == 401:
+                response.headers.append("WWW-Authenticate", BASIC)
         await response(scope, receive, send)
 
     async def _take(self, request: Request, name: str) -> Response:
@@ -57,7 +65,11 @@ class Intake:
             return problem(
                 413, "Too large", f"a delivery may have {self._doors.max_body_bytes} bytes (intake.max_body_bytes)"
             )
-        stored = admit(self._doors.store, self._doors.push_sources, name, dict(request.headers), body)
+        headers = dict(request.headers)
+        question = verification(self._doors.push_sources, name, headers, body)
+        if question is not None:
+            await self._asking.answer(question)
+        stored = admit(self._doors.store, self._doors.push_sources, name, headers, body)
         admission = await asyncio.wrap_future(stored)
         self._doors.metrics.add("recoverops_alerts_stored_total", admission.stored, source=name)
         self._doors.metrics.add("recoverops_alerts_duplicate_total", admission.duplicates, source=name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import hmac
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from recoverops.api.settings import Role
 from recoverops.model import ForbiddenError, MisconfiguredError, RecoverOpsError
 
 SHORTEST_KEY = 20
+_NOBODY = "nobody has this API key"
 
 
 class Right(StrEnum):
@@ -73,15 +76,35 @@ class Keyring:
         self._by_digest = other._by_digest
 
     def recognise(self, authorization: str) -> Principal:
-        """`authorization` is the header: `Bearer <key>`. Raises UnauthenticatedError."""
-        scheme, _, key = authorization.partition(" ")
-        if scheme.lower() != "bearer" or not key.strip():
+        """`authorization` is the header: `Bearer <key>`, or `Basic` with the name and the key of an intake key.
+
+        Raises UnauthenticatedError. Basic is for senders that can only put it into their URL. Browsers send it by
+        themselves, so no key that may do more than deliver is taken that way.
+        """
+        scheme, _, given = authorization.partition(" ")
+        if scheme.lower() == "basic":
+            name, _, key = _basic(given).partition(":")
+            found = self._find(key)
+            if found.role is not Role.INTAKE or not hmac.compare_digest(found.name.encode(), name.encode()):
+                raise UnauthenticatedError(_NOBODY)
+            return found
+        if scheme.lower() != "bearer" or not given.strip():
             raise UnauthenticatedError("send an API key in the header Authorization, after the word Bearer and a space")
-        digest = _digest(key.strip())
+        return self._find(given.strip())
+
+    def _find(self, key: str) -> Principal:
+        digest = _digest(key)
         for known, principal in self._by_digest.items():
             if hmac.compare_digest(known, digest):
                 return principal
-        raise UnauthenticatedError("nobody has this API key")
+        raise UnauthenticatedError(_NOBODY)
+
+
+def _basic(given: str) -> str:
+    try:
+        return base64.b64decode(given.strip(), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise UnauthenticatedError("what follows the word Basic in the header Authorization is not base64") from error
 
 
 def _digest(key: str) -> bytes:

@@ -12,7 +12,7 @@ from recoverops.ports.notifier import Notifier
 from recoverops.ports.observation import ConditionView, StopSwitch
 from recoverops.ports.plugin import PLUGIN_API, LiveCheck, Plugin, PluginContext, PluginParts, Policy
 from recoverops.ports.secrets import Secrets
-from recoverops.ports.source import PushSource, Source
+from recoverops.ports.source import PushSource, Source, VerifiedPushSource
 from recoverops.ports.store import (
     ApprovalStore,
     AuditLog,
@@ -85,6 +85,7 @@ __all__ = [
     "Telemetry",
     "Tx",
     "Usage",
+    "VerifiedPushSource",
     "WaitStore",
     "WorkflowContext",
 ]

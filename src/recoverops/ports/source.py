@@ -1,10 +1,10 @@
-"""Where signals come from. A vendor implements one of the two."""
+"""Where signals come from: polled, pushed, or pushed by somebody whose word has to be checked first."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from recoverops.model import Alert, Sample
 
@@ -39,4 +39,19 @@ class PushSource(Protocol):
 
         Unknown fields are accepted. Raises `PermanentError` naming the offending value when the body is not this
         format; the sender gets it as a 400.
+        """
+
+
+@runtime_checkable
+class VerifiedPushSource(PushSource, Protocol):
+    """A push source whose deliveries prove where they come from, for which something has to be asked outside.
+
+    `verify` is called before `decode` of the same delivery, which stays pure and is never called when it raised.
+    """
+
+    def verify(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Returns when the delivery is what it says it is. Does I/O, bounded in time below ten seconds; idempotent.
+
+        Raises `ForbiddenError` for one that is not (the sender gets 403), `PermanentError` for a body that is not this
+        format (400), `RetryableError` when who had to be asked did not answer (503: the sender repeats it).
         """

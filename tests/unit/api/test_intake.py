@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import httpx
 import pytest
+from tests.conftest import NOON
 from tests.unit.api.conftest import KEYS, MAX_BODY, House, bearer
 from tests.unit.api.test_answers import is_problem
 
+from recoverops.api.asking import Asking
 from recoverops.api.settings import Role
+from recoverops.model import (
+    Alert,
+    AlertStatus,
+    ForbiddenError,
+    OverloadedError,
+    PermanentError,
+    RecoverOpsError,
+    UnreachableError,
+)
 
 
 def delivery(*entries: dict[str, Any], version: str = "4", filler: str = "") -> bytes:
@@ -171,3 +183,117 @@ def test_a_client_that_takes_only_plain_json_gets_the_sentence_alone(house: Hous
 
     assert answer.status_code == 400
     assert isinstance(answer.json(), str)
+
+
+# deliveries that have to be verified
+
+
+class Doubting:
+    """A double of `ports.VerifiedPushSource`: believes what its `answer` says."""
+
+    name = "doubting"
+
+    def __init__(self, answer: Callable[[], None]) -> None:
+        self._answer = answer
+        self.asked_on: list[str] = []
+
+    def verify(self, headers: Mapping[str, str], body: bytes) -> None:
+        self.asked_on.append(threading.current_thread().name)
+        self._answer()
+
+    def decode(self, headers: Mapping[str, str], body: bytes) -> tuple[Alert, ...]:
+        assert self.asked_on, "it was decoded before it was verified"
+        return (Alert(source=self.name, fingerprint="f", status=AlertStatus.FIRING, starts_at=NOON),)
+
+
+def told(error: RecoverOpsError) -> Callable[[], None]:
+    def answer() -> None:
+        raise error
+
+    return answer
+
+
+def test_a_delivery_is_verified_off_the_loop_before_it_is_admitted(open_house: Callable[..., House]) -> None:
+    source = Doubting(lambda: None)
+    house = open_house(push_sources={source.name: source})
+    answer = house.ask("POST", "/intake/doubting", Role.INTAKE, content=b"{}")
+    assert (answer.status_code, answer.json()["stored"]) == (200, 1)
+    assert source.asked_on[0].startswith("recoverops-asking")
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ForbiddenError("it is forged"), 403),
+        (UnreachableError("SNS is away"), 503),
+        (PermanentError("it is no JSON"), 400),
+    ],
+)
+def test_what_is_not_verified_is_not_admitted(
+    open_house: Callable[..., House], error: RecoverOpsError, status: int
+) -> None:
+    source = Doubting(told(error))
+    house = open_house(push_sources={source.name: source})
+    answer = house.ask("POST", "/intake/doubting", Role.INTAKE, content=b"{}")
+    assert is_problem(answer, status)
+    assert answer.json()["detail"] == str(error)
+    assert stored(house) == 0
+
+
+def test_nobody_without_a_key_makes_us_ask(open_house: Callable[..., House]) -> None:
+    source = Doubting(lambda: None)
+    house = open_house(push_sources={source.name: source})
+    assert house.ask("POST", "/intake/doubting", content=b"{}").status_code == 401
+    assert source.asked_on == []
+
+
+def test_when_too_many_wait_for_their_answer_the_next_is_told_to_come_again() -> None:
+    released = threading.Event()
+
+    def wait() -> None:
+        assert released.wait(10)
+
+    async def scenario() -> None:
+        asking = Asking(threads=1, waiting=2)
+        waiting = [asyncio.create_task(asking.answer(wait)) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(OverloadedError, match="2 deliveries wait to be verified"):
+            await asking.answer(lambda: None)
+        released.set()
+        await asyncio.gather(*waiting)
+        await asking.answer(lambda: None)
+
+    asyncio.run(scenario())
+
+
+# keys in an address
+
+
+def basic(name: str, key: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{key}".encode()).decode()}
+
+
+def test_an_intake_key_may_come_as_basic_authentication(house: House) -> None:
+    answer = house.ask(
+        "POST", "/intake/alertmanager", content=delivery(), headers=basic("the-intake", KEYS[Role.INTAKE])
+    )
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        basic("the-intake", "a-key-that-nobody-has-ever-had-here"),
+        basic("somebody", KEYS[Role.INTAKE]),
+        basic("the-intake", ""),
+        basic("the-admin", KEYS[Role.ADMIN]),
+        basic("the-responder", KEYS[Role.RESPONDER]),
+        {"Authorization": "Basic !!!"},
+        {"Authorization": "Basic"},
+    ],
+)
+def test_no_other_key_may_come_that_way_and_the_challenge_offers_it(house: House, headers: dict[str, str]) -> None:
+    answer = house.ask("POST", "/intake/alertmanager", content=delivery(), headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers.get_list("www-authenticate") == ["Bearer", 'Basic realm="recoverops"']
+    assert house.ask("GET", "/status", headers=headers).status_code == 401

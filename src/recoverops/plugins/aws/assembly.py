@@ -31,6 +31,7 @@ from recoverops.plugins.aws.address import ADDRESS, Address, Kind, address_of
 from recoverops.plugins.aws.calls import Calls
 from recoverops.plugins.aws.grants import FIND_BY_TAGS, Grant
 from recoverops.plugins.aws.identity import IdentityCheck
+from recoverops.plugins.aws.intake.assembly import intake_checks, intakes
 from recoverops.plugins.aws.keeping import ManagedSecrets, Parameters, keeping_grants, keeping_place
 from recoverops.plugins.aws.policy import policies_of
 from recoverops.plugins.aws.sessions import need_sdk
@@ -73,9 +74,10 @@ def assembled(settings: AwsSettings, context: PluginContext) -> PluginParts:
     grants = [*_grants(settings, enabled, addresses), *_kept_grants(settings, context)]
     return PluginParts(
         sources=tuple(_sources(settings, context, calls)),
+        push_sources=tuple(intakes(settings, context)),
         secrets=(Parameters(calls, kept), ManagedSecrets(calls, kept)),
         actions=tuple(one(reach, clock=context.clock, timeout=_timeout(one, settings)) for one in enabled),
-        checks=tuple(IdentityCheck(account, calls) for account in settings.accounts),
+        checks=(*(IdentityCheck(account, calls) for account in settings.accounts), *intake_checks(settings)),
         policies=policies_of(settings.accounts, grants, addresses, only_tagged=settings.only_tagged),
     )
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from recoverops.model import Duration
 from recoverops.plugins.aws.action_bounds import BoundsSettings
+from recoverops.plugins.aws.intake_settings import EventBridgeSettings, SnsSettings
 from recoverops.plugins.aws.keeping_settings import KeepingSettings, SmartCloudOpsSettings
 from recoverops.plugins.aws.security_settings import Protected, SecuritySettings
 
@@ -248,6 +249,14 @@ class AwsSettings(BaseModel):
     )
     metrics: MetricsSettings | None = Field(
         default=None, description="The source `cloudwatch-metrics`. Default none: nothing is asked of CloudWatch."
+    )
+    sns: SnsSettings | None = Field(
+        default=None,
+        description="The intake `aws-sns`, for alarms and events over SNS. Default none: no delivery of SNS is taken.",
+    )
+    eventbridge: EventBridgeSettings | None = Field(
+        default=None,
+        description="The intake `aws-eventbridge`, for an API destination of EventBridge; `{}` will do. Default none.",
     )
 
     keeping: KeepingSettings = Field(

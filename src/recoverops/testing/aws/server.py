@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from recoverops.model import MisconfiguredError
+from recoverops.testing.aws.alarms import Alarms, telling
+from recoverops.testing.aws.destinations import Destinations, posting
 from recoverops.testing.aws.door import guarded
 from recoverops.testing.aws.faults import Faults
 from recoverops.testing.aws.interfaces import interfaces_keep_their_groups
 from recoverops.testing.aws.lacking import filled_in
+from recoverops.testing.aws.sns import Sns, delivering
 
 ACCOUNT = "123456789012"
 """Moto's own."""
@@ -41,6 +44,9 @@ class Aws:
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.faults = Faults()
+        self.sns = Sns(self.url)
+        self.alarms = Alarms()
+        self.destinations = Destinations()
         self._names = 0
         self._admins: dict[tuple[str, str], Any] = {}
 
@@ -103,11 +109,17 @@ def running_aws() -> Iterator[Aws]:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     with _RUNNING:
         _start_empty()
-        application = DomainDispatcherApplication(create_backend_app)
-        server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)
+        server = make_server("127.0.0.1", 0, _nothing, threaded=True, request_handler=MotoRequestHandler)
         aws = Aws(server.server_port)
+        server.app = aws.sns.before(DomainDispatcherApplication(create_backend_app))
         thread = threading.Thread(target=server.serve_forever, name="moto", daemon=True)
-        with guarded(frozenset({_ADMIN}), aws.faults), filled_in():
+        with (
+            guarded(frozenset({_ADMIN}), aws.faults),
+            filled_in(),
+            delivering(aws.sns),
+            telling(aws.alarms),
+            posting(aws.destinations),
+        ):
             thread.start()
             try:
                 yield aws
@@ -116,6 +128,10 @@ def running_aws() -> Iterator[Aws]:
                 thread.join(10)
                 server.server_close()
                 _reset()
+
+
+def _nothing(_environ: Any, _start_response: Any) -> Any:
+    raise AssertionError("the server has its application before its thread starts")
 
 
 def _start_empty() -> None:
