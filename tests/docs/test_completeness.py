@@ -145,7 +145,7 @@ def test_the_section_of_a_command_has_an_example_and_every_option(name: str) -> 
 def test_the_general_options_are_those_that_the_documentation_promises(name: str) -> None:
     options = {option for one in COMMANDS[name].params for option in one.opts}
     assert "--json" in options
-    without = {"recoverops version", "recoverops demo", "recoverops init", "recoverops schema"}
+    without = {f"recoverops {one}" for one in ("version", "demo", "aws-sandbox", "documents", "init", "schema")}
     assert ("--config" in options) is (name not in without)
 
 

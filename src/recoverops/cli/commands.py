@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from recoverops.cli import show
+from recoverops.cli.aws_sandbox import aws_sandbox, documents
 from recoverops.cli.demo import demo
 from recoverops.cli.detect import detect
 from recoverops.cli.events import events
@@ -311,6 +312,12 @@ def verify(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 
 application.command(epilog=_example("recoverops demo", "recoverops demo --quick --only crash --only hang"))(demo)
+application.command(
+    "aws-sandbox", epilog=_example("recoverops aws-sandbox --for 30m", "recoverops aws-sandbox --directory ./sandbox")
+)(aws_sandbox)
+application.command(epilog=_example("recoverops documents", "recoverops documents RecoverOps-RestartService"))(
+    documents
+)
 
 
 @application.command(epilog=_example("recoverops version"))

@@ -48,7 +48,7 @@ def main_demo(
     """
     timing = timing_of(judge_by=judge_by, quick=quick, healthy=healthy)
     try:
-        with _interruptible():
+        with interruptible():
             result = _shown(as_json=as_json, keep=keep, only=only, timing=timing, judge_by=judge_by)
     except InterruptedBySignal as interrupted:
         print("interrupted; everything that the demo started has been ended", file=sys.stderr)  # noqa: T201
@@ -80,7 +80,7 @@ def _shown(*, as_json: bool, keep: bool, only: tuple[str, ...], timing: Timing, 
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """The first signal that asks to end interrupts; the ones after it do not disturb the clearing up."""
 
     def interrupt(signum: int, _frame: FrameType | None) -> None:

@@ -23,7 +23,10 @@ class Scene:
     tamper: Callable[[], object]
     arguments: Mapping[str, str]
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """of the plugin, that it needs"""
+    """Of the plugin, beside those of every scene."""
+    is_bound_by_tags: bool = True
+    """Whether the policy itself refuses a resource without the demanded tags. Where it cannot, the role that the
+    effect is made with has to."""
 
 
 def unique_tags() -> dict[str, str]:

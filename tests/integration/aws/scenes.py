@@ -10,6 +10,7 @@ from tests.integration.aws.conftest import ecs_service, group, instance
 from tests.integration.aws.scene import Scene, unique_tags
 from tests.integration.aws.scenes_of_data import class_scene, failover_scene, storage_scene
 from tests.integration.aws.scenes_of_functions import alias_scene, concurrency_scene
+from tests.integration.aws.ssm_scenes import automation_scene, clean_scene, restart_scene, run_scene
 
 from recoverops.testing.aws import Aws
 
@@ -145,4 +146,8 @@ SCENES: dict[str, Callable[[Aws], Scene]] = {
     "sg-close-ingress": security.ingress_scene,
     "iam-key-deactivate": security.key_scene,
     "ec2-isolate": security.isolate_scene,
+    "ssm-restart-service": restart_scene,
+    "ssm-clean-disk": clean_scene,
+    "ssm-run-say": run_scene,
+    "ssm-automation-resize": automation_scene,
 }

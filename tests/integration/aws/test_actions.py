@@ -27,7 +27,8 @@ def test_an_action_keeps_the_contract_of_actions(aws: Aws, root: Key, named: str
     scene = SCENES[named](aws)
     scene.break_it()
     checkout = service("checkout", scene.address)
-    shop = Shop(aws=aws, services={"checkout": checkout}, settings=dict(scene.settings))
+    settings = {"actions": [named], **scene.settings}
+    shop = Shop(aws=aws, services={"checkout": checkout}, settings=settings)
     action = shop.action(named, root, attempts=1)  # what is cut off answers at once
     is_reversible = action.effect is EffectClass.REVERSIBLE
     check_action(

@@ -5,7 +5,7 @@ Imported when the plugin is built, not before. An action is one line in `ACTIONS
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -27,6 +27,10 @@ from recoverops.plugins.aws.actions.rds_class import ChangeClass
 from recoverops.plugins.aws.actions.rds_failover import FailOver
 from recoverops.plugins.aws.actions.rds_storage import GrowDatabase
 from recoverops.plugins.aws.actions.sg_close_ingress import CloseIngress
+from recoverops.plugins.aws.actions.ssm_automation import declared_automations
+from recoverops.plugins.aws.actions.ssm_clean_disk import CleanDiskBySsm
+from recoverops.plugins.aws.actions.ssm_restart_service import RestartServiceBySsm
+from recoverops.plugins.aws.actions.ssm_run import declared_commands
 from recoverops.plugins.aws.address import ADDRESS, Address, Kind, address_of
 from recoverops.plugins.aws.calls import Calls
 from recoverops.plugins.aws.grants import FIND_BY_TAGS, Grant
@@ -58,6 +62,8 @@ ACTIONS: tuple[type[AwsAction], ...] = (
     CloseIngress,
     DeactivateKey,
     IsolateInstance,
+    RestartServiceBySsm,
+    CleanDiskBySsm,
 )
 _FOUND_OTHERWISE = frozenset({Kind.EC2, Kind.ASG, Kind.SG_RULE})
 """Kinds whose own describe calls filter by tags."""
@@ -69,7 +75,7 @@ def assembled(settings: AwsSettings, context: PluginContext) -> PluginParts:
     addresses = _addresses(settings, context)
     calls = Calls.of(settings, context)
     reach = Reach(calls, settings, context.services)
-    enabled = [one for one in ACTIONS if one.name in settings.actions]
+    enabled = enabled_actions(settings)
     kept = partial(keeping_place, settings.keeping, settings.accounts)
     grants = [*_grants(settings, enabled, addresses), *_kept_grants(settings, context)]
     return PluginParts(
@@ -93,6 +99,12 @@ def _timeout(action: type[AwsAction], settings: AwsSettings) -> timedelta:
     return settings.bounds.slow_timeout if action.is_slow else settings.action_timeout
 
 
+def enabled_actions(settings: AwsSettings) -> tuple[type[AwsAction], ...]:
+    """Those that `actions` names, and those that it makes of declared documents."""
+    named = tuple(one for one in ACTIONS if one.name in settings.actions)
+    return (*named, *declared_commands(settings), *declared_automations(settings))
+
+
 def _addresses(settings: AwsSettings, context: PluginContext) -> tuple[Address, ...]:
     found, problems = [], list[str]()
     for service in context.services.values():
@@ -112,7 +124,9 @@ def _sources(settings: AwsSettings, context: PluginContext, calls: Calls) -> Ite
         yield MetricsSource(calls, context.services, settings.accounts, settings=settings.metrics, clock=context.clock)
 
 
-def _grants(settings: AwsSettings, enabled: list[type[AwsAction]], addresses: tuple[Address, ...]) -> Iterator[Grant]:
+def _grants(
+    settings: AwsSettings, enabled: Sequence[type[AwsAction]], addresses: tuple[Address, ...]
+) -> Iterator[Grant]:
     """Of what is enabled, as far as some service has an address that it is for."""
     if settings.metrics is not None:
         yield from METRICS_GRANTS

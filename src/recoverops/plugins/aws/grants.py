@@ -41,6 +41,8 @@ class Grant(Record, frozen=True, kw_only=True):
     """Why it has to be `Resource: "*"`."""
     condition: Mapping[str, Mapping[str, str]] = {}
     """Operator -> condition key -> value, beside those of the tags of addresses."""
+    tag_key: str = "aws:ResourceTag"
+    """The condition key of a resource's tags, where a service has one of its own."""
     changes: bool = True
     """Whether the call may change something; only then the tags of `only_tagged` are demanded of its resource."""
 

@@ -82,7 +82,7 @@ def _rights(
 def _right(grant: Grant, resource: str, tags: Mapping[str, str], condition: Conditions) -> _Right:
     conditions = {operator: dict(keys) for operator, keys in condition.items()}
     for key, value in tags.items():
-        conditions.setdefault("StringEquals", {})[f"aws:ResourceTag/{key}"] = value
+        conditions.setdefault("StringEquals", {})[f"{grant.tag_key}/{key}"] = value
     return _Right(grant=grant, resource=resource, condition=json.dumps(conditions, sort_keys=True))
 
 

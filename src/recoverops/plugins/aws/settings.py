@@ -13,6 +13,7 @@ from recoverops.plugins.aws.action_bounds import BoundsSettings
 from recoverops.plugins.aws.intake_settings import EventBridgeSettings, SnsSettings
 from recoverops.plugins.aws.keeping_settings import KeepingSettings, SmartCloudOpsSettings
 from recoverops.plugins.aws.security_settings import Protected, SecuritySettings
+from recoverops.plugins.aws.ssm_settings import NEEDED_PARTS, SsmSettings
 
 ActionName = Literal[
     "ec2-reboot",
@@ -31,6 +32,10 @@ ActionName = Literal[
     "sg-close-ingress",
     "iam-key-deactivate",
     "ec2-isolate",
+    "ssm-restart-service",
+    "ssm-clean-disk",
+    "ssm-run",
+    "ssm-automation",
 ]
 Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$")]
 OwnMetric = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$", max_length=100)]
@@ -265,6 +270,18 @@ class AwsSettings(BaseModel):
     smartcloudops: SmartCloudOpsSettings | None = Field(
         default=None, description="The switch `/smartcloudops/<env>/approvals/auto`. Default none: it is not read."
     )
+
+    ssm: SsmSettings | None = Field(
+        default=None,
+        description="What may be run through Systems Manager. Default none: the actions `ssm-*` cannot be enabled.",
+    )
+
+    @model_validator(mode="after")
+    def _ssm_is_declared(self) -> AwsSettings:
+        for action, part in NEEDED_PARTS.items():
+            if action in self.actions and not getattr(self.ssm, part, None):
+                raise ValueError(f"the action {action} needs ssm.{part}, which says what it may run; add it")
+        return self
 
     @model_validator(mode="after")
     def _is_whole(self) -> AwsSettings:

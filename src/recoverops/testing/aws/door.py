@@ -11,12 +11,15 @@ import socket
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, NoReturn
 
 from recoverops.testing.aws.faults import Fault, Faults
-from recoverops.testing.aws.named import Call, Named, context_of, resources_of, tagged_at_creation
+from recoverops.testing.aws.named import Call, Named, context_of, passed_roles, resources_of, tagged_at_creation
 from recoverops.testing.aws.policies import Asked, allows, trusts
 
+_ANONYMOUS = frozenset({"s3", "sns"})
+"""May be asked without credentials: objects by a signed address, and confirmations of subscriptions."""
 _FREE = frozenset({"sts:GetCallerIdentity"})
 """Always allowed, as in AWS."""
 
@@ -34,21 +37,28 @@ class NoAnswerError(ConnectionAbortedError):
     """The web server drops a request whose handler raises this."""
 
 
+Answers = Mapping[str, Callable[[Call], Mapping[str, Any]]]
+"""`service:Api` -> what the double itself answers in the place of moto; it may raise `RefusedError`."""
+
+
 @contextmanager
-def guarded(admins: frozenset[str], faults: Faults) -> Iterator[None]:
+def guarded(admins: frozenset[str], faults: Faults, answers: Answers) -> Iterator[None]:
     """Every call of moto's services in this process passes the door for the time of the context."""
     from moto.core.responses import BaseResponse
 
-    usual = BaseResponse.call_action
-    BaseResponse.call_action = lambda response: _passed(response, usual, admins, faults)
+    moto = BaseResponse.call_action
+    BaseResponse.call_action = lambda response: _passed(response, partial(_done, moto, answers), admins, faults)
     try:
         yield
     finally:
-        BaseResponse.call_action = usual
+        BaseResponse.call_action = moto
 
 
 def _passed(response: Any, usual: Callable[[Any], Any], admins: frozenset[str], faults: Faults) -> Any:
     key = response.get_access_key()
+    if "Authorization" not in response.headers and response.service_name not in _ANONYMOUS:
+        told = "Request is missing Authentication Token"
+        return _refused(response, RefusedError("MissingAuthenticationToken", told))
     if key in admins or "Authorization" not in response.headers:
         return usual(response)
     call = _call_of(response)
@@ -67,6 +77,22 @@ def _passed(response: Any, usual: Callable[[Any], Any], admins: frozenset[str], 
     if fault is Fault.LOST:
         _hang_up(response)
     return answer
+
+
+def _done(moto: Callable[[Any], Any], answers: Answers, response: Any) -> Any:
+    """By us where moto has nothing, or pretends; else by moto."""
+    from moto.core.responses import ActionResult
+
+    if "Authorization" not in response.headers:
+        return moto(response)
+    call = _call_of(response)
+    answer = answers.get(f"{call.service}:{call.api}")
+    if answer is None:
+        return moto(response)
+    try:
+        return response.serialized(ActionResult(answer(call)))
+    except RefusedError as error:
+        return _refused(response, error)
 
 
 def _hang_up(response: Any) -> NoReturn:
@@ -101,7 +127,9 @@ def _judge(response: Any, key: str, call: Call, faults: Faults) -> None:
         code = "AuthFailure" if call.service == "ec2" else "InvalidClientTokenId"
         raise RefusedError(code, "The security token included in the request is invalid") from None
     if faults.is_expired(key, is_assumed=isinstance(owner, AssumedRoleAccessKey)):
-        code = {"ec2": "RequestExpired", "ecs": "ExpiredTokenException"}.get(call.service, "ExpiredToken")
+        code = {"ec2": "RequestExpired", "ecs": "ExpiredTokenException", "ssm": "ExpiredTokenException"}.get(
+            call.service, "ExpiredToken"
+        )
         raise RefusedError(code, "The security token included in the request is expired")
     action = f"{call.service}:{call.api}"
     if action in _FREE:
@@ -116,6 +144,10 @@ def _judge(response: Any, key: str, call: Call, faults: Faults) -> None:
         asked = Asked(action="ec2:CreateTags", resource=named.arn, context=context)
         if not allows(policies, asked):
             raise RefusedError(*_denied(call, asked.action, owner.arn, named))
+    for role, service in passed_roles(call):
+        passing = Asked(action="iam:PassRole", resource=role, context={"iam:passedtoservice": (service,)})
+        if not allows(policies, passing):
+            raise RefusedError(*_denied(call, passing.action, owner.arn, Named(arn=role)))
 
 
 def _is_trusted(action: str, named: Named, asked: Asked, principal: str) -> bool:
@@ -157,7 +189,7 @@ def _denied(call: Call, action: str, principal: str, named: Named) -> tuple[str,
 def _throttled(call: Call) -> tuple[str, str]:
     if call.service == "ec2":
         return "RequestLimitExceeded", "Request limit exceeded."
-    return ("ThrottlingException" if call.service == "ecs" else "Throttling"), "Rate exceeded"
+    return ("ThrottlingException" if call.service in {"ecs", "ssm"} else "Throttling"), "Rate exceeded"
 
 
 def _refused(response: Any, error: RefusedError) -> Any:

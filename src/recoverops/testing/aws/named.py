@@ -212,6 +212,37 @@ def _secret(call: Call) -> tuple[Named, ...]:
     return (Named(arn=found.arn if found else call.arn("secretsmanager", f"secret:{name}-000000")),)
 
 
+def _command(call: Call) -> tuple[Named, ...]:
+    """A command is judged on its document and on every instance; their tags are `ssm:resourceTag/...`."""
+    instances = (str(one) for one in call.body.get("InstanceIds", ()))
+    return (
+        *_document(call),
+        *(Named(arn=call.arn("ec2", f"instance/{one}"), tags=_instance_tags(call, one)) for one in instances),
+    )
+
+
+def _document(call: Call) -> tuple[Named, ...]:
+    name = str(call.body.get("DocumentName") or call.body.get("Name"))
+    return (Named(arn=call.arn("ssm", f"document/{name}")),)
+
+
+def _automation(call: Call) -> tuple[Named, ...]:
+    version = call.body.get("DocumentVersion", "$DEFAULT")
+    return (Named(arn=call.arn("ssm", f"automation-definition/{call.body.get('DocumentName')}:{version}")),)
+
+
+def _execution(call: Call) -> tuple[Named, ...]:
+    return (Named(arn=call.arn("ssm", f"automation-execution/{call.body.get('AutomationExecutionId')}")),)
+
+
+def passed_roles(call: Call) -> tuple[tuple[str, str], ...]:
+    """Roles that the request hands to a service of AWS, each with the service: they need `iam:PassRole` as well."""
+    if f"{call.service}:{call.api}" != "ssm:StartAutomationExecution":
+        return ()
+    given = call.body.get("Parameters", {}).get("AutomationAssumeRole", ())
+    return tuple((str(one), "ssm.amazonaws.com") for one in given)
+
+
 RESOURCES: dict[str, Callable[[Call], tuple[Named, ...]]] = {
     "ec2:RebootInstances": _instances("InstanceId"),
     "ec2:StartInstances": _instances("InstanceId"),
@@ -242,5 +273,10 @@ RESOURCES: dict[str, Callable[[Call], tuple[Named, ...]]] = {
     "rds:DescribeDBInstances": _databases,
     "rds:ModifyDBInstance": _databases,
     "rds:RebootDBInstance": _databases,
+    "ssm:DescribeDocument": _document,
+    "ssm:GetAutomationExecution": _execution,
+    "ssm:SendCommand": _command,
+    "ssm:StartAutomationExecution": _automation,
+    "ssm:StopAutomationExecution": _execution,
     "sts:AssumeRole": _role,
 }

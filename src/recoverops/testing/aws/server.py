@@ -8,25 +8,30 @@ from __future__ import annotations
 
 import json
 import logging
+import secrets
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from recoverops.model import MisconfiguredError
 from recoverops.testing.aws.alarms import Alarms, telling
+from recoverops.testing.aws.automation import Automation
+from recoverops.testing.aws.automation_steps import Clients
+from recoverops.testing.aws.deployments import Deployments
 from recoverops.testing.aws.destinations import Destinations, posting
 from recoverops.testing.aws.door import guarded
 from recoverops.testing.aws.faults import Faults
 from recoverops.testing.aws.interfaces import interfaces_keep_their_groups
 from recoverops.testing.aws.lacking import filled_in
+from recoverops.testing.aws.run_command import RunCommand
 from recoverops.testing.aws.sns import Sns, delivering
 
 ACCOUNT = "123456789012"
 """Moto's own."""
 REGION = "eu-central-1"
-_ADMIN = "AKIAADMINOFTHEDOUBLE"
 _RUNNING = threading.Lock()
 
 
@@ -47,19 +52,34 @@ class Aws:
         self.sns = Sns(self.url)
         self.alarms = Alarms()
         self.destinations = Destinations()
+        self.admin_key = Key(id=f"AKIA{secrets.token_hex(8).upper()}", secret=secrets.token_hex(20))
+        """May do everything, counted and judged by nobody. New for each server: signatures are not checked, so whoever
+        knows a key may use it."""
+        self.ssm = RunCommand()
+        self.ecs = Deployments()
+        self.automation = Automation(self._as_role)
         self._names = 0
         self._admins: dict[tuple[str, str], Any] = {}
 
     def admin(self, service: str, *, region: str = REGION) -> Any:
         """A client that may do everything."""
         if (service, region) not in self._admins:
-            self._admins[service, region] = self.client(service, Key(id=_ADMIN, secret=_ADMIN), region=region)
+            self._admins[service, region] = self.client(service, self.admin_key, region=region)
         return self._admins[service, region]
 
-    def client(self, service: str, key: Key, *, region: str = REGION) -> Any:
+    def client(self, service: str, key: Key, *, region: str = REGION, token: str | None = None) -> Any:
         import boto3
+        from botocore.session import get_session
 
-        session = boto3.session.Session(aws_access_key_id=key.id, aws_secret_access_key=key.secret, region_name=region)
+        inner = get_session()
+        inner.register_component("data_loader", _loader())
+        session = boto3.session.Session(
+            aws_access_key_id=key.id,
+            aws_secret_access_key=key.secret,
+            aws_session_token=token,
+            region_name=region,
+            botocore_session=inner,
+        )
         return session.client(service, endpoint_url=self.url)
 
     def user(self, policy: Mapping[str, Any]) -> Key:
@@ -85,6 +105,22 @@ class Aws:
         iam.put_role_policy(RoleName=name, PolicyName="given", PolicyDocument=json.dumps(policy))
         return arn
 
+    def service_role(self, policy: Mapping[str, Any], service: str) -> str:
+        """The ARN of a new role that a service of AWS may assume, such as `ssm.amazonaws.com`."""
+        iam, name = self.admin("iam"), self._name("role")
+        statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": service}}
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+        iam.put_role_policy(RoleName=name, PolicyName="given", PolicyDocument=json.dumps(policy))
+        return arn
+
+    def _as_role(self, role: str, region: str) -> Clients:
+        """Clients with the rights of a role, as a service of AWS has them that assumed it."""
+        given = self.admin("sts", region=region).assume_role(RoleArn=role, RoleSessionName="automation")["Credentials"]
+        key = Key(id=given["AccessKeyId"], secret=given["SecretAccessKey"])
+        token = given["SessionToken"]
+        return lambda service: self.client(service, key, region=region, token=token)
+
     def expire_credentials(self) -> None:
         """Those of every assumed role that was handed out so far."""
         from moto.sts.models import sts_backends
@@ -98,6 +134,26 @@ class Aws:
         return f"{kind}-{self._names}"
 
 
+def _closed(application: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Neither pages in a browser nor moto's own interface, which would show all keys, get an answer."""
+
+    def serve(environ: Any, start_response: Any) -> Any:
+        if "HTTP_ORIGIN" in environ or environ.get("PATH_INFO", "").startswith("/moto-api"):
+            start_response("403 Forbidden", [("Content-Type", "text/plain")])
+            return [b"the double of AWS answers the SDK only"]
+        return application(environ, start_response)
+
+    return serve
+
+
+@lru_cache(maxsize=1)
+def _loader() -> Any:
+    """One reader of the SDK's service descriptions for all clients: parsing EC2's takes some 200 ms."""
+    from botocore.loaders import create_loader
+
+    return create_loader()
+
+
 @contextmanager
 def running_aws() -> Iterator[Aws]:
     """Empty at the beginning, gone at the end. Raises `MisconfiguredError` without moto."""
@@ -105,28 +161,35 @@ def running_aws() -> Iterator[Aws]:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
         from werkzeug.serving import make_server
     except ImportError as error:
-        raise MisconfiguredError(f"the double of AWS needs moto: pip install 'moto[server]' ({error})") from error
+        raise MisconfiguredError(
+            f"the double of AWS needs moto: pip install 'recoverops[sandbox]' ({error})"
+        ) from error
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     with _RUNNING:
         _start_empty()
         server = make_server("127.0.0.1", 0, _nothing, threaded=True, request_handler=MotoRequestHandler)
         aws = Aws(server.server_port)
-        server.app = aws.sns.before(DomainDispatcherApplication(create_backend_app))
+        server.app = _closed(aws.sns.before(DomainDispatcherApplication(create_backend_app)))
         thread = threading.Thread(target=server.serve_forever, name="moto", daemon=True)
+        answers = {**aws.ssm.answers, **aws.automation.answers}
         with (
-            guarded(frozenset({_ADMIN}), aws.faults),
+            guarded(frozenset({aws.admin_key.id}), aws.faults, answers),
             filled_in(),
             delivering(aws.sns),
             telling(aws.alarms),
             posting(aws.destinations),
+            aws.ecs.deploying(),
         ):
             thread.start()
             try:
                 yield aws
             finally:
+                aws.automation.close()
                 server.shutdown()
                 thread.join(10)
                 server.server_close()
+                aws.ssm.close()
+                aws.ecs.close()
                 _reset()
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from tests.docs.reading import DOCS, code_in, rows, section_of
+from tests.unit.plugins.aws.declared import DECLARED
 
 from recoverops.plugins.aws.action import StateAction
 from recoverops.plugins.aws.address import Kind
-from recoverops.plugins.aws.assembly import ACTIONS
+from recoverops.plugins.aws.assembly import ACTIONS, enabled_actions
 from recoverops.plugins.aws.grants import FIND_BY_TAGS
 from recoverops.plugins.aws.sources.metrics import GRANTS
 
@@ -24,13 +25,15 @@ def test_every_action_is_listed_with_its_class_its_calls_and_its_undo() -> None:
         assert effect == (f"{action.effect}, always asks" if action.always_asks else action.effect)
         assert bool(undo) is issubclass(action, StateAction)
         calls = {one for one in code_in(changes) | code_in(undo) if ":" in one and not one.startswith("recoverops")}
-        assert calls == {grant.action for grant in action.grants if grant.changes}, action.name
-        assert same == {grant.action for grant in action.grants if not grant.changes}, action.name
+        grants = action.grants_under(DECLARED)
+        assert calls == {grant.action for grant in grants if grant.changes}, action.name
+        assert same == {grant.action for grant in grants if not grant.changes}, action.name
 
 
 def test_every_permission_without_resources_is_listed() -> None:
     told = {name for row in rows(section_of(PAGE, "Permissions")) for name in code_in(row[0]) if ":" in name}
-    grants = [grant for action in ACTIONS for grant in action.grants] + [*GRANTS, FIND_BY_TAGS]
+    actions = enabled_actions(DECLARED)
+    grants = [grant for action in actions for grant in action.grants_under(DECLARED)] + [*GRANTS, FIND_BY_TAGS]
     assert told == {grant.action for grant in grants if grant.no_resource}
 
 

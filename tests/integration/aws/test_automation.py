@@ -1,0 +1,167 @@
+"""SSM Automation in the double, by the shipped documents: steps are carried out with the rights of the role alone."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from tests.acceptance.harness import eventually
+from tests.integration.aws.conftest import instance
+from tests.integration.aws.ssm_scenes import managed, publish
+
+from recoverops.testing.aws import ACCOUNT, REGION, Aws
+from recoverops.testing.aws.faults import Fault
+
+RESIZE = "RecoverOps-Ec2ResizeWithRollback"
+MAY = ["ec2:DescribeInstances", "ec2:StopInstances", "ec2:StartInstances", "ec2:ModifyInstanceAttribute"]
+
+
+def allowing(*actions: str) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "*"}]}
+
+
+def run(aws: Aws, name: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+    """To its end."""
+    ssm = aws.admin("ssm")
+    given = {key: [value] for key, value in parameters.items()}
+    ident = ssm.start_automation_execution(DocumentName=name, Parameters=given)["AutomationExecutionId"]
+
+    def look() -> dict[str, Any] | None:
+        found: dict[str, Any] = ssm.get_automation_execution(AutomationExecutionId=ident)["AutomationExecution"]
+        return found if found["AutomationExecutionStatus"] != "InProgress" else None
+
+    return eventually("the end of the automation", look)
+
+
+def steps(execution: Mapping[str, Any]) -> dict[str, str]:
+    return {one["StepName"]: one["StepStatus"] for one in execution["StepExecutions"]}
+
+
+def told(aws: Aws, ident: str) -> tuple[str, str]:
+    found = aws.admin("ec2").describe_instances(InstanceIds=[ident])["Reservations"][0]["Instances"][0]
+    return found["State"]["Name"], found["InstanceType"]
+
+
+@pytest.fixture
+def resized(aws: Aws) -> str:
+    publish(aws, "recoverops-ec2-resize-with-rollback.yaml", RESIZE, kind="Automation")
+    return instance(aws, tags={"team": "shop"})
+
+
+def test_the_steps_of_a_document_are_carried_out(aws: Aws, resized: str) -> None:
+    role = aws.service_role(allowing(*MAY), "ssm.amazonaws.com")
+    given = {"AutomationAssumeRole": role, "InstanceId": resized, "InstanceType": "t3.large"}
+    done = run(aws, RESIZE, given)
+    assert done["AutomationExecutionStatus"] == "Success", done["FailureMessage"]
+    assert told(aws, resized) == ("running", "t3.large")
+    assert done["Outputs"] == {"look.Type": ["t3.micro"]}
+    assert list(steps(done)) == ["look", "isAsWanted", "stop", "waitStopped", "changeType", "start", "waitRunning"]
+    again = run(aws, RESIZE, given)
+    assert list(steps(again)) == ["look", "isAsWanted", "assertRunning"]
+
+
+def test_what_fails_is_taken_back_by_the_steps_of_the_document_and_the_automation_is_failed(
+    aws: Aws, resized: str
+) -> None:
+    role = aws.service_role(allowing(*MAY), "ssm.amazonaws.com")
+    aws.faults.plan("ec2:StartInstances", Fault.REFUSED)
+    done = run(aws, RESIZE, {"AutomationAssumeRole": role, "InstanceId": resized, "InstanceType": "t3.large"})
+    assert done["AutomationExecutionStatus"] == "Failed"
+    assert "InsufficientCapacity" in done["FailureMessage"]
+    assert steps(done)["start"] == "Failed"
+    assert {steps(done)[one] for one in ("restoreType", "startAsBefore", "waitRunning")} == {"Success"}
+    assert told(aws, resized) == ("running", "t3.micro")
+
+
+def test_a_step_may_do_only_what_the_role_may(aws: Aws, resized: str) -> None:
+    role = aws.service_role(allowing("ec2:DescribeInstances"), "ssm.amazonaws.com")
+    done = run(aws, RESIZE, {"AutomationAssumeRole": role, "InstanceId": resized, "InstanceType": "t3.large"})
+    assert done["AutomationExecutionStatus"] == "Failed"
+    assert "not authorized to perform: ec2:StopInstances" in done["FailureMessage"]
+    assert told(aws, resized) == ("running", "t3.micro")
+
+
+def test_a_role_that_does_not_trust_automation_is_refused(aws: Aws, resized: str) -> None:
+    given = {"AutomationAssumeRole": aws.role(allowing(*MAY)), "InstanceId": resized, "InstanceType": "t3.large"}
+    with pytest.raises(ClientError, match="assume role is unable to be assumed"):
+        run(aws, RESIZE, given)
+
+
+def test_the_same_token_starts_once_and_never_with_other_parameters(aws: Aws, resized: str) -> None:
+    ssm, role = aws.admin("ssm"), aws.service_role(allowing(*MAY), "ssm.amazonaws.com")
+    given = {"AutomationAssumeRole": [role], "InstanceId": [resized], "InstanceType": ["t3.micro"]}
+    token = str(uuid.uuid4())
+
+    def start(**changed: Any) -> str:
+        parameters = {**given, **changed}
+        started = ssm.start_automation_execution(DocumentName=RESIZE, Parameters=parameters, ClientToken=token)
+        return str(started["AutomationExecutionId"])
+
+    assert start() == start()
+    with pytest.raises(ClientError, match="IdempotentParameterMismatch"):
+        start(InstanceType=["t3.large"])
+
+
+def test_handing_over_a_role_needs_the_right_to_pass_it_to_this_service(aws: Aws, resized: str) -> None:
+    role = aws.service_role(allowing(*MAY), "ssm.amazonaws.com")
+    arn = f"arn:aws:ssm:{REGION}:{ACCOUNT}:automation-definition/{RESIZE}:1"
+    start = {"Effect": "Allow", "Action": "ssm:StartAutomationExecution", "Resource": arn}
+
+    def may(service: str) -> None:
+        passing = {
+            "Effect": "Allow",
+            "Action": "iam:PassRole",
+            "Resource": role,
+            "Condition": {"StringEquals": {"iam:PassedToService": service}},
+        }
+        ssm = aws.client("ssm", aws.user({"Version": "2012-10-17", "Statement": [start, passing]}))
+        given = {"AutomationAssumeRole": [role], "InstanceId": [resized], "InstanceType": ["t3.micro"]}
+        ssm.start_automation_execution(DocumentName=RESIZE, DocumentVersion="1", Parameters=given)
+
+    may("ssm.amazonaws.com")
+    with pytest.raises(ClientError, match=f"iam:PassRole on resource: {role}"):
+        may("ec2.amazonaws.com")
+
+
+def test_commands_sleeps_branches_and_steps_that_may_fail(aws: Aws) -> None:
+    ssm = aws.admin("ssm")
+    ident, machine = managed(aws, {"team": "shop"})
+    script = {"name": "run", "action": "aws:runShellScript", "inputs": {"runCommand": ["echo '{{ Word }}' >> said"]}}
+    command = {"schemaVersion": "2.2", "parameters": {"Word": {"type": "String"}}, "mainSteps": [script]}
+    ssm.create_document(Name="Test-Say", DocumentType="Command", Content=json.dumps(command))
+
+    def say(word: str) -> dict[str, Any]:
+        return {"DocumentName": "Test-Say", "InstanceIds": [ident], "Parameters": {"Word": [word]}}
+
+    missing = {"Service": "ec2", "Api": "DescribeInstances", "InstanceIds": ["i-0000000000000000f"]}
+    choices = [{"NextStep": "last", "Variable": "{{ first.ResponseCode }}", "NumericEquals": 0}]
+    content = {
+        "schemaVersion": "0.3",
+        "assumeRole": "{{ AutomationAssumeRole }}",
+        "parameters": {"AutomationAssumeRole": {"type": "String"}},
+        "mainSteps": [
+            {"name": "first", "action": "aws:runCommand", "inputs": say("first")},
+            {
+                "name": "mayFail",
+                "action": "aws:executeAwsApi",
+                "inputs": missing,
+                "onFailure": "Continue",
+                "isCritical": False,
+            },
+            {"name": "sleep", "action": "aws:sleep", "inputs": {"Duration": "PT1H"}},
+            {"name": "choose", "action": "aws:branch", "inputs": {"Choices": choices, "Default": "never"}},
+            {"name": "never", "action": "aws:runCommand", "inputs": say("never")},
+            {"name": "last", "action": "aws:runCommand", "inputs": say("last"), "isEnd": True},
+        ],
+    }
+    ssm.create_document(Name="Test-Steps", DocumentType="Automation", Content=json.dumps(content))
+    may = allowing("ssm:SendCommand", "ssm:GetCommandInvocation", "ec2:DescribeInstances")
+    done = run(aws, "Test-Steps", {"AutomationAssumeRole": aws.service_role(may, "ssm.amazonaws.com")})
+    assert done["AutomationExecutionStatus"] == "Success", done["FailureMessage"]
+    assert steps(done)["mayFail"] == "Failed"
+    assert "never" not in steps(done)
+    assert (machine.folder / "said").read_text().split() == ["first", "last"]
