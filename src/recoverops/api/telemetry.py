@@ -62,6 +62,10 @@ GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "recoverops_detector_alarms": ("Alarms that these series have raised, true and false.", ()),
     "recoverops_detector_watched_weeks": ("Judged history of all these series together, in weeks.", ()),
     "recoverops_detector_budget_per_week": ("False alarms that one series may raise in a week.", ()),
+    "recoverops_approval_demanded": (
+        "1 while a switch outside demands approval of every action, or cannot be read.",
+        (),
+    ),
     "recoverops_emergency_stop": ("1 while the emergency stop is engaged, or cannot be read.", ()),
     "recoverops_ready": ("1 while the engine is ready.", ()),
 }

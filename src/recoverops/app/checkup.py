@@ -39,6 +39,7 @@ def check_up(settings: Settings) -> tuple[Finding, ...]:
         ),
         *_sources(loaded),
         *_streams(loaded),
+        *_switches(loaded),
         *_live(loaded),
     )
 
@@ -82,6 +83,18 @@ def _sources(loaded: Loaded) -> Iterable[Finding]:
             yield Finding(what=f"source {name}", is_fine=False, statement=redact(str(error)))
             continue
         yield Finding(what=f"source {name}", is_fine=True, statement=f"answers, {len(samples)} samples")
+
+
+def _switches(loaded: Loaded) -> Iterable[Finding]:
+    for switch in loaded.cautions:
+        try:
+            demand = switch.look()
+        except RecoverOpsError as error:
+            told = f"demands approval of every action, because it cannot be read: {redact(str(error))}"
+            yield Finding(what=f"switch {switch.name}", is_fine=False, statement=told)
+            continue
+        told = f"demands approval of every action: {demand.statement}" if demand.is_made else demand.statement
+        yield Finding(what=f"switch {switch.name}", is_fine=True, statement=told)
 
 
 def _live(loaded: Loaded) -> Iterable[Finding]:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from recoverops.api.telemetry import Metrics
 from recoverops.app.anomaly import AnomalyWorker
+from recoverops.app.caution import CautionWorker, demands_of
 from recoverops.app.compiler_pages import give_back_compiler_pages
 from recoverops.app.crosscheck import check_names
 from recoverops.app.debug import Inside, debug_view
@@ -89,6 +90,7 @@ class RecoverOps:
         self._pipeline: PipelineWorker | None = None
         self._sweep = SweepWorker(self.clock, self.metrics)
         self._couriers: list[CourierWorker] = []
+        self._cautions: list[CautionWorker] = []
         self._metric_intake: MetricIntake | None = None
         self._history = (
             HistoryWorker(settings.history, settings.data_dir / HISTORY_FOLDER, self.clock, self.metrics)
@@ -139,6 +141,7 @@ class RecoverOps:
         self._closing.callback(self._store.close, timeout=DRAIN_TIMEOUT)
         self._closing.callback(self._anchor)
         self._reloader = Reloader(self.settings, self.loaded, self.playbook, self._store, self.clock)
+        self._cautions = [CautionWorker(one, self.clock, self.metrics) for one in self.loaded.cautions]
         parts = self._parts_built = self._parts(self._store)
         if (newest := self._store.read(lambda tx: tx.audit.head())) is not None:
             parts.wall.stored_before(newest.at)
@@ -173,6 +176,7 @@ class RecoverOps:
         self._closing.callback(self.anomaly.close)
         self._run_workers([self.anomaly])
         self._closing.callback(self._metric_intake.close)
+        self._run_workers(self._cautions)
         self._run_workers([*self._couriers, self._sweep, self._pipeline, self._metric_intake, *self._sources])
         for stream in self._streams:
             self._closing.callback(stream.release_all)
@@ -247,6 +251,7 @@ class RecoverOps:
             intake=settings.intake,
             notifications=settings.notifications,
             nudge=self._due_or_posted,
+            demands=lambda: demands_of(self._cautions),
         )
 
     def _engine(self, parts: Parts, store: SqlStore) -> DbosEngine:
@@ -311,9 +316,10 @@ class RecoverOps:
 
     def components(self) -> tuple[ComponentStatus, ...]:
         sources = [*(one.status for one in self._sources), *(one.status for one in self._streams)]
+        switches = [one.status for one in self._cautions]
         rules = (self._reloader.status,) if self._reloader is not None else ()
         history = self._history.status if self._history is not None else disabled_history(self.clock.now())
-        return (self._store_status(), history, *rules, *self.loaded.statuses, *sources)
+        return (self._store_status(), history, *rules, *self.loaded.statuses, *switches, *sources)
 
     def _store_status(self) -> ComponentStatus:
         """Asked by really writing, and at most once a second: /ready is open to everybody who reaches the port."""
@@ -360,6 +366,7 @@ class RecoverOps:
         if self._metric_intake is not None:
             yield from self._metric_intake.readings()
         yield from self.anomaly.readings()
+        yield "recoverops_approval_demanded", {}, float(bool(demands_of(self._cautions)))
         yield "recoverops_emergency_stop", {}, float(self._is_stopped())
         for name, worker in zip(self.loaded.sources, self._sources, strict=True):
             yield "recoverops_source_up", {"source": name}, float(worker.status.state is ComponentState.UP)

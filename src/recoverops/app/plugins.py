@@ -26,6 +26,7 @@ from recoverops.app.vault import OWN_SCHEMES, Vault
 from recoverops.model import ComponentState, ComponentStatus, MisconfiguredError, Record, UnreachableError
 from recoverops.ports import (
     Action,
+    CautionSwitch,
     Clock,
     LiveCheck,
     Notifier,
@@ -54,6 +55,7 @@ class Loaded:
     notifiers: dict[str, Notifier] = field(default_factory=dict)
     secrets: dict[str, Secrets] = field(default_factory=dict)
     """By scheme."""
+    cautions: list[CautionSwitch] = field(default_factory=list)
     checks: list[LiveCheck] = field(default_factory=list)
     policies: dict[str, tuple[Policy, ...]] = field(default_factory=dict)
     """By plugin; those that need no rights of another side are not in it."""
@@ -188,6 +190,7 @@ def _take(loaded: Loaded, entry: PluginEntry, parts: PluginParts) -> None:
     loaded.actions.update({part.name: part for part in parts.actions})
     loaded.notifiers.update({part.name: part for part in parts.notifiers})
     loaded.secrets.update({part.scheme: part for part in parts.secrets})
+    loaded.cautions.extend(parts.cautions)
     loaded.checks.extend(parts.checks)
     if parts.policies:
         loaded.policies[entry.name] = parts.policies
@@ -222,6 +225,7 @@ def _inventory_of(parts: PluginParts) -> str:
         "intakes": [part.name for part in parts.push_sources],
         "actions": [part.name for part in parts.actions],
         "notifiers": [part.name for part in parts.notifiers],
+        "switches": [part.name for part in parts.cautions],
         "secrets": [f"{part.scheme}:" for part in parts.secrets],
     }
     told = [f"{what} {', '.join(names)}" for what, names in kinds.items() if names]

@@ -32,6 +32,8 @@ class Facts:
     """None: the emergency stop could not be read."""
     clock_step: str | None
     """How the wall clock stepped a short while ago, which makes every window of a limit doubtful; None: it did not."""
+    demands: tuple[str, ...]
+    """Why switches outside demand a person's approval of every action; empty: none does."""
     silences: tuple[Silence, ...]
     """What people have silenced now."""
     approval: Approval | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from recoverops.model.anomaly import Anomaly, Condition, ConditionStatus
 from recoverops.model.approval import Approval, ApprovalState, Wait, WaitKind
 from recoverops.model.audit import GENESIS, AuditEntry, AuditReport, chain_hash
-from recoverops.model.component import ComponentState, ComponentStatus, StopState
+from recoverops.model.component import ComponentState, ComponentStatus, Demand, StopState
 from recoverops.model.decision import (
     Decision,
     DecisionMode,
@@ -104,6 +104,7 @@ __all__ = [
     "DecisionMode",
     "Delivery",
     "DeliveryState",
+    "Demand",
     "Duration",
     "EffectClass",
     "Event",

@@ -24,6 +24,14 @@ class ComponentStatus(Record, frozen=True, kw_only=True):
     since: datetime
 
 
+class Demand(Record, frozen=True, kw_only=True):
+    """What a switch outside says: whether a person has to approve every action."""
+
+    is_made: bool
+    statement: str
+    """Why, or what it says instead."""
+
+
 class StopState(Record, frozen=True, kw_only=True):
     """The emergency stop as it is read before every effect."""
 

@@ -42,6 +42,8 @@ class Parts:
     notifications: NotificationSettings
     nudge: Callable[[datetime | None], None]
     """Something may have been posted; and, when there is a time, something becomes due then."""
+    demands: Callable[[], tuple[str, ...]] = tuple
+    """Why switches outside demand a person's approval of every action now; empty: none does."""
     verdicts: threading.Lock = field(default_factory=threading.Lock)
     """Held to give a verdict. What a storm of recoveries would do at once is done one after the other, so that an
     action that is due never waits for more than one of them at the store's single writer."""

@@ -39,6 +39,7 @@ def ask_gates(
             usage=tx.limits.usage(plan.target, now=now, ignoring=ignoring),
             stop=_stop_state(parts),
             clock_step=step.statement if (step := parts.wall.last_step()) else None,
+            demands=parts.demands(),
             silences=tx.silences.active(now),
             approval=usable_approval(tx, incident, ignoring=ignoring),
         )

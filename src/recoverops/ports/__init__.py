@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from recoverops.ports.action import Action, Parameter, Permission, ReversibleAction
+from recoverops.ports.caution import CautionSwitch
 from recoverops.ports.clock import Clock
 from recoverops.ports.history import HistoryDrop, HistoryStore, SeriesKey, SeriesPoints
 from recoverops.ports.joint import JointDetector
@@ -40,6 +41,7 @@ __all__ = [
     "Action",
     "ApprovalStore",
     "AuditLog",
+    "CautionSwitch",
     "Clock",
     "ConditionView",
     "DecisionStore",

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from recoverops.model import Record, Service
 from recoverops.ports.action import Action
+from recoverops.ports.caution import CautionSwitch
 from recoverops.ports.clock import Clock
 from recoverops.ports.notifier import Notifier
 from recoverops.ports.secrets import Secrets
@@ -75,6 +76,7 @@ class PluginParts:
     actions: tuple[Action, ...] = ()
     notifiers: tuple[Notifier, ...] = ()
     secrets: tuple[Secrets, ...] = ()
+    cautions: tuple[CautionSwitch, ...] = ()
     checks: tuple[LiveCheck, ...] = ()
     policies: tuple[Policy, ...] = ()
 

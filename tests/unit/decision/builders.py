@@ -161,6 +161,7 @@ def facts(**changes: Any) -> Facts:
         "group_conditions": {"checkout": (condition(),)},
         "usage": usage(),
         "clock_step": None,
+        "demands": (),
         "stop": StopState(stopped=False),
         "silences": (),
         "approval": None,

@@ -69,13 +69,19 @@ def _why_ask(facts: Facts) -> str | None:
         return f"{facts.plan.action} cannot be undone, so a person approves it, always"
     if facts.plan.always_asks:
         return f"{facts.plan.action} asks, always: {facts.plan.always_asks}"
-    if facts.settings.require_approval:
-        return "decision.require_approval (or REQUIRE_APPROVAL) is set"
-    if facts.incident.request is not None:
-        return None
+    demanded = _demanded(facts)
+    if demanded is not None or facts.incident.request is not None:
+        return demanded
     if effective_mode(facts) is not Mode.ACT:
         return f"decision.mode is {facts.settings.mode} and the rule's mode is {facts.rule.mode}"
     return _why_careful(facts)
+
+
+def _demanded(facts: Facts) -> str | None:
+    """Why every action asks, one that a person asked for included."""
+    if facts.settings.require_approval:
+        return "decision.require_approval (or REQUIRE_APPROVAL) is set"
+    return "; ".join(facts.demands) or None
 
 
 def _why_careful(facts: Facts) -> str | None:

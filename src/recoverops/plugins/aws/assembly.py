@@ -32,6 +32,7 @@ from recoverops.plugins.aws.actions.ssm_clean_disk import CleanDiskBySsm
 from recoverops.plugins.aws.actions.ssm_restart_service import RestartServiceBySsm
 from recoverops.plugins.aws.actions.ssm_run import declared_commands
 from recoverops.plugins.aws.address import ADDRESS, Address, Kind, address_of
+from recoverops.plugins.aws.approvals_switch import ApprovalsSwitch, approvals_parameter
 from recoverops.plugins.aws.calls import Calls
 from recoverops.plugins.aws.grants import FIND_BY_TAGS, Grant
 from recoverops.plugins.aws.identity import IdentityCheck
@@ -43,7 +44,7 @@ from recoverops.plugins.aws.settings import AwsSettings
 from recoverops.plugins.aws.sources.metrics import GRANTS as METRICS_GRANTS
 from recoverops.plugins.aws.sources.metrics import MetricsSource
 from recoverops.plugins.aws.targets import Reach
-from recoverops.ports import PluginContext, PluginParts, Source
+from recoverops.ports import CautionSwitch, PluginContext, PluginParts, Source
 
 ACTIONS: tuple[type[AwsAction], ...] = (
     RebootInstances,
@@ -81,6 +82,7 @@ def assembled(settings: AwsSettings, context: PluginContext) -> PluginParts:
     return PluginParts(
         sources=tuple(_sources(settings, context, calls)),
         push_sources=tuple(intakes(settings, context)),
+        cautions=tuple(_switches(settings, calls)),
         secrets=(Parameters(calls, kept), ManagedSecrets(calls, kept)),
         actions=tuple(one(reach, clock=context.clock, timeout=_timeout(one, settings)) for one in enabled),
         checks=(*(IdentityCheck(account, calls) for account in settings.accounts), *intake_checks(settings)),
@@ -89,10 +91,17 @@ def assembled(settings: AwsSettings, context: PluginContext) -> PluginParts:
 
 
 def _kept_grants(settings: AwsSettings, context: PluginContext) -> Iterator[Grant]:
-    """Of the secrets that the configuration refers to, and of nothing else."""
-    if context.references:
+    """Of the secrets that the configuration refers to, and of the switch; of nothing else."""
+    switch = () if settings.smartcloudops is None else (approvals_parameter(settings.smartcloudops.env),)
+    if context.references or switch:
         place = keeping_place(settings.keeping, settings.accounts)
-        yield from keeping_grants(context.references, (), settings.keeping, place)
+        yield from keeping_grants(context.references, switch, settings.keeping, place)
+
+
+def _switches(settings: AwsSettings, calls: Calls) -> Iterator[CautionSwitch]:
+    if settings.smartcloudops is not None:
+        place, given = keeping_place(settings.keeping, settings.accounts), settings.smartcloudops
+        yield ApprovalsSwitch(calls, place, env=given.env, every=given.every)
 
 
 def _timeout(action: type[AwsAction], settings: AwsSettings) -> timedelta:
