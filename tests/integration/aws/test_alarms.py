@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 from tests.acceptance.harness import Site, eventually, site
+from tests.unit.plugins.aws.samples import event
+from tests.unit.plugins.aws.test_trail import trail
 
 from recoverops.clock import SystemClock
 from recoverops.testing.aws import ACCOUNT, REGION, Aws, Key
@@ -22,6 +24,7 @@ from recoverops.testing.aws.signing import Signer
 from recoverops.testing.aws.sns import Delivered, canonical, stamp
 
 INTAKE_KEY = "an-intake-key-of-more-than-twenty-characters"
+QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:alarms"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms"
 SERVICES = 8
 _NUMBERS = itertools.count(1)
@@ -130,6 +133,7 @@ class Shop:
 @pytest.fixture(scope="module")
 def shop(aws: Aws, root: Key, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     with site(tmp_path_factory.mktemp("alarms")) as place:
+        aws.admin("sqs").create_queue(QueueName="alarms")
         configure(place, aws, root)
         place.up(wait=False)
         eventually("the engine's readiness", place.is_ready, within_s=90)
@@ -150,6 +154,7 @@ def configure(place: Site, aws: Aws, key: Key) -> None:
         "endpoint_url": aws.url,
         "sns": {"topics": [TOPIC], "double": aws.url},
         "eventbridge": {},
+        "inbox": {"queues": {"arns": [QUEUE], "wait": "0s", "every": "200ms"}},
     }
     place.configure(
         api={
@@ -302,6 +307,23 @@ def test_an_alarm_comes_over_an_api_destination_of_eventbridge(shop: Shop) -> No
     # then the event was taken, and is an incident of the service
     assert shop.aws.destinations.posted[-1] == (f"{shop.url}/intake/aws-eventbridge", 200)
     eventually("the incident", lambda: shop.incident_of("web-2", name))
+
+
+def test_an_alarm_and_a_change_come_over_a_queue_and_the_queue_is_empty_afterwards(shop: Shop) -> None:
+    sqs = shop.aws.admin("sqs")
+    url = sqs.get_queue_url(QueueName="alarms")["QueueUrl"]
+    trigger = {"Dimensions": [{"name": "AutoScalingGroupName", "value": "group-3"}]}
+    change = trail("autoscaling", "SetDesiredCapacity", {"autoScalingGroupName": "group-3"})
+    for body in ({**shop.change("OverAQueue"), "Trigger": trigger}, event("AWS API Call via CloudTrail", change)):
+        sqs.send_message(QueueUrl=url, MessageBody=json.dumps(body))
+    eventually("the incident", lambda: shop.incident_of("web-3", "OverAQueue"))
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    eventually(
+        "an empty queue",
+        lambda: set(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"].values()) == {"0"},
+    )
+    told = shop.place.json("events")
+    assert "autoscaling:SetDesiredCapacity on group-3" in json.dumps(told)
 
 
 def test_check_fails_loudly_while_a_double_is_trusted(shop: Shop) -> None:

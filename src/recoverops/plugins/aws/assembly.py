@@ -41,6 +41,7 @@ from recoverops.plugins.aws.keeping import ManagedSecrets, Parameters, keeping_g
 from recoverops.plugins.aws.policy import policies_of
 from recoverops.plugins.aws.sessions import need_sdk
 from recoverops.plugins.aws.settings import AwsSettings
+from recoverops.plugins.aws.sources.inbox import stream_grants, streams_of
 from recoverops.plugins.aws.sources.metrics import GRANTS as METRICS_GRANTS
 from recoverops.plugins.aws.sources.metrics import MetricsSource
 from recoverops.plugins.aws.targets import Reach
@@ -81,6 +82,7 @@ def assembled(settings: AwsSettings, context: PluginContext) -> PluginParts:
     grants = [*_grants(settings, enabled, addresses), *_kept_grants(settings, context)]
     return PluginParts(
         sources=tuple(_sources(settings, context, calls)),
+        streams=tuple(streams_of(settings, context, calls)),
         push_sources=tuple(intakes(settings, context)),
         cautions=tuple(_switches(settings, calls)),
         secrets=(Parameters(calls, kept), ManagedSecrets(calls, kept)),
@@ -139,6 +141,7 @@ def _grants(
     """Of what is enabled, as far as some service has an address that it is for."""
     if settings.metrics is not None:
         yield from METRICS_GRANTS
+    yield from stream_grants(settings)
     for action in enabled:
         own = [address for address in addresses if address.kind is action.kind]
         if own:

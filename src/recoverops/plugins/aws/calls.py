@@ -158,5 +158,6 @@ _TOKENS = {
     "PaginationToken": "PaginationToken",
     "Marker": "Marker",
     "NextMarker": "Marker",
+    "NextContinuationToken": "ContinuationToken",
 }
 """The token of an answer -> the parameter that asks for the next page."""

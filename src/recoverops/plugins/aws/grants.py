@@ -37,6 +37,8 @@ class Grant(Record, frozen=True, kw_only=True):
     """The resources of the services' addresses of this kind. None and no `arn`: it knows none; see `no_resource`."""
     arn: str = ""
     """Resources that no address names: `arn:{partition}:ec2:{region}::snapshot/*`, or exactly one of some account."""
+    account: str = ""
+    """Only for this account (its name in the settings); empty: for every one that it applies to."""
     no_resource: str = ""
     """Why it has to be `Resource: "*"`."""
     condition: Mapping[str, Mapping[str, str]] = {}

@@ -41,7 +41,8 @@ def policies_of(
     found = [_base(accounts)] if any(one.role for one in accounts) else []
     for account in accounts:
         own = [one for one in known if one.place.account == account.name]
-        rights = [right for grant in wanted for right in _rights(grant, own, only_tagged, account)]
+        own_grants = [one for one in wanted if one.account in {"", account.name}]
+        rights = [right for grant in own_grants for right in _rights(grant, own, only_tagged, account)]
         holder = f"role {account.role}" if account.role else "credentials in use"
         found.append(_policy(f"account {account.name} ({account.id}): {holder}", rights))
     return tuple(found)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from recoverops.model import Duration
 from recoverops.plugins.aws.action_bounds import BoundsSettings
+from recoverops.plugins.aws.inbox_settings import InboxSettings
 from recoverops.plugins.aws.intake_settings import EventBridgeSettings, SnsSettings
 from recoverops.plugins.aws.keeping_settings import KeepingSettings, SmartCloudOpsSettings
 from recoverops.plugins.aws.security_settings import Protected, SecuritySettings
@@ -258,6 +259,9 @@ class AwsSettings(BaseModel):
     sns: SnsSettings | None = Field(
         default=None,
         description="The intake `aws-sns`, for alarms and events over SNS. Default none: no delivery of SNS is taken.",
+    )
+    inbox: InboxSettings = Field(
+        default=InboxSettings(), description="What is read from AWS piece by piece: queues of SQS and objects of S3."
     )
     eventbridge: EventBridgeSettings | None = Field(
         default=None,

@@ -1,7 +1,8 @@
-"""API destinations of EventBridge, which moto posts to without a body: the event goes to the endpoint as JSON.
+"""Targets of EventBridge's rules: API destinations, which moto posts to without a body, and queues, for which it leaves
+out the account.
 
-With the header of the connection's API key, or its user name and password. A delivery that fails is counted and not
-repeated.
+The event goes to the endpoint as JSON, with the header of the connection's API key, or its user name and password. A
+delivery that fails is noted and not repeated.
 """
 
 from __future__ import annotations
@@ -54,12 +55,16 @@ def posting(destinations: Destinations) -> Iterator[None]:
     def sending(rule: Any, original_event: Any, transform_input: bool = True) -> None:
         every = list(rule.targets)
         ours = [one for one in every if ":api-destination/" in one["Arn"]]
+        queues = [one for one in every if ":sqs:" in one["Arn"] and "InputTransformer" not in one]
         if ours and rule.event_pattern.matches_event(original_event):
             backend = events_backends[rule.account_id][rule.region_name]
             for one in ours:
                 destinations.post(backend, one["Arn"], original_event)
-        rule.targets = [one for one in every if one not in ours]
+        whole = {key: value for key, value in original_event.items() if key != "ingestion-time"}
         try:
+            rule.targets = queues
+            usual(rule, whole, False)
+            rule.targets = [one for one in every if one not in ours and one not in queues]
             usual(rule, original_event, transform_input)
         finally:
             rule.targets = every

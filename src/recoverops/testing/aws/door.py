@@ -15,7 +15,15 @@ from functools import partial
 from typing import Any, NoReturn
 
 from recoverops.testing.aws.faults import Fault, Faults
-from recoverops.testing.aws.named import Call, Named, context_of, passed_roles, resources_of, tagged_at_creation
+from recoverops.testing.aws.named import (
+    Call,
+    Named,
+    action_of,
+    context_of,
+    passed_roles,
+    resources_of,
+    tagged_at_creation,
+)
 from recoverops.testing.aws.policies import Asked, allows, trusts
 
 _ANONYMOUS = frozenset({"s3", "sns"})
@@ -64,18 +72,18 @@ def _passed(response: Any, usual: Callable[[Any], Any], admins: frozenset[str], 
     call = _call_of(response)
     fault = faults.met_by(f"{call.service}:{call.api}")
     if fault is Fault.SILENT:
-        _hang_up(response)
+        hang_up(response)
     try:
         if fault is Fault.THROTTLED:
             raise RefusedError(*_throttled(call))
         if fault is Fault.REFUSED:
             raise RefusedError("InsufficientCapacity", "There is no capacity for this request in this zone.")
-        _judge(response, key, call, faults)
+        judge(response, key, call, faults)
     except RefusedError as error:
         return _refused(response, error)
     answer = usual(response)
     if fault is Fault.LOST:
-        _hang_up(response)
+        hang_up(response)
     return answer
 
 
@@ -95,7 +103,7 @@ def _done(moto: Callable[[Any], Any], answers: Answers, response: Any) -> Any:
         return _refused(response, error)
 
 
-def _hang_up(response: Any) -> NoReturn:
+def hang_up(response: Any) -> NoReturn:
     response.normalized_request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
     raise NoAnswerError("the connection ends without an answer")
 
@@ -118,7 +126,7 @@ def _call_of(response: Any) -> Call:
     )
 
 
-def _judge(response: Any, key: str, call: Call, faults: Faults) -> None:
+def judge(response: Any, key: str, call: Call, faults: Faults) -> None:
     from moto.iam.access_control import AssumedRoleAccessKey, CreateAccessKeyFailure, create_access_key
 
     try:
@@ -131,7 +139,7 @@ def _judge(response: Any, key: str, call: Call, faults: Faults) -> None:
             call.service, "ExpiredToken"
         )
         raise RefusedError(code, "The security token included in the request is expired")
-    action = f"{call.service}:{call.api}"
+    action = action_of(call)
     if action in _FREE:
         return
     policies = [_document(one) for one in owner.collect_policies()]

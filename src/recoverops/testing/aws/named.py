@@ -62,9 +62,33 @@ def context_of(call: Call, named: Named) -> dict[str, tuple[str, ...]]:
     for key in keys:
         given = call.form.get(f"{key.removesuffix('Key')}Value", [""])[0]
         context[f"aws:requesttag/{call.form[key][0]}"] = (given,)
+    if call.service == "s3" and "prefix" in call.form:
+        context["s3:prefix"] = (call.form["prefix"][0],)
     if "ExternalId" in call.form:
         context["sts:externalid"] = (call.form["ExternalId"][0],)
     return context
+
+
+def action_of(call: Call) -> str:
+    """What IAM calls the right to this call: mostly as the call."""
+    called = f"{call.service}:{call.api}"
+    return _ACTIONS.get(called, called)
+
+
+_ACTIONS = {"sqs:DeleteMessageBatch": "sqs:DeleteMessage"}
+
+
+def _queue(call: Call) -> tuple[Named, ...]:
+    account, name = str(call.body.get("QueueUrl", "")).split("/")[-2:]
+    return (Named(arn=f"arn:aws:sqs:{call.region}:{account}:{name}"),)
+
+
+def _bucket(call: Call) -> tuple[Named, ...]:
+    return (Named(arn=f"arn:aws:s3:::{call.values('Bucket')[0]}"),)
+
+
+def _object(call: Call) -> tuple[Named, ...]:
+    return (Named(arn=f"arn:aws:s3:::{call.values('Bucket')[0]}/{call.values('Key')[0]}"),)
 
 
 def tagged_at_creation(call: Call) -> tuple[Named, ...]:
@@ -278,5 +302,11 @@ RESOURCES: dict[str, Callable[[Call], tuple[Named, ...]]] = {
     "ssm:SendCommand": _command,
     "ssm:StartAutomationExecution": _automation,
     "ssm:StopAutomationExecution": _execution,
+    "sqs:ReceiveMessage": _queue,
+    "sqs:DeleteMessage": _queue,
+    "sqs:DeleteMessageBatch": _queue,
+    "s3:ListBucket": _bucket,
+    "s3:GetObject": _object,
+    "s3:PutObject": _object,
     "sts:AssumeRole": _role,
 }

@@ -27,6 +27,7 @@ from recoverops.testing.aws.faults import Faults
 from recoverops.testing.aws.interfaces import interfaces_keep_their_groups
 from recoverops.testing.aws.lacking import filled_in
 from recoverops.testing.aws.run_command import RunCommand
+from recoverops.testing.aws.s3_door import guarded_s3
 from recoverops.testing.aws.sns import Sns, delivering
 
 ACCOUNT = "123456789012"
@@ -174,6 +175,7 @@ def running_aws() -> Iterator[Aws]:
         answers = {**aws.ssm.answers, **aws.automation.answers}
         with (
             guarded(frozenset({aws.admin_key.id}), aws.faults, answers),
+            guarded_s3(frozenset({aws.admin_key.id}), aws.faults),
             filled_in(),
             delivering(aws.sns),
             telling(aws.alarms),

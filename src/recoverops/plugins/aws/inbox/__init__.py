@@ -1,0 +1,1 @@
+"""What is read from AWS piece by piece, as values: records of CloudTrail, access logs, messages, what is suspicious."""

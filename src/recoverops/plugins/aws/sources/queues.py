@@ -1,0 +1,219 @@
+"""The stream `aws-queues`: messages of SQS, deleted only after what they said is stored.
+
+What was read and not confirmed is brought again when the same place is asked for, as after a commit that was refused.
+A message that nobody can read stays in the queue, for a dead-letter queue or a later release; at its delivery number
+`give_up_after` it is reported and deleted, so that it does not go round for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from recoverops.model import Batch, Mark, MisconfiguredError, PermanentError, StreamParts, UnreachableError, digest
+from recoverops.plugins.aws.address import Place
+from recoverops.plugins.aws.calls import Calls
+from recoverops.plugins.aws.grants import Grant
+from recoverops.plugins.aws.inbox.message import Told, told_by
+from recoverops.plugins.aws.inbox.progress import position_of, progress_of, remembered
+from recoverops.plugins.aws.inbox_settings import InboxSettings, ObjectsSettings, QueuesSettings
+from recoverops.plugins.aws.owners import Owners
+from recoverops.plugins.aws.settings import AccountSettings, AwsSettings
+from recoverops.plugins.aws.sources.fetching_objects import fetched
+from recoverops.plugins.aws.sources.gathering import Gathered
+from recoverops.plugins.aws.sources.objects import place_of
+from recoverops.ports import Clock
+
+NAME = "aws-queues"
+AT_ONCE = 10
+"""Messages that one ReceiveMessage brings."""
+MOST_IN_A_BATCH = 100
+_SEEN_FOR = timedelta(days=14)
+"""The longest that SQS keeps a message."""
+
+
+def grants_of(queues: QueuesSettings, accounts: Sequence[AccountSettings]) -> tuple[Grant, ...]:
+    """Exactly the queues. Raises MisconfiguredError for one of another account."""
+    wanted = {
+        "sqs:ReceiveMessage": "to read what waits in the queue",
+        "sqs:DeleteMessage": "to delete a message after what it said is stored",
+    }
+    return tuple(
+        Grant(action=action, why=why, arn=arn, account=queue_place(arn, accounts).account)
+        for arn in queues.arns
+        for action, why in wanted.items()
+    )
+
+
+def check(queues: QueuesSettings, settings: AwsSettings) -> None:
+    """Raises MisconfiguredError for a queue of an account that is not there, and for a wait that no call would live."""
+    for arn in queues.arns:
+        queue_place(arn, settings.accounts)
+    if queues.wait >= settings.timeout:
+        raise MisconfiguredError(
+            f"inbox.queues.wait is {queues.wait.total_seconds():g} s, which is not less than timeout "
+            f"({settings.timeout.total_seconds():g} s); every empty answer would come too late"
+        )
+
+
+class QueueStream:
+    """Implements `ports.StreamSource`. A part is the ARN of a queue."""
+
+    name = NAME
+
+    def __init__(
+        self,
+        calls: Calls,
+        owners: Owners,
+        accounts: Sequence[AccountSettings],
+        *,
+        settings: InboxSettings,
+        queues: QueuesSettings,
+        clock: Clock,
+    ) -> None:
+        self._calls = calls
+        self._owners = owners
+        self._accounts = accounts
+        self._settings = settings
+        self._queues = queues
+        self._clock = clock
+        self._unconfirmed: dict[str, tuple[str, float, list[Mapping[str, Any]]]] = {}
+        """part -> position, when they become visible to others again, messages"""
+
+    @property
+    def every(self) -> timedelta:
+        return self._queues.every
+
+    def parts(self, known: Sequence[Mark]) -> StreamParts:
+        return StreamParts(ready=self._queues.arns)
+
+    def poll(self, part: str, position: str) -> Batch:
+        place = queue_place(part, self._accounts)
+        progress = progress_of(position)
+        messages = self._messages(part, place, position)
+        gathered = Gathered(source=NAME, owners=self._owners, now=self._clock.now())
+        receipts, seen = list[str](), dict(progress.seen)
+        for message in messages:
+            if self._read(message, part, place, gathered, seen):
+                receipts.append(f"{part} {message['ReceiptHandle']}")
+        watch = gathered.watched(progress.watch, self._settings.suspicion)
+        after = msgspec.structs.replace(
+            progress, seen=remembered(seen, (), since=gathered.now - _SEEN_FOR), watch=watch
+        )
+        where = position if after == progress else position_of(after)
+        return Batch(
+            position=where,
+            events=tuple(gathered.events),
+            alerts=tuple(gathered.alerts),
+            samples=gathered.samples(),
+            more=len(messages) >= MOST_IN_A_BATCH and where != position,
+            receipts=tuple(receipts),
+            unreadable=gathered.unreadable,
+        )
+
+    def committed(self, batch: Batch) -> None:
+        """Deletes what the batch was made of."""
+        by_part: dict[str, list[str]] = {}
+        for receipt in batch.receipts:
+            part, _, handle = receipt.partition(" ")
+            by_part.setdefault(part, []).append(handle)
+        for part, handles in by_part.items():
+            self._unconfirmed.pop(part, None)
+            self._delete(part, handles)
+
+    def _messages(self, part: str, place: Place, position: str) -> list[Mapping[str, Any]]:
+        now = self._clock.monotonic()
+        kept = self._unconfirmed.get(part)
+        if kept is not None and kept[0] == position and now < kept[1]:
+            return kept[2]
+        found: list[Mapping[str, Any]] = []
+        wait_s = int(self._queues.wait.total_seconds())
+        while len(found) < MOST_IN_A_BATCH:
+            answer = self._calls.read(
+                place,
+                "sqs:ReceiveMessage",
+                QueueUrl=url_of(part, place),
+                MaxNumberOfMessages=AT_ONCE,
+                WaitTimeSeconds=0 if found else wait_s,
+                VisibilityTimeout=int(self._queues.visibility.total_seconds()),
+                AttributeNames=["ApproximateReceiveCount"],
+            )
+            found += answer.get("Messages", ())
+            if len(answer.get("Messages", ())) < AT_ONCE:
+                break
+        if found:
+            ends = now + self._queues.visibility.total_seconds() / 2
+            self._unconfirmed[part] = (position, ends, found)
+        return found
+
+    def _read(
+        self, message: Mapping[str, Any], part: str, place: Place, gathered: Gathered, seen: dict[str, Any]
+    ) -> bool:
+        """Whether it may be deleted once this is stored."""
+        try:
+            told = told_by(message["Body"], self._owners, region=place.region, source=NAME)
+            for bucket, key in told.objects:
+                self._object(bucket, key, gathered, seen)
+        except PermanentError as error:
+            times = int(message.get("Attributes", {}).get("ApproximateReceiveCount", 1))
+            if times < self._queues.give_up_after:
+                gathered.unreadable += 1
+                return False
+            queue = part.rpartition(":")[2]
+            gathered.give_up(f"message {message['MessageId']} of the queue {queue}, at delivery {times},", str(error))
+            return True
+        _add(told, gathered)
+        return True
+
+    def _object(self, bucket: str, key: str, gathered: Gathered, seen: dict[str, Any]) -> None:
+        """Raises PermanentError for an object of a prefix that nobody named."""
+        mark = digest(bucket, key)
+        if mark in seen:
+            return
+        settings = _settings_for(bucket, key, self._settings.objects)
+        if settings is None:
+            raise PermanentError(f"s3://{bucket}/{key} is under no entry of `objects`")
+        seen[mark] = gathered.now
+        try:
+            gathered.take(fetched(self._calls, place_of(settings, self._accounts), key, settings))
+        except PermanentError as error:
+            gathered.give_up(f"the object s3://{bucket}/{key}", str(error))
+
+    def _delete(self, part: str, handles: Sequence[str]) -> None:
+        place = queue_place(part, self._accounts)
+        for start in range(0, len(handles), AT_ONCE):
+            entries = [
+                {"Id": str(number), "ReceiptHandle": handle}
+                for number, handle in enumerate(handles[start : start + AT_ONCE])
+            ]
+            answer = self._calls.read(place, "sqs:DeleteMessageBatch", QueueUrl=url_of(part, place), Entries=entries)
+            if answer.get("Failed"):
+                raise UnreachableError(f"{part}: {len(answer['Failed'])} messages were not deleted; they come again")
+
+
+def queue_place(arn: str, accounts: Sequence[AccountSettings]) -> Place:
+    """Raises MisconfiguredError for a queue of an account or a region that the settings do not have."""
+    _, _, _, region, account_id, _ = arn.split(":")
+    for one in accounts:
+        if one.id == account_id and region in one.regions:
+            return Place(account=one.name, account_id=account_id, region=region)
+    raise MisconfiguredError(f"the queue {arn} is of an account or region that `accounts` does not have")
+
+
+def url_of(arn: str, place: Place) -> str:
+    """As SQS takes it at any endpoint: the account and the name are what it reads."""
+    tail = ".cn" if place.region.startswith("cn-") else ""
+    return f"https://sqs.{place.region}.amazonaws.com{tail}/{place.account_id}/{arn.rpartition(':')[2]}"
+
+
+def _settings_for(bucket: str, key: str, every: Sequence[ObjectsSettings]) -> ObjectsSettings | None:
+    return next((one for one in every if one.bucket == bucket and key.startswith(one.prefix)), None)
+
+
+def _add(told: Told, gathered: Gathered) -> None:
+    gathered.alerts += told.alerts
+    gathered.events += told.events
+    gathered.records += told.records
