@@ -165,3 +165,31 @@ def test_commands_sleeps_branches_and_steps_that_may_fail(aws: Aws) -> None:
     assert steps(done)["mayFail"] == "Failed"
     assert "never" not in steps(done)
     assert (machine.folder / "said").read_text().split() == ["first", "last"]
+
+
+@pytest.mark.parametrize(("command", "is_steady"), [("sleep 3600", True), ("exit 1", False)], ids=["runs", "fails"])
+def test_a_revision_that_does_not_become_steady_is_taken_back_by_the_document(
+    aws: Aws, command: str, is_steady: bool
+) -> None:
+    # given an ECS service, and another revision of it
+    name, ecs = f"rolled-{uuid.uuid4().hex[:6]}", aws.admin("ecs")
+    publish(aws, "recoverops-ecs-rollback-and-verify.yaml", "RecoverOps-EcsRollbackAndVerify", kind="Automation")
+    ecs.create_cluster(clusterName="shop")
+    for script in (command, "sleep 3600"):
+        definition = {"name": "main", "image": "cart", "memory": 64, "command": ["/bin/sh", "-c", script]}
+        ecs.register_task_definition(family=name, containerDefinitions=[definition])
+    ecs.create_service(cluster="shop", serviceName=name, taskDefinition=f"{name}:2", desiredCount=1)
+    aws.ecs.enrol(ACCOUNT, REGION, f"shop/{name}")
+    # when the document goes to that revision
+    role = aws.service_role(allowing("ecs:DescribeServices", "ecs:UpdateService"), "ssm.amazonaws.com")
+    before, aws.automation.longest_wait_s = aws.automation.longest_wait_s, 1.0
+    given = {"AutomationAssumeRole": role, "Cluster": "shop", "Service": name, "Revision": f"{name}:1"}
+    try:
+        done = run(aws, "RecoverOps-EcsRollbackAndVerify", given)
+    finally:
+        aws.automation.longest_wait_s = before
+    # then the service runs it, or the one before again
+    (found,) = ecs.describe_services(cluster="shop", services=[name])["services"]
+    assert done["AutomationExecutionStatus"] == ("Success" if is_steady else "Failed"), done["FailureMessage"]
+    assert found["taskDefinition"].endswith(f"{name}:1" if is_steady else f"{name}:2")
+    assert found["deployments"][0]["rolloutState"] == "COMPLETED"

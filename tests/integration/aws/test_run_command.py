@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.acceptance.harness import eventually
 from tests.integration.aws.conftest import instance
-from tests.integration.aws.ssm_scenes import UNIT, managed
+from tests.integration.aws.ssm_scenes import UNIT, managed, publish
 
 from recoverops.testing.aws import ACCOUNT, REGION, Aws
 from recoverops.testing.aws.machine import Machine
@@ -191,4 +191,23 @@ def test_a_service_of_an_instance_is_a_process_that_systemctl_starts_and_stops(m
     assert machine.run(f"systemctl stop {UNIT}; systemctl is-active {UNIT}", timeout_s=10).code == 3
     assert machine.run("systemctl restart nobody.service", timeout_s=10).code == 5
     assert machine.run("systemctl daemon-reload", timeout_s=10).code == 1
+    machine.start(UNIT)
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_the_document_that_looks_at_a_unit_fails_when_it_is_not_active(
+    aws: Aws, ident: str, machine: Machine, runs: bool
+) -> None:
+    publish(aws, "recoverops-service-is-active.yaml", "RecoverOps-ServiceIsActive")
+    if not runs:
+        machine.stop(UNIT)
+    before = machine.pid(UNIT)
+    sent = aws.admin("ssm").send_command(
+        DocumentName="RecoverOps-ServiceIsActive", InstanceIds=[ident], Parameters={"Unit": [UNIT]}
+    )
+    done = ended(aws, ident, sent["Command"]["CommandId"])
+    assert (done["Status"], done["StandardOutputContent"]) == (
+        ("Success", "active\n") if runs else ("Failed", "inactive\n")
+    )
+    assert machine.pid(UNIT) == before
     machine.start(UNIT)

@@ -53,6 +53,8 @@ class Automation:
     """The executions of one server. Thread-safe."""
 
     def __init__(self, clients: Callable[[str, str], Clients]) -> None:
+        self.longest_wait_s = 600.0
+        """A step waits no longer, whatever its `timeoutSeconds` says; a test may shorten it."""
         self._clients = clients
         self._lock = threading.RLock()
         self._executions: dict[str, Execution] = {}
@@ -139,6 +141,7 @@ class Automation:
         record = Step(name=step["name"], action=step["action"], began=_now())
         with self._lock:
             execution.steps.append(record)
+        step = {**step, "timeoutSeconds": min(float(step.get("timeoutSeconds", 60)), self.longest_wait_s)}
         failure, chosen, found = "", None, dict[str, Any]()
         for _ in range(int(step.get("maxAttempts", 1))):
             try:

@@ -17,6 +17,9 @@ from typing import Any
 
 from recoverops.testing.aws.machine import Machine
 
+_SETTLE_S = 0.3
+"""A task that ends within it has failed; then those of the revision before go on, as in a rolling deployment."""
+
 
 class Deployments:
     """Thread-safe. `close` ends every task."""
@@ -68,32 +71,37 @@ class Deployments:
         """Tasks of the revision that is wanted now; when they run, those of the one before are ended."""
         definition = service._backend.describe_task_definition(service.task_definition)
         before = machine.units
-        names = [
-            f"{definition.family}-{definition.revision}-{uuid.uuid4().hex[:6]}" for _ in range(service.desired_count)
-        ]
+        prefix = f"{definition.family}-{definition.revision}"
+        names = [f"{prefix}-{uuid.uuid4().hex[:6]}" for _ in range(service.desired_count)]
         (container, *_) = definition.container_definitions
         for name in names:
             machine.install(name, [*container.get("entryPoint", ()), *container["command"]])
-        for name in before:
+        threading.Event().wait(_SETTLE_S)
+        failed = [name for name in names if not machine.is_active(name)]
+        for name in failed or before:
             machine.remove(name)
-        service.running_count, service.pending_count = len(names), 0
-        now = datetime.now(UTC).replace(tzinfo=None)  # noqa: TID251 - the other side, with a clock of its own
+        service.running_count, service.pending_count = len(machine.units), len(failed)
         service.deployments = [
-            {
-                "id": f"ecs-svc/{uuid.uuid4().int % 10**19}",
-                "status": "PRIMARY",
-                "taskDefinition": definition.arn,
-                "desiredCount": service.desired_count,
-                "runningCount": len(names),
-                "pendingCount": 0,
-                "failedTasks": 0,
-                "rolloutState": "COMPLETED",
-                "rolloutStateReason": "the tasks run",
-                "createdAt": now,
-                "updatedAt": now,
-                "launchType": "FARGATE",
-            }
+            _deployment(service, definition.arn, running=len(names) - len(failed), failed=len(failed))
         ]
+
+
+def _deployment(service: Any, arn: str, *, running: int, failed: int) -> dict[str, Any]:
+    now = datetime.now(UTC).replace(tzinfo=None)  # noqa: TID251 - the other side, with a clock of its own
+    return {
+        "id": f"ecs-svc/{uuid.uuid4().int % 10**19}",
+        "status": "PRIMARY",
+        "taskDefinition": arn,
+        "desiredCount": service.desired_count,
+        "runningCount": running,
+        "pendingCount": failed,
+        "failedTasks": failed,
+        "rolloutState": "IN_PROGRESS" if failed else "COMPLETED",
+        "rolloutStateReason": f"{failed} tasks failed" if failed else "the tasks run",
+        "createdAt": now,
+        "updatedAt": now,
+        "launchType": "FARGATE",
+    }
 
 
 def _service(account: str, region: str, ident: str) -> Any:
