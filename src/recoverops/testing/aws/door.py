@@ -190,7 +190,9 @@ def _denied(call: Call, action: str, principal: str, named: Named) -> tuple[str,
     if call.service == "ec2":
         return "UnauthorizedOperation", f"You are not authorized to perform this operation. {told}"
     return (
-        "AccessDeniedException" if call.service in {"ecs", "lambda", "secretsmanager", "ssm", "tag"} else "AccessDenied"
+        "AccessDeniedException"
+        if call.service in {"ecs", "lambda", "pricing", "secretsmanager", "ssm", "tag"}
+        else "AccessDenied"
     ), told
 
 

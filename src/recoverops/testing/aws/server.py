@@ -26,9 +26,11 @@ from recoverops.testing.aws.door import guarded
 from recoverops.testing.aws.faults import Faults
 from recoverops.testing.aws.interfaces import interfaces_keep_their_groups
 from recoverops.testing.aws.lacking import filled_in
+from recoverops.testing.aws.pricing import priced, pricing_answers
 from recoverops.testing.aws.run_command import RunCommand
 from recoverops.testing.aws.s3_door import guarded_s3
 from recoverops.testing.aws.sns import Sns, delivering
+from recoverops.testing.aws.transitions import Transitions
 
 ACCOUNT = "123456789012"
 """Moto's own."""
@@ -56,6 +58,7 @@ class Aws:
         self.admin_key = Key(id=f"AKIA{secrets.token_hex(8).upper()}", secret=secrets.token_hex(20))
         """May do everything, counted and judged by nobody. New for each server: signatures are not checked, so whoever
         knows a key may use it."""
+        self.transitions = Transitions()
         self.ssm = RunCommand()
         self.ecs = Deployments()
         self.automation = Automation(self._as_role)
@@ -170,9 +173,9 @@ def running_aws() -> Iterator[Aws]:
         _start_empty()
         server = make_server("127.0.0.1", 0, _nothing, threaded=True, request_handler=MotoRequestHandler)
         aws = Aws(server.server_port)
-        server.app = _closed(aws.sns.before(DomainDispatcherApplication(create_backend_app)))
+        server.app = _closed(aws.sns.before(priced(DomainDispatcherApplication(create_backend_app))))
         thread = threading.Thread(target=server.serve_forever, name="moto", daemon=True)
-        answers = {**aws.ssm.answers, **aws.automation.answers}
+        answers = {**aws.ssm.answers, **aws.automation.answers, **pricing_answers()}
         with (
             guarded(frozenset({aws.admin_key.id}), aws.faults, answers),
             guarded_s3(frozenset({aws.admin_key.id}), aws.faults),
