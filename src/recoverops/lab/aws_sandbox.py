@@ -7,10 +7,12 @@ as the user who started it, so nobody without the printed key may ask it for any
 from __future__ import annotations
 
 import json
+import secrets
+import socket
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,10 +25,14 @@ from recoverops.testing.aws import ACCOUNT, REGION, Aws, Key, running_aws
 
 UNIT = "checkout.service"
 NAMESPACE, HEALTHY = "Sandbox", "Healthy"
+TOPIC, ALARM = "alarms", "ServiceDown"
 _WATCH_EVERY_S = 5.0
+_PERIOD_S = 10
+_PORT = 8766
+"""Of the example's engine; not the default one, where another engine may be."""
 _SERVICE = "import time\nwhile True:\n    time.sleep(3600)\n"
 _RUNBOOK = "restart-by-ssm"
-_NAMES = ("recoverops.yaml", f"runbooks/{_RUNBOOK}.yaml", "access.key", "secret.key")
+_NAMES = ("recoverops.yaml", "rules.yaml", f"runbooks/{_RUNBOOK}.yaml", "access.key", "secret.key", "intake.key")
 
 
 class Sandbox(Record, frozen=True, kw_only=True):
@@ -78,6 +84,7 @@ def _prepared(aws: Aws, directory: Path) -> Sandbox:
     instance = made["Instances"][0]["InstanceId"]
     machine = aws.ssm.machine(instance)
     machine.install(UNIT, (sys.executable, "-IS", "-c", _SERVICE))
+    _make_alarm(aws, instance)
     documents = shipped_documents()
     for one in documents:
         aws.admin("ssm").create_document(
@@ -92,16 +99,40 @@ def _prepared(aws: Aws, directory: Path) -> Sandbox:
         instance=instance,
         folder=str(machine.folder),
         documents=tuple(one.name for one in documents),
-        files=_files(aws, key, instance, directory.absolute()),
+        files=_files(aws, key, secrets.token_hex(16), instance, directory.absolute()),
     )
 
 
-def _files(aws: Aws, key: Key, instance: str, directory: Path) -> dict[str, str]:
+def _make_alarm(aws: Aws, instance: str) -> None:
+    """On the health of the instance's service, told to the topic."""
+    topic = aws.admin("sns").create_topic(Name=TOPIC)["TopicArn"]
+    aws.admin("cloudwatch").put_metric_alarm(
+        AlarmName=ALARM,
+        Namespace=NAMESPACE,
+        MetricName=HEALTHY,
+        Dimensions=[{"Name": "InstanceId", "Value": instance}],
+        Statistic="Minimum",
+        Period=_PERIOD_S,
+        EvaluationPeriods=1,
+        Threshold=1.0,
+        ComparisonOperator="LessThanThreshold",
+        TreatMissingData="missing",
+        AlarmActions=[topic],
+        OKActions=[topic],
+    )
+
+
+def _files(aws: Aws, key: Key, intake: str, instance: str, directory: Path) -> dict[str, str]:
     """A configuration that asks the sandbox and may restart its service, with a person's approval."""
     return {
         "recoverops.yaml": f"""\
 data_dir: {directory}/data
 runbooks: {directory}/runbooks
+rules: {directory}/rules.yaml
+api:
+  port: {_PORT}
+  keys:
+    - {{name: sns, role: intake, key: "file:{directory}/intake.key"}}
 plugins:
   - name: console
   - name: aws
@@ -116,14 +147,20 @@ plugins:
       ssm:
         restart:
           units: {{checkout: [{UNIT}]}}
-      metrics:
-        watch:
-          - {{namespace: {NAMESPACE}, name: {HEALTHY}, metric: sandbox.healthy, stat: Minimum, dimension: InstanceId}}
+      sns:
+        topics: ["arn:aws:sns:{REGION}:{ACCOUNT}:{TOPIC}"]
+        double: {aws.url}
 services:
   - name: checkout
     address: {{aws: ec2 id={instance}}}
 """,
         f"runbooks/{_RUNBOOK}.yaml": f"name: {_RUNBOOK}\naction: ssm-restart-service\narguments: {{unit: {UNIT}}}\n",
+        "rules.yaml": f"""\
+version: 1
+rules:
+  - {{name: restart, when: kind == "service_down", runbook: {_RUNBOOK}, mode: ask}}
+""",
+        "intake.key": intake,
         "access.key": key.id,
         "secret.key": key.secret,
     }
@@ -145,12 +182,20 @@ def _write(sandbox: Sandbox, directory: Path) -> None:
 
 @contextmanager
 def _watched(aws: Aws, sandbox: Sandbox) -> Iterator[None]:
-    """The instance's health, looked at on the process and put into CloudWatch every few seconds."""
-    ending, clock = threading.Event(), SystemClock()
+    """The instance's health, looked at on the process and put into CloudWatch every few seconds.
+
+    As soon as the example's engine listens it is subscribed to the alarms.
+    """
+    ending, clock, topic = threading.Event(), SystemClock(), f"arn:aws:sns:{REGION}:{ACCOUNT}:{TOPIC}"
+    endpoint = f"http://sns:{sandbox.files['intake.key']}@127.0.0.1:{_PORT}/intake/aws-sns"
     machine, cloudwatch = aws.ssm.machine(sandbox.instance), aws.admin("cloudwatch")
 
     def watch() -> None:
+        is_subscribed = False
         while not ending.wait(_WATCH_EVERY_S):
+            if not is_subscribed and _listens(_PORT):
+                aws.admin("sns").subscribe(TopicArn=topic, Protocol="http", Endpoint=endpoint)
+                is_subscribed = True
             datum = {
                 "MetricName": HEALTHY,
                 "Dimensions": [{"Name": "InstanceId", "Value": sandbox.instance}],
@@ -162,10 +207,17 @@ def _watched(aws: Aws, sandbox: Sandbox) -> Iterator[None]:
     thread = threading.Thread(target=watch, name="sandbox-health", daemon=True)
     thread.start()
     try:
-        yield
+        with aws.alarms.ticking(timedelta(seconds=_WATCH_EVERY_S)):
+            yield
     finally:
         ending.set()
         thread.join(10)
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
 
 
 def told(sandbox: Sandbox, *, as_json: bool, directory: Path | None, lasting: timedelta) -> str:
@@ -184,7 +236,8 @@ secret key  {sandbox.secret_key}
 instance    {sandbox.instance}, which is the folder {sandbox.folder}; its service is {UNIT}
 documents   {", ".join(sandbox.documents)}
 {files}
-With these files in {where}: recoverops check; recoverops permissions aws; recoverops up, and in another terminal
-recoverops run {_RUNBOOK} checkout --reason 'trying it'
+With these files in {where}: recoverops check (it warns of sns.double); recoverops permissions aws; recoverops up.
+Kill the process of {UNIT}: the alarm {ALARM} reaches the engine over SNS, and it asks whether to restart it.
+Answer with recoverops approve.
 It is a double, not AWS: docs/aws.md says what it cannot do. It ends after {lasting}, or with Ctrl-C.\
 """

@@ -51,7 +51,8 @@ def test_the_example_configuration_fits_the_sandbox(sandbox: Running) -> None:
     told, _ = sandbox
     done = recoverops("check", "--config", f"{told['directory']}/recoverops.yaml")
     assert f"ok   aws account sandbox: is {told['account']}" in done.stdout, done.stdout + done.stderr
-    assert done.returncode == 0, done.stdout
+    (warning,) = [line for line in done.stdout.splitlines() if line.startswith("NOT")]
+    assert "sns.double: FOR TESTS ONLY" in warning
     policy = recoverops("permissions", "aws", "--config", f"{told['directory']}/recoverops.yaml").stdout
     assert f"document/{told['documents'][4]}" in policy
     assert told["documents"][4] == "RecoverOps-RestartService"
@@ -71,6 +72,46 @@ def test_its_service_is_a_process_that_a_document_restarts(sandbox: Running) -> 
         return str(found["Status"]) if found["Status"] not in {"Pending", "InProgress"} else None
 
     assert eventually("the end of the command", look) == "Success"
+
+
+@pytest.mark.slow
+def test_when_its_service_is_killed_an_engine_with_the_example_configuration_asks_whether_to_restart_it(
+    sandbox: Running,
+) -> None:
+    # given an engine with the example configuration
+    told, process = sandbox
+    config = ["--config", f"{told['directory']}/recoverops.yaml"]
+    sns = client(told, "sns", Key(id=told["access_key"], secret=told["secret_key"]))
+    with subprocess.Popen([sys.executable, "-m", "recoverops", "up", *config], stdout=subprocess.DEVNULL) as engine:
+        try:
+            eventually(
+                "the confirmed subscription",
+                lambda: [one for one in sns.list_subscriptions()["Subscriptions"] if ":" in one["SubscriptionArn"]],
+                within_s=60,
+            )
+            # when the process of the service is killed
+            (service,) = [one for one in psutil.Process(process.pid).children() if "sleep(3600)" in str(one.cmdline())]
+            service.kill()
+            # then a person is asked, and when they agree the service runs again
+            asked = eventually("the question", lambda: approvals(config), within_s=60)
+            assert recoverops("approve", asked[0]["id"], "--note", "yes", *config).returncode == 0
+            eventually(
+                "the new process",
+                lambda: [
+                    one
+                    for one in psutil.Process(process.pid).children()
+                    if one.pid != service.pid and "sleep(3600)" in str(one.cmdline())
+                ],
+                within_s=60,
+            )
+        finally:
+            engine.terminate()
+            engine.wait(30)
+
+
+def approvals(config: list[str]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(recoverops("approvals", "--json", *config).stdout)["approvals"]
+    return found
 
 
 def test_nobody_without_its_key_is_answered(sandbox: Running) -> None:

@@ -28,7 +28,7 @@ def priced(moto: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     from moto.core.responses import BaseResponse
     from moto.moto_server.werkzeug_app import BackendRequest
 
-    class PricingResponse(BaseResponse):
+    class PricingResponse(BaseResponse):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__(service_name="pricing")
 
