@@ -304,6 +304,23 @@ def test_what_was_committed_is_confirmed_to_the_other_side_and_an_idle_round_wri
     assert engine.marks()["one"].fence == before.fence
 
 
+class Garbled(MemoryStream):
+    """Has nothing but what nobody can read, and stays where it is, as a queue does."""
+
+    def poll(self, part: str, position: str) -> Batch:
+        return Batch(position=position, unreadable=2)
+
+
+def test_what_nobody_can_read_is_counted_also_when_nothing_else_came(store: SqlStore, clock: ManualClock) -> None:
+    stream = Garbled()
+    stream.content = {"one": []}
+    engine = Engine(store, clock, stream)
+    engine.rounds()
+    page = engine.metrics.page().decode()
+    assert 'recoverops_stream_taken_total{outcome="unreadable",source="memory",what="records"} 2.0' in page
+    assert len(stream.confirmed) == 1
+
+
 def held(part: str, owner: str, a: Records, *, is_over: bool = False) -> Mark:
     until = a.at if is_over else a.at + LEASE
     return Mark(source="s", part=part, owner=owner, until=until)

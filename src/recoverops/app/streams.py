@@ -186,7 +186,7 @@ class StreamWorker(Worker):
     def _commit(self, mark: Mark, batch: Batch) -> Taken | None:
         """None when there was nothing to write."""
         now = self._clock.now()
-        is_empty = not (batch.logs or batch.events or batch.alerts or batch.samples)
+        is_empty = not (batch.logs or batch.events or batch.alerts or batch.samples or batch.unreadable)
         has_moved = batch.position != mark.position or batch.is_finished
         if is_empty and not has_moved and not needs_renewal(mark, lease=self._lease, now=now):
             self._confirm(batch)

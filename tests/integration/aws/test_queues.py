@@ -154,6 +154,15 @@ def test_a_message_that_nobody_can_read_is_reported_and_given_up_at_last(aws: Aw
     assert world.left == 0
 
 
+def test_a_message_that_nobody_can_read_does_not_hold_up_those_after_it(aws: Aws, root: Key) -> None:
+    world = World(aws, root)
+    world.send("hello")
+    assert world.read().unreadable == 1
+    world.send(on_web())
+    batch = world.read()
+    assert (len(batch.alerts), batch.unreadable) == (1, 0)
+
+
 def make_visible(world: World) -> None:
     from moto.sqs.models import sqs_backends
 

@@ -31,6 +31,8 @@ NAME = "aws-queues"
 AT_ONCE = 10
 """Messages that one ReceiveMessage brings."""
 MOST_IN_A_BATCH = 100
+_STAYS = "-"
+"""In the place of the handle of a message that is not deleted."""
 _SEEN_FOR = timedelta(days=14)
 """The longest that SQS keeps a message."""
 
@@ -97,8 +99,8 @@ class QueueStream:
         gathered = Gathered(source=NAME, owners=self._owners, now=self._clock.now())
         receipts, seen = list[str](), dict(progress.seen)
         for message in messages:
-            if self._read(message, part, place, gathered, seen):
-                receipts.append(f"{part} {message['ReceiptHandle']}")
+            may_go = self._read(message, part, place, gathered, seen)
+            receipts.append(f"{part} {message['ReceiptHandle'] if may_go else _STAYS}")
         watch = gathered.watched(progress.watch, self._settings.suspicion)
         after = msgspec.structs.replace(
             progress, seen=remembered(seen, (), since=gathered.now - _SEEN_FOR), watch=watch
@@ -119,7 +121,7 @@ class QueueStream:
         by_part: dict[str, list[str]] = {}
         for receipt in batch.receipts:
             part, _, handle = receipt.partition(" ")
-            by_part.setdefault(part, []).append(handle)
+            by_part.setdefault(part, []).extend([] if handle == _STAYS else [handle])
         for part, handles in by_part.items():
             self._unconfirmed.pop(part, None)
             self._delete(part, handles)
