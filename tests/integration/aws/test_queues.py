@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from tests.integration.aws.conftest import Shop
 from tests.unit.plugins.aws.samples import alarm, event
+from tests.unit.plugins.aws.test_access_log import line
 from tests.unit.plugins.aws.test_trail import trail
 
 from recoverops.clock import SystemClock
@@ -211,6 +212,24 @@ def test_objects_that_a_queue_tells_of_are_read_once(aws: Aws, root: Key) -> Non
     world.send({"Records": [told]}, event("Object Created", detail, source="aws.s3"))
     second = world.read(first.position)
     assert (second.events, second.unreadable, world.left) == ((), 0, 0)
+
+
+def test_what_is_too_much_for_one_batch_comes_with_the_next_one(
+    aws: Aws, root: Key, calls: Callable[[], Mapping[str, int]]
+) -> None:
+    bucket, prefix = f"trail-{next(_NUMBERS)}", f"AWSLogs/{ACCOUNT}/CloudTrail/{REGION}/"
+    aws.admin("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    world = World(aws, root, objects=[{"bucket": bucket, "prefix": prefix, "kind": "alb-access-log", "listed": False}])
+    lines = gzip.compress("\n".join([line()] * 30_000).encode())
+    for number in range(3):
+        key = f"{prefix}2026/01/31/{number}.log.gz"
+        aws.admin("s3").put_object(Bucket=bucket, Key=key, Body=lines)
+        world.send(event("Object Created", {"bucket": {"name": bucket}, "object": {"key": key}}, source="aws.s3"))
+    first = world.read()
+    assert (first.more, world.left) == (True, 1)
+    second = world.read(first.position)
+    assert (second.more, world.left) == (False, 0)
+    assert (calls()["s3:GetObject"], calls()["sqs:ReceiveMessage"]) == (3, 1)
 
 
 @pytest.mark.parametrize("missing", ["sqs:ReceiveMessage", "sqs:DeleteMessage"])

@@ -18,6 +18,10 @@ from recoverops.plugins.aws.intake.reading import bounded
 from recoverops.plugins.aws.owners import Owners
 from recoverops.redact import redact
 
+ENOUGH = 50_000
+"""Weight of a batch after which nothing more is taken into it: under a second of work."""
+_RECORD_WEIGHT = 10
+"""A record of CloudTrail costs as much as ten lines of an access log."""
 _LOG = logging.getLogger("recoverops.plugins.aws")
 
 
@@ -30,13 +34,19 @@ class Gathered:
     events: list[Event] = field(default_factory=list)
     records: list[TrailRecord] = field(default_factory=list)
     unreadable: int = 0
+    weight: int = 0
     _tally: Tally | None = None
+
+    @property
+    def is_enough(self) -> bool:
+        return self.weight >= ENOUGH
 
     def take(self, content: Content) -> None:
         """What is in one object."""
         self.records += content.records
         self.events += changes_of(content.records, self.owners, source=self.source)
         self.unreadable += content.unreadable
+        self.weight += _RECORD_WEIGHT * len(content.records) + len(content.requests) + content.unreadable
         if content.requests:
             self._tally = self._tally or Tally(self.owners)
             for request in content.requests:

@@ -26,7 +26,7 @@ from recoverops.ports import Clock
 
 NAME = "aws-objects"
 AT_ONCE = 20
-"""Objects of one batch."""
+"""Objects of one batch at most."""
 _MOST_DAYS = 31
 """Further back nothing is caught up."""
 
@@ -91,22 +91,27 @@ class ObjectStream:
         oldest = max(progress.until or now, now - timedelta(days=_MOST_DAYS)) - settings.late
         found = sorted(self._new(place, settings, progress, oldest, now.date()), key=lambda one: (one[1], one[0]))
         gathered = Gathered(source=NAME, owners=self._owners, now=now)
-        for key, _, _ in found[:AT_ONCE]:
+        taken = list[tuple[str, datetime, str]]()
+        for one in found[:AT_ONCE]:
+            if gathered.is_enough:
+                break
+            taken.append(one)
+            key = one[0]
             try:
                 gathered.take(fetched(self._calls, place, key, settings))
             except PermanentError as error:
                 gathered.give_up(f"the object s3://{settings.bucket}/{key}", str(error))
-        after = _moved(progress, found[:AT_ONCE], settings.late, first=oldest + settings.late)
+        after = _moved(progress, taken, settings.late, first=oldest + settings.late)
         watch = gathered.watched(progress.watch, self._settings.suspicion)
         where = position_of(msgspec.structs.replace(after, watch=watch))
-        more = len(found) > AT_ONCE
+        left = found[len(taken) :]
         return Batch(
             position=where,
             events=tuple(gathered.events),
             alerts=tuple(gathered.alerts),
             samples=gathered.samples(),
-            more=more,
-            behind=now - found[AT_ONCE][1] if more else timedelta(0),
+            more=bool(left),
+            behind=now - left[0][1] if left else timedelta(0),
             unreadable=gathered.unreadable,
         )
 

@@ -82,8 +82,10 @@ class QueueStream:
         self._settings = settings
         self._queues = queues
         self._clock = clock
-        self._unconfirmed: dict[str, tuple[str, float, list[Mapping[str, Any]]]] = {}
-        """part -> position, when they become visible to others again, messages"""
+        self._unconfirmed: dict[str, tuple[str | None, float, list[Mapping[str, Any]]]] = {}
+        """part -> position (None: any), when they become visible to others again, messages"""
+        self._left: dict[str, list[Mapping[str, Any]]] = {}
+        """part -> those of them that were too much for the batch"""
 
     @property
     def every(self) -> timedelta:
@@ -97,10 +99,14 @@ class QueueStream:
         progress = progress_of(position)
         messages = self._messages(part, place, position)
         gathered = Gathered(source=NAME, owners=self._owners, now=self._clock.now())
-        receipts, seen = list[str](), dict(progress.seen)
-        for message in messages:
+        receipts, seen, left = list[str](), dict(progress.seen), list[Mapping[str, Any]]()
+        for number, message in enumerate(messages):
+            if gathered.is_enough:
+                left = messages[number:]
+                break
             may_go = self._read(message, part, place, gathered, seen)
             receipts.append(f"{part} {message['ReceiptHandle'] if may_go else _STAYS}")
+        self._left[part] = left
         watch = gathered.watched(progress.watch, self._settings.suspicion)
         after = msgspec.structs.replace(
             progress, seen=remembered(seen, (), since=gathered.now - _SEEN_FOR), watch=watch
@@ -111,7 +117,7 @@ class QueueStream:
             events=tuple(gathered.events),
             alerts=tuple(gathered.alerts),
             samples=gathered.samples(),
-            more=len(messages) >= MOST_IN_A_BATCH and where != position,
+            more=(bool(left) or len(messages) >= MOST_IN_A_BATCH) and where != position,
             receipts=tuple(receipts),
             unreadable=gathered.unreadable,
         )
@@ -123,13 +129,17 @@ class QueueStream:
             part, _, handle = receipt.partition(" ")
             by_part.setdefault(part, []).extend([] if handle == _STAYS else [handle])
         for part, handles in by_part.items():
-            self._unconfirmed.pop(part, None)
+            _, ends, _ = self._unconfirmed.pop(part, (None, 0.0, []))
+            left = self._left.pop(part, [])
+            if left:
+                self._unconfirmed[part] = (None, ends, left)
             self._delete(part, handles)
 
     def _messages(self, part: str, place: Place, position: str) -> list[Mapping[str, Any]]:
         now = self._clock.monotonic()
         kept = self._unconfirmed.get(part)
-        if kept is not None and kept[0] == position and now < kept[1]:
+        if kept is not None and kept[0] in {None, position} and now < kept[1]:
+            self._unconfirmed[part] = (position, *kept[1:])
             return kept[2]
         found: list[Mapping[str, Any]] = []
         wait_s = int(self._queues.wait.total_seconds())
