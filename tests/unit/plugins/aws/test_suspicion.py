@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from recoverops.plugins.aws.inbox.trail import record_of
 from recoverops.plugins.aws.inbox_settings import SuspicionSettings
 
 ROOT = {"type": "Root", "arn": f"arn:aws:iam::{ACCOUNT}:root", "accountId": ACCOUNT}
+_NUMBERS = itertools.count(1)
 SETTINGS = SuspicionSettings(denied_calls=3, failed_logins=3)
 
 
@@ -51,11 +53,14 @@ def at(minutes: float) -> str:
 
 
 def login(outcome: str, **changes: Any) -> dict[str, Any]:
-    return trail("signin", "ConsoleLogin", None, responseElements={"ConsoleLogin": outcome}, **changes)
+    ident = f"login-{next(_NUMBERS)}"
+    answer = {"ConsoleLogin": outcome}
+    return trail("signin", "ConsoleLogin", None, **{"responseElements": answer, "eventID": ident, **changes})
 
 
 def denied(minutes: float, **changes: Any) -> dict[str, Any]:
-    return trail("ec2", "RunInstances", {}, errorCode="Client.UnauthorizedOperation", eventTime=at(minutes), **changes)
+    given = {"errorCode": "Client.UnauthorizedOperation", "eventTime": at(minutes), "eventID": f"e{next(_NUMBERS)}"}
+    return trail("ec2", "RunInstances", {}, **{**given, **changes})
 
 
 def used(minutes: float, address: str, **changes: Any) -> dict[str, Any]:
@@ -88,6 +93,13 @@ def test_refused_calls_of_one_principal_are_a_burst_only_when_they_are_close() -
     (found,) = reader.read(denied(6))
     assert (found.name, found.status) == ("AwsDeniedCalls", "firing")
     assert f"3 calls of {ADA['arn']} were refused within 0:05:00" in found.annotations["summary"]
+
+
+def test_a_refused_call_that_is_delivered_twice_counts_once() -> None:
+    reader, one, two = Reader(), denied(0), denied(1)
+    assert reader.read(one, two, one) == ()
+    assert reader.read(two, one) == ()
+    assert names(reader.read(denied(2))) == [("AwsDeniedCalls", "firing")]
 
 
 def test_a_burst_that_goes_on_is_one_alert_and_ends_when_it_was_quiet() -> None:

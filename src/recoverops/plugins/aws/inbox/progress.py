@@ -10,10 +10,10 @@ from datetime import datetime
 
 import msgspec
 
-from recoverops.model import PermanentError
+from recoverops.model import PermanentError, digest
 from recoverops.plugins.aws.inbox.suspicion import Watch
 
-MOST_SEEN = 20_000
+MOST_SEEN = 10_000
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -50,3 +50,8 @@ def remembered(
     whole = {**seen, **dict(more)}
     kept = sorted((at, mark) for mark, at in whole.items() if at >= since)[-MOST_SEEN:]
     return {mark: at for at, mark in kept}
+
+
+def mark_of(*parts: str) -> str:
+    """16 characters. An object that is written anew has another ETag, so it is a new one where that is a part."""
+    return digest(*parts)[:16]

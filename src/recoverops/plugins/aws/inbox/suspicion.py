@@ -7,7 +7,7 @@ survives a restart. It holds digests of access keys, never the keys, and is boun
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -42,8 +42,10 @@ class Watch(msgspec.Struct, frozen=True):
     """What has been seen so far."""
 
     keys: dict[str, Key] = {}
-    denied: dict[str, tuple[datetime, ...]] = {}
-    failed: dict[str, tuple[datetime, ...]] = {}
+    denied: dict[str, dict[str, datetime]] = {}
+    """principal -> refused calls by the id of their record: one that is delivered twice counts once"""
+    failed: dict[str, dict[str, datetime]] = {}
+    """account -> failed log-ins, likewise"""
     open: dict[str, Standing] = {}
 
 
@@ -78,8 +80,8 @@ def step(
     return (
         Watch(
             keys=_newest(keys, MOST_KEYS, lambda one: one.since),
-            denied=_newest(_fresh(denied, now - settings.denied_within), MOST_PRINCIPALS, lambda one: one[-1]),
-            failed=_newest(_fresh(failed, now - settings.failed_within), MOST_PRINCIPALS, lambda one: one[-1]),
+            denied=_newest(_fresh(denied, now - settings.denied_within), MOST_PRINCIPALS, _last),
+            failed=_newest(_fresh(failed, now - settings.failed_within), MOST_PRINCIPALS, _last),
             open=_newest(standing, MOST_OPEN, lambda one: one.last),
         ),
         tuple(alerts),
@@ -148,30 +150,35 @@ def _is_everybody(principal: Any) -> bool:
 
 def _bursts(
     record: TrailRecord,
-    denied: dict[str, tuple[datetime, ...]],
-    failed: dict[str, tuple[datetime, ...]],
+    denied: dict[str, dict[str, datetime]],
+    failed: dict[str, dict[str, datetime]],
     settings: SuspicionSettings,
 ) -> Iterator[Sign]:
     if record.is_refused and not record.user_identity.invoked_by:
         who = bounded(record.user_identity.shown)
-        if _filled(denied, who, record.at, settings.denied_within, settings.denied_calls):
+        if _filled(denied, who, record, settings.denied_within, settings.denied_calls):
             told = f"{settings.denied_calls} calls of {who} were refused within {settings.denied_within}"
             yield _sign(record, "AwsDeniedCalls", who, "high", f"{told}, the last one {record.service}:{record.name}")
     if record.name == "ConsoleLogin" and _login(record) == "Failure":
         account = record.account
-        if _filled(failed, account, record.at, settings.failed_within, settings.failed_logins):
+        if _filled(failed, account, record, settings.failed_within, settings.failed_logins):
             told = f"{settings.failed_logins} log-ins to the console failed within {settings.failed_within}"
             yield _sign(record, "AwsFailedLogins", account, "high", f"{told}, the last one from {record.address}")
 
 
-def _filled(seen: dict[str, tuple[datetime, ...]], who: str, at: datetime, within: timedelta, most: int) -> bool:
+def _filled(seen: dict[str, dict[str, datetime]], who: str, record: TrailRecord, within: timedelta, most: int) -> bool:
     """Whether this one fills the window; then the counting begins anew."""
-    times = (*(one for one in seen.get(who, ()) if at - one <= within), at)
+    times = {ident: at for ident, at in seen.get(who, {}).items() if record.at - at <= within}
+    times[record.id] = record.at
     if len(times) < most:
         seen[who] = times
         return False
     seen.pop(who, None)
     return True
+
+
+def _last(times: Mapping[str, datetime]) -> datetime:
+    return max(times.values())
 
 
 def _places(record: TrailRecord, keys: dict[str, Key], settings: SuspicionSettings) -> Iterator[Sign]:
@@ -243,8 +250,8 @@ def _alert(sign: Sign, since: datetime, source: str) -> Alert:
     )
 
 
-def _fresh(seen: Mapping[str, Sequence[datetime]], oldest: datetime) -> dict[str, tuple[datetime, ...]]:
-    return {who: tuple(times) for who, times in seen.items() if times and times[-1] >= oldest}
+def _fresh(seen: Mapping[str, dict[str, datetime]], oldest: datetime) -> dict[str, dict[str, datetime]]:
+    return {who: times for who, times in seen.items() if times and _last(times) >= oldest}
 
 
 def _newest(kept: Mapping[str, Any], most: int, at: Callable[[Any], datetime]) -> dict[str, Any]:

@@ -6,17 +6,16 @@ digest, because an object may appear after one that was written later. An object
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 import msgspec
 
-from recoverops.model import Batch, Mark, MisconfiguredError, PermanentError, StreamParts, digest
+from recoverops.model import Batch, Mark, MisconfiguredError, PermanentError, StreamParts
 from recoverops.plugins.aws.address import Place
 from recoverops.plugins.aws.calls import Calls
 from recoverops.plugins.aws.grants import Grant
-from recoverops.plugins.aws.inbox.progress import Progress, position_of, progress_of, remembered
+from recoverops.plugins.aws.inbox.progress import Progress, mark_of, position_of, progress_of, remembered
 from recoverops.plugins.aws.inbox_settings import InboxSettings, ObjectsSettings
 from recoverops.plugins.aws.owners import Owners
 from recoverops.plugins.aws.settings import AccountSettings
@@ -132,7 +131,7 @@ class ObjectStream:
             )
             for one in listed:
                 at = one["LastModified"].astimezone(UTC)
-                mark = mark_of(one)
+                mark = mark_of(one["Key"], str(one.get("ETag", "")))
                 if at >= oldest and mark not in progress.seen:
                     yield one["Key"], at, mark
 
@@ -150,11 +149,6 @@ def _moved(
 def days(first: date, last: date) -> Iterator[date]:
     for number in range((last - first).days + 1):
         yield first + timedelta(days=number)
-
-
-def mark_of(listed: Mapping[str, Any]) -> str:
-    """An object that is written anew is a new one."""
-    return digest(str(listed["Key"]), str(listed.get("ETag", "")))
 
 
 def place_of(settings: ObjectsSettings, accounts: Sequence[AccountSettings]) -> Place:

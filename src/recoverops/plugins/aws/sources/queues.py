@@ -13,12 +13,12 @@ from typing import Any
 
 import msgspec
 
-from recoverops.model import Batch, Mark, MisconfiguredError, PermanentError, StreamParts, UnreachableError, digest
+from recoverops.model import Batch, Mark, MisconfiguredError, PermanentError, StreamParts, UnreachableError
 from recoverops.plugins.aws.address import Place
 from recoverops.plugins.aws.calls import Calls
 from recoverops.plugins.aws.grants import Grant
 from recoverops.plugins.aws.inbox.message import Told, told_by
-from recoverops.plugins.aws.inbox.progress import position_of, progress_of, remembered
+from recoverops.plugins.aws.inbox.progress import mark_of, position_of, progress_of, remembered
 from recoverops.plugins.aws.inbox_settings import InboxSettings, ObjectsSettings, QueuesSettings
 from recoverops.plugins.aws.owners import Owners
 from recoverops.plugins.aws.settings import AccountSettings, AwsSettings
@@ -33,8 +33,8 @@ AT_ONCE = 10
 MOST_IN_A_BATCH = 100
 _STAYS = "-"
 """In the place of the handle of a message that is not deleted."""
-_SEEN_FOR = timedelta(days=14)
-"""The longest that SQS keeps a message."""
+_SEEN_FOR = timedelta(days=1)
+"""Twice the longest visibility: so long the news of an object that was read may come again."""
 
 
 def grants_of(queues: QueuesSettings, accounts: Sequence[AccountSettings]) -> tuple[Grant, ...]:
@@ -182,7 +182,7 @@ class QueueStream:
 
     def _object(self, bucket: str, key: str, gathered: Gathered, seen: dict[str, Any]) -> None:
         """Raises PermanentError for an object of a prefix that nobody named."""
-        mark = digest(bucket, key)
+        mark = mark_of(bucket, key)
         if mark in seen:
             return
         settings = _settings_for(bucket, key, self._settings.objects)
