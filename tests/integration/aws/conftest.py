@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -120,14 +120,13 @@ def group(aws: Aws, name: str, *, desired: int, most: int, tags: Mapping[str, st
     )
 
 
-def ecs_service(aws: Aws, ident: str, *, revisions: int, tags: Mapping[str, str]) -> None:
+def ecs_service(aws: Aws, ident: str, *, revisions: int, tags: Mapping[str, str], command: Sequence[str] = ()) -> None:
     ecs = aws.admin("ecs")
     cluster, _, name = ident.partition("/")
     ecs.create_cluster(clusterName=cluster)
     for number in range(revisions):
-        ecs.register_task_definition(
-            family=name, containerDefinitions=[{"name": "main", "image": f"{name}:{number}", "memory": 64}]
-        )
+        definition = {"name": "main", "image": f"{name}:{number}", "memory": 64, "command": list(command)}
+        ecs.register_task_definition(family=name, containerDefinitions=[definition])
     ecs.create_service(
         cluster=cluster,
         serviceName=name,

@@ -10,7 +10,7 @@ from tests.integration.aws.conftest import ecs_service, group, instance
 from tests.integration.aws.scene import Scene, unique_tags
 from tests.integration.aws.scenes_of_data import class_scene, failover_scene, storage_scene
 from tests.integration.aws.scenes_of_functions import alias_scene, concurrency_scene
-from tests.integration.aws.ssm_scenes import automation_scene, clean_scene, restart_scene, run_scene
+from tests.integration.aws.ssm_scenes import automation_scene, clean_scene, restart_scene, roll_scene, run_scene
 
 from recoverops.testing.aws import Aws
 
@@ -150,4 +150,5 @@ SCENES: dict[str, Callable[[Aws], Scene]] = {
     "ssm-clean-disk": clean_scene,
     "ssm-run-say": run_scene,
     "ssm-automation-resize": automation_scene,
+    "ssm-automation-roll": roll_scene,
 }

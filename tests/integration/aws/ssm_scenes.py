@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.acceptance.harness import eventually
-from tests.integration.aws.conftest import instance
+from tests.integration.aws.conftest import ecs_service, instance
 from tests.integration.aws.scene import Scene, unique_tags
 
-from recoverops.testing.aws import Aws
+from recoverops.testing.aws import ACCOUNT, REGION, Aws
 from recoverops.testing.aws.machine import Machine
 
 SHIPPED = Path(__file__).parents[3] / "deploy" / "aws" / "ssm"
@@ -74,11 +74,25 @@ def automation_settings(role: str, resize: str, look: str) -> dict[str, Any]:
     return {"actions": ["ssm-automation"], "action_timeout": "40s", "ssm": {"automations": [about]}}
 
 
+def roll_settings(role: str, document: str) -> dict[str, Any]:
+    about = {
+        "name": "roll",
+        "document": document,
+        "version": "1",
+        "role": role,
+        "kind": "ecs",
+        "target": {"Cluster": "cluster", "Service": "service"},
+        "parameters": {"Revision": "[a-z0-9-]{1,60}:[0-9]{1,6}"},
+    }
+    return {"actions": ["ssm-automation"], "action_timeout": "40s", "ssm": {"automations": [about]}}
+
+
 DECLARED: tuple[dict[str, Any], ...] = (
     SSM,
     clean_settings("/var/log/checkout"),
     run_settings(),
     automation_settings("arn:aws:iam::123456789012:role/automation", "Shop-Resize", "Shop-Type"),
+    roll_settings("arn:aws:iam::123456789012:role/automation", "Shop-Roll"),
 )
 """Settings of the scenes, for questions that need no scene."""
 
@@ -182,5 +196,31 @@ def automation_scene(aws: Aws) -> Scene:
         tamper=lambda: become("t3.2xlarge"),
         arguments={"InstanceType": "t3.large"},
         settings=automation_settings(role, resize, look),
+        is_bound_by_tags=False,
+    )
+
+
+def roll_scene(aws: Aws) -> Scene:
+    """Another revision for an ECS service, by a document that nobody here can take back; its tasks are processes."""
+    tags, ecs = unique_tags(), aws.admin("ecs")
+    name = tags["service"]
+    publish(aws, "recoverops-ecs-rollback-and-verify.yaml", f"Shop-Roll-{name}", kind="Automation")
+    ecs_service(aws, f"shop/{name}", revisions=2, tags=tags, command=("/bin/sleep", "3600"))
+    aws.ecs.enrol(ACCOUNT, REGION, f"shop/{name}")
+    may = {"Effect": "Allow", "Action": ["ecs:DescribeServices", "ecs:UpdateService"], "Resource": "*"}
+    role = aws.service_role({"Version": "2012-10-17", "Statement": [may]}, "ssm.amazonaws.com")
+
+    def told() -> tuple[str, str]:
+        (found,) = ecs.describe_services(cluster="shop", services=[name])["services"]
+        return found["taskDefinition"].rpartition("/")[2], found["deployments"][0]["id"]
+
+    return Scene(
+        address=f"ecs id=shop/{name}",
+        by_tags=f"ecs tag:service={name}",
+        break_it=lambda: ecs.update_service(cluster="shop", service=name, taskDefinition=f"{name}:2"),
+        snapshot=told,
+        tamper=lambda: None,
+        arguments={"Revision": f"{name}:1"},
+        settings=roll_settings(role, f"Shop-Roll-{name}"),
         is_bound_by_tags=False,
     )

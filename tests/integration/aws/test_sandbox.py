@@ -155,3 +155,12 @@ def test_it_overwrites_nothing_and_refuses_a_time_without_end(tmp_path: Path) ->
     refused = recoverops("aws-sandbox", "--for", "48h")
     assert "expected more than 0s and at most 24h" in refused.stderr
     assert refused.returncode == 3
+
+
+def test_without_moto_it_says_what_to_install() -> None:
+    absent = "import sys; sys.modules.update(moto=None, cryptography=None); sys.argv = ['recoverops', 'aws-sandbox']"
+    command = [sys.executable, "-c", f"{absent}; from recoverops.__main__ import main; main()"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 3
+    assert done.stderr.startswith("the double of AWS needs moto: pip install 'recoverops[sandbox]'"), done.stderr
+    assert "Traceback" not in done.stderr
