@@ -35,7 +35,9 @@ while True:
 """A task that says `ok` or `error` for each request that it would serve."""
 
 
-def configure(place: Site, aws: Aws, key: Key, topic: str, *, runbook: str, when: str, **settings: Any) -> None:
+def configure(
+    place: Site, aws: Aws, key: Key, topic: str, *, runbook: str, when: str, role: str | None = None, **settings: Any
+) -> None:
     for name, content in {"id": key.id, "secret": key.secret, "intake": INTAKE_KEY}.items():
         (place.directory / name).write_text(content)
         (place.directory / name).chmod(0o600)
@@ -53,7 +55,7 @@ def configure(place: Site, aws: Aws, key: Key, topic: str, *, runbook: str, when
             {
                 "name": "aws",
                 "settings": {
-                    "accounts": [{"name": "shop", "id": ACCOUNT, "regions": [REGION]}],
+                    "accounts": [{"name": "shop", "id": ACCOUNT, "regions": [REGION], "role": role}],
                     "access_key": f"file:{place.directory}/id",
                     "secret_key": f"file:{place.directory}/secret",
                     "endpoint_url": aws.url,
@@ -68,10 +70,13 @@ def configure(place: Site, aws: Aws, key: Key, topic: str, *, runbook: str, when
 
 @contextmanager
 def engine(place: Site, aws: Aws, root: Key, topic: str, **how: Any) -> Iterator[None]:
-    """With the rights of the generated policy, and subscribed to the topic."""
+    """In a role that has the rights of the generated policy, and subscribed to the topic."""
     configure(place, aws, root, topic, **how)
     (policy,) = place.json("permissions", "aws")["policies"]
-    configure(place, aws, aws.user(json.loads(policy["document"])), topic, **how)
+    role = aws.role(json.loads(policy["document"]))
+    assuming = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": role}
+    key = aws.user({"Version": "2012-10-17", "Statement": [assuming]})
+    configure(place, aws, key, topic, role=role, **how)
     place.up(wait=False)
     eventually("the engine's readiness", place.is_ready, within_s=90)
     endpoint = f"http://sns:{INTAKE_KEY}@127.0.0.1:{place.port}/intake/aws-sns"
@@ -174,14 +179,18 @@ def test_an_alarm_restarts_the_service_on_an_instance_by_ssm_and_the_recovery_is
         )
         eventually("the alarm to be quiet", lambda: state(aws, "ServiceDown") == "OK", within_s=20)
         aws.faults.forget()
-        # when the process dies, while AWS throttles a third of all calls
+        # when the process dies, while AWS throttles a third of all calls and the role's credentials expire twice
         before = machine.pid(UNIT)
         with aws.faults.throttling(0.3):
             machine.kill(UNIT)
+            aws.expire_credentials()
+            eventually("the command", lambda: aws.faults.calls.get("ssm:SendCommand"), within_s=60)
+            aws.expire_credentials()
             # then the engine restarts it, once, and the incident is over because CloudWatch says so
             told, outcome = recovered(place)
         assert f"MainPID={machine.pid(UNIT)}" in outcome["after"]["evidence.output"]
         assert machine.pid(UNIT) not in {0, before}
+        assert aws.faults.calls["sts:AssumeRole"] >= 2
         assert len(lines(ledger)) == 2
         assert state(aws, "ServiceDown") == "OK"
         sent = aws.admin("ssm").list_commands(InstanceId=ident)["Commands"]
