@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parsed(arguments)
     settings = StreamSettings()
     told: dict[str, Any] = {"configuration": settings.digest(), "code": _code_digest(), "skipped": []}
+    load = round(os.getloadavg()[0], 1)
     if not given.no_speed:
         told["speed"] = speed.measure(settings)
         told["intake"] = [row.plain() for row in intake.measure()]
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     told["calibration"] = _calibration(given, settings, told["skipped"])
     with tempfile.TemporaryDirectory(prefix="recoverops-bench-") as folder:
         described = machine.describe(Path(folder))
-    told["machine"] = {key: described[key] for key in ("cpu", "cores", "python")}
+    told["machine"] = {key: described[key] for key in ("cpu", "cores", "python")} | {"load": load}
     text = page(told, picture=f"images/{_PICTURE}" if told["calibration"] else None)
     if given.write:
         given.write.write_text(text, encoding="utf-8")

@@ -21,7 +21,7 @@ from recoverops.detection.metrics.streaming.layout import BYTES_PER_SERIES
 from recoverops.model.columns import Columns
 
 SERIES = 100_000
-_WARM, _ROUNDS, _TIMES = 60, 12, 4
+_WARM, _ROUNDS, _TIMES = 60, 12, 10
 """Twelve rounds in a row hold two letters of the pattern: what does not come with every point counts as well."""
 _FEW = 3_000
 

@@ -32,7 +32,8 @@ def page(told: dict[str, Any], *, picture: str | None) -> str:
         f"Written by `{COMMAND}` (`python -m benchmarks.detection.run --write docs/benchmarks-detection.md`). Every "
         f"table is of configuration `{digest}` (code `{told['code']}`): the defaults, all components on, a fresh "
         "detector for every series.\n",
-        "Measured on {cpu}, {cores} cores, Python {python}.\n".format(**told["machine"]),
+        "Measured on {cpu}, {cores} cores, Python {python}; when it began, {load} processes wanted a core, and a core that "
+        "is shared with others is slower.\n".format(**told["machine"]),
     ]
     parts += _nab(told, digest) + _cloud(told, digest) + _calibration(told, digest, picture)
     if "speed" in told:
@@ -73,7 +74,7 @@ _CLOUD = (
 _CALIBRATION = (
     "Alarms on rows that nobody labelled, by the operator's budget. *Expected* is budget times judged weeks; the "
     "interval is Poisson's, of measured ÷ budget; *met* when it reaches into 0.5 to 1.5. A young series has no "
-    "history to be calibrated on, and these sets are two to ten weeks long: the small ones show it.\n"
+    "history to be calibrated on, and these sets are two to ten weeks long.\n"
 )
 _SPEED = (
     "One core, processor time, best of several rounds. Every detector scores and learns each point, but for the "

@@ -54,6 +54,12 @@ def _interval(row: NDArray[np.float32]) -> Number:
     return min(max(row[INTERVAL], np.float32(1.0)), np.float32(86_400.0))
 
 
+@compiled(FLOAT(FLOATS, READ_FLOATS))
+def least_level(row: NDArray[np.float32], knobs: NDArray[np.float32]) -> Number:
+    """No level of this series lies below: spares most points the logarithm."""
+    return knobs[START_LEVEL] if row[INTERVAL] <= np.float32(_USUAL_INTERVAL) else knobs[LOWEST_LEVEL]
+
+
 @compiled(FLOAT(FLOATS, READ_FLOATS, REAL, FLOAT))
 def level(row: NDArray[np.float32], knobs: NDArray[np.float32], debt: Number, weight: Number) -> Number:
     """The raw score from which on a point is unusual: higher for frequent points, for a young series, after
@@ -83,13 +89,3 @@ def may_alarm(row: NDArray[np.float32], real: NDArray[np.float64], knobs: NDArra
     row[SINCE_ALARM] = 0.0
     real[DEBT] += STEP
     return True
-
-
-@compiled(FLOAT(FLOAT, FLOAT))
-def abnormality(raw: Number, away: Number) -> Number:
-    """0..1, without regard to what was alarmed before, so that points can be ranked.
-
-    The raw score tires of an incident that lasts, as its tails learn; the distance from the slow mean does not.
-    """
-    both = raw + away
-    return np.float32(both / (both + np.float32(8.0)))

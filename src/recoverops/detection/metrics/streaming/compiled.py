@@ -17,7 +17,9 @@ Number: TypeAlias = Any
 """A float32 or float64; which one stands in the compiled signature, which is what is checked."""
 
 REAL, FLOAT, INT, BOOL, VOID = numba.float64, numba.float32, numba.int64, numba.boolean, numba.void
+UNSIGNED = numba.uint64
 FLOATS, REALS = numba.float32[::1], numba.float64[::1]
+TWO_FLOATS, THREE_FLOATS = numba.types.UniTuple(FLOAT, 2), numba.types.UniTuple(FLOAT, 3)
 BYTES, SMALL = numba.uint8[::1], numba.int8[::1]
 FLOAT_ROWS = numba.float32[:, ::1]
 ROW_VIEWS = numba.types.Tuple((numba.uint8[:, ::1], FLOAT_ROWS, numba.float64[:, ::1]))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from recoverops.detection.metrics.streaming import layout as of
 from recoverops.detection.metrics.streaming.codec import decode, encode
-from recoverops.detection.metrics.streaming.kernel import WORK, step_rows
+from recoverops.detection.metrics.streaming.kernel import ROOM, step_rows
 from recoverops.detection.metrics.streaming.knobs import knobs_of
 from recoverops.detection.metrics.streaming.scores import Scores
 from recoverops.detection.metrics.streaming.settings import StreamSettings
@@ -48,9 +48,9 @@ class StreamDetector:
     def __init__(self, settings: StreamSettings | None = None) -> None:
         self.settings = settings or StreamSettings()
         self._knobs = knobs_of(self.settings)
-        self._work = np.empty(WORK, dtype=np.float32)
+        self._room = np.zeros(ROOM, dtype=np.float32)
         self._count = 0
-        self._use(np.zeros((0, of.BYTES_PER_SERIES), dtype=np.uint8), count=0)
+        self._use(_aligned(0), count=0)
 
     @property
     def series_count(self) -> int:
@@ -73,7 +73,7 @@ class StreamDetector:
             )
         self._make_room(series)
         answers, reasons = np.empty((3, len(series)), dtype=np.float32), np.empty(len(series), dtype=np.int8)
-        step_rows(self._views, series, at, values, self._knobs, self._work, answers, reasons)
+        step_rows(self._views, series, at, values, self._knobs, self._room, answers, reasons)
         score, p_value, degree = answers
         return Scores(score=score, p_value=p_value, degree=degree, reason=reasons)
 
@@ -109,7 +109,9 @@ class StreamDetector:
         """
         saved, rows = decode(blob)
         detector = cls(settings or saved)
-        detector._use(rows, count=len(rows))
+        own = _aligned(len(rows))
+        own[:] = rows
+        detector._use(own, count=len(rows))
         return detector
 
     def _make_room(self, series: NDArray[np.int32]) -> None:
@@ -124,7 +126,7 @@ class StreamDetector:
             )
         if count > len(self._rows):
             capacity = min(max(count, 2 * len(self._rows), 64), self.settings.max_series)
-            rows = np.zeros((capacity, of.BYTES_PER_SERIES), dtype=np.uint8)
+            rows = _aligned(capacity)
             rows[: self._count] = self._rows[: self._count]
             self._use(rows, count=count)
         self._count = max(self._count, count)
@@ -134,3 +136,10 @@ class StreamDetector:
         self._rows, self._count = rows, count
         self._floats, self._reals = rows.view(np.float32), rows.view(np.float64)
         self._views = rows, self._floats, self._reals
+
+
+def _aligned(count: int) -> NDArray[np.uint8]:
+    """Rows of zeros that begin where a cache line begins."""
+    room = np.zeros(count * of.BYTES_PER_SERIES + of.CACHE_LINE, dtype=np.uint8)
+    begin = -room.ctypes.data % of.CACHE_LINE
+    return room[begin : begin + count * of.BYTES_PER_SERIES].reshape(count, of.BYTES_PER_SERIES)

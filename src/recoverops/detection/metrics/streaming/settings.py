@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from recoverops.detection.metrics.streaming.layout import LAYOUT_VERSION
 
-ALGORITHM = 5
+ALGORITHM = 6
 """Raised with every change of the kernel or its constants that changes a score, so that the hash changes with it."""
 
 

@@ -26,7 +26,7 @@ PRIOR_SCALE = 0.5
 _PRIOR_COUNT = 20.0
 _MOST_COUNTED = 300.0
 _CLIPPED_AT = 4.0
-_AT_START = -math.log(TAIL_SHARE)
+AT_START = -math.log(TAIL_SHARE)
 _NOTHING = 0.02
 """A fiftieth of the usual size is never a surprise, not even for a series that never moves."""
 _LOG_NOTHING = math.log(_NOTHING)
@@ -86,7 +86,7 @@ def weigh(row: NDArray[np.float32], statistics: NDArray[np.float32], surprises: 
         over, under = max(excess, np.float32(0.0)), min(excess, np.float32(0.0))
         is_over = excess > np.float32(0.0)
         # behind the quantile the surprise falls like exp(excess); this is close to it, and costs no call
-        below = np.float32(_AT_START) / (np.float32(1.0) - under + np.float32(0.6) * under * under)
+        below = np.float32(AT_START) / (np.float32(1.0) - under + np.float32(0.6) * under * under)
         said = below + over / scale
         surprises[lane] = said if (statistic >= np.float32(_NOTHING)) & (not is_new) else np.float32(0.0)
         gain = step * max(scale, np.float32(0.1))
@@ -97,16 +97,3 @@ def weigh(row: NDArray[np.float32], statistics: NDArray[np.float32], surprises: 
         wider = max(scale + (min(over, limit) - scale) * share, np.float32(_LEAST_SCALE))
         row[TAIL_START + lane] = moved if is_there else start
         row[TAIL_SCALE + lane] = wider if is_there & is_over else scale
-
-
-@compiled(FLOAT(FLOATS, FLOAT))
-def raw_share(row: NDArray[np.float32], raw: Number) -> Number:
-    """The p-value of a raw score: the share of this series' points with at least such a one. Learns nothing."""
-    start = row[TAIL_START + RAW_TAIL]
-    if start == np.float32(0.0):
-        return np.float32(1.0)
-    excess = log_of(raw + np.float32(1e-3)) - start
-    if excess > np.float32(0.0):
-        return np.float32(TAIL_SHARE) * exp_of_minus(excess / row[TAIL_SCALE + RAW_TAIL])
-    below = np.float32(_AT_START) / (np.float32(1.0) - excess + np.float32(0.6) * excess * excess)
-    return exp_of_minus(below)
