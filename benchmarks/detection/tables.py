@@ -32,8 +32,8 @@ def page(told: dict[str, Any], *, picture: str | None) -> str:
         f"Written by `{COMMAND}` (`python -m benchmarks.detection.run --write docs/benchmarks-detection.md`). Every "
         f"table is of configuration `{digest}` (code `{told['code']}`): the defaults, all components on, a fresh "
         "detector for every series.\n",
-        "Measured on {cpu}, {cores} cores, Python {python}; when it began, {load} processes wanted a core, and a core that "
-        "is shared with others is slower.\n".format(**told["machine"]),
+        "Measured on {cpu}, {cores} cores, Python {python}; when it began, {load} processes wanted a core, and a core "
+        "that is shared is slower.\n".format(**told["machine"]),
     ]
     parts += _nab(told, digest) + _cloud(told, digest) + _calibration(told, digest, picture)
     if "speed" in told:
