@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -37,10 +39,22 @@ def test_any_points_in_batches_of_any_size_give_the_same_scores(
     at_once = whole_detector.step(whole)
     pieces = [pieces_detector.step(part(whole, i, i + size)) for i in range(0, len(points), size)]
 
-    for name in ("score", "p_value", "reason"):
+    for name in ("score", "p_value", "degree", "reason"):
         together = [getattr(piece, name) for piece in pieces]
         np.testing.assert_array_equal(np.concatenate(together) if together else [], getattr(at_once, name))
     assert whole_detector.to_bytes() == pieces_detector.to_bytes()
+
+
+def test_a_fleet_larger_than_a_chunk_in_batches_of_any_size_gives_the_same_scores() -> None:
+    whole, at_once_detector, pieces_detector = fleet(60, 300), StreamDetector(), StreamDetector()
+    at_once = at_once_detector.step(whole)
+    cuts = [0, *sorted(np.random.default_rng(4).integers(1, len(whole), 200).tolist()), len(whole)]
+    pieces = [pieces_detector.step(part(whole, begin, end)) for begin, end in pairwise(cuts)]
+
+    for name in ("score", "p_value", "degree", "reason"):
+        together = np.concatenate([getattr(piece, name) for piece in pieces])
+        np.testing.assert_array_equal(together, getattr(at_once, name))
+    assert at_once_detector.to_bytes() == pieces_detector.to_bytes()
 
 
 @given(st.lists(_POINT, max_size=200))
