@@ -78,6 +78,13 @@ def test_a_script_that_fails_is_failed_with_its_exit_code(aws: Aws, ident: str, 
     assert (done["Status"], done["ResponseCode"]) == ("Failed", 7)
 
 
+def test_of_a_long_output_the_beginning_is_returned(aws: Aws, ident: str, send: Callable[..., str]) -> None:
+    done = ended(aws, ident, send("i=0; while [ $i -lt 5000 ]; do echo 0123456789; i=$((i+1)); done; echo end >&2"))
+    assert done["Status"] == "Success"
+    assert len(done["StandardOutputContent"]) == 24_000
+    assert done["StandardErrorContent"] == "end\n"
+
+
 def test_a_script_that_takes_too_long_is_killed_with_its_children(
     aws: Aws, ident: str, machine: Machine, send: Callable[..., str]
 ) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 _LONGEST_OUTPUT, _LONGEST_ERROR = 24_000, 8_000
 """Characters that Run Command returns."""
@@ -127,22 +128,20 @@ class Machine:
                 start_new_session=True,
             )
             self._scripts.add(process)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        output, error = _Kept(process.stdout, _LONGEST_OUTPUT), _Kept(process.stderr, _LONGEST_ERROR)
         is_timed_out = False
         try:
-            output, error = process.communicate(timeout=timeout_s)
+            process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             is_timed_out = True
             _end(process, gently=False)
-            output, error = process.communicate()
         finally:
             with self._lock:
                 self._scripts.discard(process)
-        return Ran(
-            code=process.returncode,
-            output=output[:_LONGEST_OUTPUT],
-            error=error[:_LONGEST_ERROR],
-            is_timed_out=is_timed_out,
-        )
+        code = process.wait(_STOP_WITHIN_S)
+        return Ran(code=code, output=output.text(), error=error.text(), is_timed_out=is_timed_out)
 
     def end_scripts(self) -> None:
         """Kill what runs now, as `CancelCommand` does."""
@@ -202,6 +201,27 @@ class Machine:
         if verb == "is-active":
             return (0, "active") if is_active else (_NOT_RUNNING, "inactive")
         return 0, ""
+
+
+class _Kept:
+    """The beginning of what a script says; the rest is read and thrown away, so that it does not have to wait."""
+
+    def __init__(self, stream: IO[str], longest: int) -> None:
+        self._stream = stream
+        self._longest = longest
+        self._text = ""
+        self._thread = threading.Thread(target=self._read, name="script-output", daemon=True)
+        self._thread.start()
+
+    def text(self) -> str:
+        """Also when a process that the script left behind still has the stream open."""
+        self._thread.join(_STOP_WITHIN_S)
+        return self._text
+
+    def _read(self) -> None:
+        with self._stream:
+            for line in iter(lambda: self._stream.readline(self._longest), ""):
+                self._text += line[: self._longest - len(self._text)]
 
 
 def _end(process: subprocess.Popen[bytes] | subprocess.Popen[str], *, gently: bool) -> None:
