@@ -7,6 +7,7 @@ import itertools
 import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,10 +18,13 @@ from tests.unit.plugins.aws.test_trail import trail
 
 from recoverops.clock import SystemClock
 from recoverops.model import Batch, RecoverOpsError, Service
+from recoverops.pipeline import StreamIntake
 from recoverops.ports import StreamSource
+from recoverops.storage import StorageSettings, open_store
 from recoverops.testing import check_stream_source
 from recoverops.testing.aws import ACCOUNT, REGION, Aws, Key
 from recoverops.testing.aws.sns import stamp
+from recoverops.topology import Inventory
 
 _NUMBERS = itertools.count(1)
 
@@ -232,6 +236,42 @@ def test_what_is_too_much_for_one_batch_comes_with_the_next_one(
     assert (calls()["s3:GetObject"], calls()["sqs:ReceiveMessage"]) == (3, 1)
 
 
+def test_a_crash_between_the_commit_and_the_deletion_counts_nothing_twice(aws: Aws, root: Key, tmp_path: Path) -> None:
+    # given an alarm, a change and the news of an object, all stored, and a process that ends before it deletes them
+    bucket, prefix = f"trail-{next(_NUMBERS)}", f"AWSLogs/{ACCOUNT}/CloudTrail/{REGION}/"
+    aws.admin("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    objects = [{"bucket": bucket, "prefix": prefix, "kind": "cloudtrail", "listed": False}]
+    world = World(aws, root, objects=objects)
+    key, change = f"{prefix}2026/01/31/0.json", trail("ecs", "RegisterTaskDefinition", {"family": "x"}, eventID="file")
+    aws.admin("s3").put_object(Bucket=bucket, Key=key, Body=json.dumps({"Records": [change]}))
+    told = event("Object Created", {"bucket": {"name": bucket}, "object": {"key": key}}, source="aws.s3")
+    world.send(on_web(), event("AWS API Call via CloudTrail", {**change, "eventID": "event"}), told)
+    clock = SystemClock()
+    store = open_store(StorageSettings(), data_dir=tmp_path, clock=clock)
+    try:
+        intake = StreamIntake(
+            "aws-queues", store=store, clock=clock, inventory=Inventory([WEB]), max_age=timedelta(minutes=5)
+        )
+        until = clock.now() + timedelta(minutes=1)
+        mark = store.write(
+            lambda tx: tx.streams.claim("aws-queues", world.arn, owner="a", now=clock.now(), until=until)
+        )
+        first = intake.take(mark, world.stream.poll(world.arn, ""), until=until)
+        assert (first.alerts, first.events) == (1, 2)
+        # when another process reads on from the mark, and SQS delivers all of it again
+        make_visible(world)
+        world.stream = world.built(world.key)
+        batch = world.stream.poll(world.arn, first.mark.position)
+        again = intake.take(first.mark, batch, until=until)
+        # then everything is known, the object is not read again, and the messages go
+        assert (again.alerts, again.duplicate_alerts) == (0, 1)
+        assert (again.events, again.duplicate_events) == (0, 1)
+        world.stream.committed(batch)
+        assert world.left == 0
+    finally:
+        store.close(timeout=timedelta(seconds=5))
+
+
 @pytest.mark.parametrize("missing", ["sqs:ReceiveMessage", "sqs:DeleteMessage"])
 def test_without_one_permission_the_stream_says_which(aws: Aws, root: Key, missing: str) -> None:
     world = World(aws, root)
@@ -243,6 +283,13 @@ def test_without_one_permission_the_stream_says_which(aws: Aws, root: Key, missi
     with pytest.raises(RecoverOpsError, match=f"the permission {missing} is missing on {world.arn}"):
         world.read()
     assert world.left == 1
+
+
+def test_a_key_of_ones_own_may_decrypt_by_way_of_sqs_only(aws: Aws, root: Key) -> None:
+    key = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    (found,) = [one for one in World(aws, root, keys=[key]).policy["Statement"] if "kms:Decrypt" in one["Action"]]
+    assert found["Resource"] == key
+    assert found["Condition"] == {"StringEquals": {"kms:ViaService": f"sqs.{REGION}.amazonaws.com"}}
 
 
 def test_the_policy_names_the_queue_and_another_queue_is_refused(aws: Aws, root: Key) -> None:

@@ -12,6 +12,7 @@ from recoverops.model import Duration
 QueueArn = Annotated[
     str, Field(pattern=r"^arn:aws[a-z-]*:sqs:[a-z]{2}(-[a-z]+)+-[0-9]{1,2}:[0-9]{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?$")
 ]
+KeyArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$")]
 Bucket = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 ObjectKind = Literal["alb-access-log", "cloudtrail"]
 
@@ -166,6 +167,13 @@ class InboxSettings(BaseModel):
         ge=timedelta(seconds=1),
         le=timedelta(hours=1),
         description="How often new objects are looked for, 1s to 1h. Default 30s; a look is a call for each 1,000.",
+    )
+    keys: tuple[KeyArn, ...] = Field(
+        default=(),
+        max_length=20,
+        strict=False,
+        description="ARNs of the KMS keys of your own that encrypt the queues or objects; the generated policy then "
+        "has kms:Decrypt on exactly these, by way of SQS and S3 only. Default none.",
     )
     suspicion: SuspicionSettings = Field(
         default=SuspicionSettings(), description="What in the records of CloudTrail is an alert."

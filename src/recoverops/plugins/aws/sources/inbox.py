@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 from recoverops.plugins.aws.calls import Calls
@@ -30,3 +31,12 @@ def stream_grants(settings: AwsSettings) -> Iterator[Grant]:
         yield from queues.grants_of(settings.inbox.queues, settings.accounts)
     for one in settings.inbox.objects:
         yield from objects.grants_of(one, settings.accounts)
+    services = [name for name, used in (("s3", settings.inbox.objects), ("sqs", settings.inbox.queues)) if used]
+    for key, service in itertools.product(settings.inbox.keys, services):
+        yield Grant(
+            action="kms:Decrypt",
+            arn=key,
+            why="to read what is encrypted with your own key, by way of the service that has it",
+            condition={"StringEquals": {"kms:ViaService": f"{service}.{key.split(':')[3]}.amazonaws.com"}},
+            changes=False,
+        )
