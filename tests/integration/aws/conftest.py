@@ -79,6 +79,15 @@ def aws() -> Iterator[Aws]:
         yield running
 
 
+@pytest.fixture(autouse=True)
+def no_load_balancers_left() -> Iterator[None]:
+    """Some actions look at every target group of the region: those of tests before would only take time."""
+    yield
+    from moto.elbv2.models import elbv2_backends
+
+    elbv2_backends[ACCOUNT][REGION].target_groups.clear()
+
+
 @pytest.fixture(scope="session")
 def root(aws: Aws) -> Key:
     """A user who may do everything."""

@@ -8,8 +8,10 @@ from typing import Any
 from tests.integration.aws import security_scenes as security
 from tests.integration.aws.conftest import ecs_service, group, instance
 from tests.integration.aws.scene import Scene, unique_tags
-from tests.integration.aws.scenes_of_data import class_scene, failover_scene, storage_scene
+from tests.integration.aws.scenes_of_balancers import balanced, target_scene, weights_scene
+from tests.integration.aws.scenes_of_data import class_scene, failover_scene, storage_scene, volume_scene
 from tests.integration.aws.scenes_of_functions import alias_scene, concurrency_scene
+from tests.integration.aws.scenes_of_groups import monitoring_scene, refresh_scene, terminate_scene
 from tests.integration.aws.ssm_scenes import automation_scene, clean_scene, restart_scene, roll_scene, run_scene
 
 from recoverops.testing.aws import Aws
@@ -18,6 +20,7 @@ from recoverops.testing.aws import Aws
 def power_scene(aws: Aws, *, is_running: bool, arguments: Mapping[str, str]) -> Scene:
     tags, ec2 = unique_tags(), aws.admin("ec2")
     ident = instance(aws, tags=tags)
+    balanced(aws, tags["service"], ident)
 
     def told() -> dict[str, Any]:
         found: dict[str, Any] = ec2.describe_instances(InstanceIds=[ident])["Reservations"][0]["Instances"][0]
@@ -53,6 +56,7 @@ def reboot_scene(aws: Aws) -> Scene:
     group(aws, name, desired=3, most=3, tags={})
     members = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"][0]["Instances"]
     ident = members[0]["InstanceId"]
+    balanced(aws, tags["service"], ident)
     ec2.create_tags(Resources=[ident], Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
 
     def told() -> object:
@@ -134,10 +138,16 @@ SCENES: dict[str, Callable[[Aws], Scene]] = {
     "ec2-stop": lambda aws: power_scene(aws, is_running=True, arguments={}),
     "ec2-start": lambda aws: power_scene(aws, is_running=False, arguments={}),
     "ec2-resize": lambda aws: power_scene(aws, is_running=True, arguments={"type": "t3.large"}),
+    "ec2-terminate": terminate_scene,
+    "ec2-monitoring": monitoring_scene,
     "asg-scale": asg_scene,
+    "asg-refresh": refresh_scene,
     "ecs-redeploy": ecs_scene,
     "ecs-rollback": ecs_scene,
     "ecs-scale": ecs_scale_scene,
+    "elb-target-out": target_scene,
+    "elb-shift-weights": lambda aws: weights_scene(aws, of_rule=False),
+    "elb-shift-rule-weights": lambda aws: weights_scene(aws, of_rule=True),
     "lambda-rollback": alias_scene,
     "lambda-concurrency": concurrency_scene,
     "rds-failover": failover_scene,
@@ -146,6 +156,8 @@ SCENES: dict[str, Callable[[Aws], Scene]] = {
     "sg-close-ingress": security.ingress_scene,
     "iam-key-deactivate": security.key_scene,
     "ec2-isolate": security.isolate_scene,
+    "ebs-grow": lambda aws: volume_scene(aws, arguments={"percent": "20"}),
+    "ebs-snapshot": lambda aws: volume_scene(aws, arguments={}),
     "ssm-restart-service": restart_scene,
     "ssm-clean-disk": clean_scene,
     "ssm-run-say": run_scene,

@@ -1,4 +1,4 @@
-"""The scenes of the actions on databases."""
+"""The scenes of the actions on databases and volumes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.integration.aws.scene import Scene, listed, unique_tags
 
-from recoverops.testing.aws import Aws
+from recoverops.testing.aws import REGION, Aws
 
 
 def database(aws: Aws, *, is_spread: bool = True) -> tuple[str, Callable[[], dict[str, Any]]]:
@@ -75,3 +75,42 @@ def class_scene(aws: Aws) -> Scene:
 
 def _modify(aws: Aws, name: str, **change: Any) -> None:
     aws.admin("rds").modify_db_instance(DBInstanceIdentifier=name, ApplyImmediately=True, **change)
+
+
+def volume_scene(aws: Aws, *, arguments: dict[str, str]) -> Scene:
+    """A volume of 10 GiB without snapshots."""
+    tags, ec2 = unique_tags(), aws.admin("ec2")
+    ident = ec2.create_volume(
+        AvailabilityZone=f"{REGION}a",
+        Size=10,
+        TagSpecifications=[{"ResourceType": "volume", "Tags": listed(tags)}],
+    )["VolumeId"]
+
+    def snapshots() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = ec2.describe_snapshots(
+            OwnerIds=["self"], Filters=[{"Name": "volume-id", "Values": [ident]}]
+        )["Snapshots"]
+        return found
+
+    def as_at_first() -> None:
+        for one in snapshots():
+            ec2.delete_snapshot(SnapshotId=one["SnapshotId"])
+        if ec2.describe_volumes(VolumeIds=[ident])["Volumes"][0]["Size"] != 10:
+            ec2.modify_volume(VolumeId=ident, Size=10)
+
+    def keep() -> None:
+        for one in snapshots():
+            ec2.delete_tags(Resources=[one["SnapshotId"]], Tags=[{"Key": "recoverops:snapshot"}])
+
+    def told() -> object:
+        size = ec2.describe_volumes(VolumeIds=[ident])["Volumes"][0]["Size"]
+        return size, sorted((one["SnapshotId"], len(one.get("Tags", []))) for one in snapshots())
+
+    return Scene(
+        address=f"ebs id={ident}",
+        by_tags=f"ebs tag:service={tags['service']}",
+        break_it=as_at_first,
+        snapshot=told,
+        tamper=keep,
+        arguments=arguments,
+    )

@@ -54,6 +54,13 @@ MUTATES = {
     "rds-failover": "rds:RebootDBInstance",
     "rds-storage": "rds:ModifyDBInstance",
     "rds-class": "rds:ModifyDBInstance",
+    "ebs-grow": "ec2:ModifyVolume",
+    "ebs-snapshot": "ec2:CreateSnapshot",
+    "ec2-terminate": "autoscaling:TerminateInstanceInAutoScalingGroup",
+    "asg-refresh": "autoscaling:StartInstanceRefresh",
+    "elb-target-out": "elasticloadbalancing:DeregisterTargets",
+    "elb-shift-weights": "elasticloadbalancing:ModifyListener",
+    "elb-shift-rule-weights": "elasticloadbalancing:ModifyRule",
 }
 
 
@@ -78,6 +85,35 @@ def test_a_change_whose_answer_is_lost_is_unknown_and_not_repeated_and_the_probe
     assert "it may have taken effect" in execution.statement
     assert calls()[MUTATES[named]] == 1
     assert action.probe(plan, checkout).answer is answer
+
+
+def test_a_snapshot_whose_answer_is_lost_is_found_by_the_key_of_its_run_and_deleted_by_undo(
+    aws: Aws, root: Key
+) -> None:
+    scene = SCENES["ebs-snapshot"](aws)
+    checkout = service("checkout", scene.address)
+    action = Shop(aws=aws, services={"checkout": checkout}, settings={}).action("ebs-snapshot", root)
+    before = scene.snapshot()
+    plan = action.plan(checkout, {})
+    aws.faults.plan("ec2:CreateSnapshot", Fault.LOST)
+    left = action.execute(plan, checkout, idempotency_key="run:1").after
+    assert scene.snapshot() != before
+    reversible: ReversibleAction = action  # type: ignore[assignment]
+    undone = reversible.undo(plan, left, checkout, idempotency_key="run:1:undo")
+    assert undone.status is ExecutionStatus.SUCCEEDED, undone.statement
+    assert scene.snapshot() == before
+
+
+def test_detailed_monitoring_that_got_no_answer_is_marked_and_ends_with_its_time(aws: Aws, root: Key) -> None:
+    scene = SCENES["ec2-monitoring"](aws)
+    checkout = service("checkout", scene.address)
+    action = Shop(aws=aws, services={"checkout": checkout}, settings={}).action("ec2-monitoring", root)
+    plan = action.plan(checkout, {})
+    aws.faults.plan("ec2:MonitorInstances", Fault.SILENT)
+    execution = action.execute(plan, checkout, idempotency_key="run:1")
+    assert execution.status is ExecutionStatus.UNKNOWN
+    assert action.probe(plan, checkout).answer is ProbeAnswer.UNKNOWN
+    assert scene.snapshot() == ("disabled", ["env", "recoverops:monitoring", "service"])
 
 
 def test_a_reboot_whose_answer_is_lost_stays_unknown_because_ec2_cannot_tell(aws: Aws, root: Key) -> None:

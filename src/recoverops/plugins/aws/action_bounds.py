@@ -53,6 +53,11 @@ class BoundsSettings(BaseModel):
         le=timedelta(hours=24),
         description="How long ec2-monitoring keeps detailed monitoring on, 5m to 24h. Default 1h.",
     )
+    look_behind_balancers: bool = Field(
+        default=True,
+        description="Whether ec2-reboot, ec2-stop and ec2-resize look at the region's target groups, up to 100, and "
+        "never take the last healthy target. Default true; it costs a call for each target group.",
+    )
     slow_timeout: Duration = Field(
         default=timedelta(minutes=30),
         ge=timedelta(seconds=1),

@@ -56,6 +56,7 @@ _ONLY_BY_ID = frozenset({Kind.IAM_KEY})
 """AWS has no tags for them."""
 
 
+_NO_TAGS = frozenset({Kind.ELB_LISTENER, Kind.ELB_RULE})
 PREFIXES = ("instance/", "service/", "function:", "db:", "targetgroup/", "listener/", "listener-rule/", "volume/")
 """What stands before the id in an ARN, by kind of resource."""
 
@@ -129,6 +130,8 @@ def _whole(
     ident, region, account_id = given.get("id"), given.get("region"), None
     if "arn" in given:
         region, account_id, ident = _of_arn(kind, given["arn"])
+    if tags and kind in _NO_TAGS:
+        raise ValueError(f"{kind} is named by id= or arn=; tags do not choose one")
     pattern, example = _IDS[kind]
     if ident is not None and not re.fullmatch(pattern, ident):
         raise ValueError(f"the id {ident!r} is not one of {kind}, e.g. {example}")

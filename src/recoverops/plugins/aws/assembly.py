@@ -11,15 +11,22 @@ from functools import partial
 
 from recoverops.model import MisconfiguredError
 from recoverops.plugins.aws.action import AwsAction
+from recoverops.plugins.aws.actions.asg_refresh import RefreshGroup
 from recoverops.plugins.aws.actions.asg_scale import ScaleGroup
+from recoverops.plugins.aws.actions.ebs_grow import GrowVolume
+from recoverops.plugins.aws.actions.ebs_snapshot import MakeSnapshot
 from recoverops.plugins.aws.actions.ec2_isolate import IsolateInstance
+from recoverops.plugins.aws.actions.ec2_monitoring import MonitorInstances
 from recoverops.plugins.aws.actions.ec2_reboot import RebootInstances
 from recoverops.plugins.aws.actions.ec2_resize import ResizeInstance
 from recoverops.plugins.aws.actions.ec2_start import StartInstances
 from recoverops.plugins.aws.actions.ec2_stop import StopInstances
+from recoverops.plugins.aws.actions.ec2_terminate import TerminateMember
 from recoverops.plugins.aws.actions.ecs_redeploy import RedeployService
 from recoverops.plugins.aws.actions.ecs_rollback import RollBackService
 from recoverops.plugins.aws.actions.ecs_scale import ScaleService
+from recoverops.plugins.aws.actions.elb_shift_weights import ShiftListener, ShiftRule
+from recoverops.plugins.aws.actions.elb_target_out import TakeTargetOut
 from recoverops.plugins.aws.actions.iam_key_deactivate import DeactivateKey
 from recoverops.plugins.aws.actions.lambda_concurrency import ReserveConcurrency
 from recoverops.plugins.aws.actions.lambda_rollback import RollBackAlias
@@ -44,6 +51,7 @@ from recoverops.plugins.aws.settings import AwsSettings
 from recoverops.plugins.aws.sources.inbox import stream_grants, streams_of
 from recoverops.plugins.aws.sources.metrics import GRANTS as METRICS_GRANTS
 from recoverops.plugins.aws.sources.metrics import MetricsSource
+from recoverops.plugins.aws.sources.monitoring import MonitoringSource
 from recoverops.plugins.aws.targets import Reach
 from recoverops.ports import CautionSwitch, PluginContext, PluginParts, Source
 
@@ -52,10 +60,16 @@ ACTIONS: tuple[type[AwsAction], ...] = (
     StopInstances,
     StartInstances,
     ResizeInstance,
+    TerminateMember,
+    MonitorInstances,
     ScaleGroup,
+    RefreshGroup,
     RedeployService,
     RollBackService,
     ScaleService,
+    TakeTargetOut,
+    ShiftListener,
+    ShiftRule,
     RollBackAlias,
     ReserveConcurrency,
     FailOver,
@@ -64,10 +78,12 @@ ACTIONS: tuple[type[AwsAction], ...] = (
     CloseIngress,
     DeactivateKey,
     IsolateInstance,
+    GrowVolume,
+    MakeSnapshot,
     RestartServiceBySsm,
     CleanDiskBySsm,
 )
-_FOUND_OTHERWISE = frozenset({Kind.EC2, Kind.ASG, Kind.SG_RULE})
+_FOUND_OTHERWISE = frozenset({Kind.EC2, Kind.ASG, Kind.EBS, Kind.SG_RULE})
 """Kinds whose own describe calls filter by tags."""
 
 
@@ -133,6 +149,8 @@ def _addresses(settings: AwsSettings, context: PluginContext) -> tuple[Address, 
 def _sources(settings: AwsSettings, context: PluginContext, calls: Calls) -> Iterator[Source]:
     if settings.metrics is not None:
         yield MetricsSource(calls, context.services, settings.accounts, settings=settings.metrics, clock=context.clock)
+    if MonitorInstances.name in settings.actions:
+        yield MonitoringSource(calls, context.services, settings.accounts, clock=context.clock)
 
 
 def _grants(

@@ -17,6 +17,7 @@ class Member(Record, frozen=True, kw_only=True):
     is_healthy: bool
     """in service, and healthy in the group's own eyes"""
     told: str
+    is_in_service: bool = True
 
 
 class Group(Record, frozen=True, kw_only=True):
@@ -26,6 +27,8 @@ class Group(Record, frozen=True, kw_only=True):
     desired: int
     members: tuple[Member, ...]
     tags: Mapping[str, str]
+    target_groups: tuple[str, ...] = ()
+    """the ARNs of the load balancers' target groups that its members are in"""
 
     @property
     def healthy(self) -> frozenset[str]:
@@ -65,10 +68,12 @@ def _group(given: Mapping[str, Any]) -> Group:
                 id=one["InstanceId"],
                 is_healthy=one["LifecycleState"] == "InService" and one["HealthStatus"].lower() == "healthy",
                 told=f"{one['InstanceId']} {one['LifecycleState']} {one['HealthStatus']}",
+                is_in_service=one["LifecycleState"] == "InService",
             )
             for one in given.get("Instances", ())
         ),
         tags={one["Key"]: one["Value"] for one in given.get("Tags", ())},
+        target_groups=tuple(given.get("TargetGroupARNs", ())),
     )
 
 

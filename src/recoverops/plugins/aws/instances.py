@@ -25,6 +25,8 @@ class Instance(Record, frozen=True, kw_only=True):
     has_changing_address: bool
     """It has a public address that it loses with a stop."""
     reason: str = ""
+    monitoring: str = ""
+    """disabled (basic), pending, enabled (detailed) or disabling"""
 
     @property
     def group(self) -> str | None:
@@ -51,6 +53,12 @@ def described(calls: Calls, place: Place, idents: Iterable[str]) -> tuple[Instan
     return _present(pages)
 
 
+def carrying(calls: Calls, place: Place, tag: str) -> tuple[Instance, ...]:
+    """Those that carry a tag of this name, whatever its value."""
+    filters = [{"Name": "tag-key", "Values": [tag]}]
+    return _present(calls.pages(place, "ec2:DescribeInstances", "Reservations", Filters=filters))
+
+
 def _present(reservations: Iterable[Mapping[str, Any]]) -> tuple[Instance, ...]:
     found = (_instance(one) for reservation in reservations for one in reservation["Instances"])
     return tuple(sorted((one for one in found if one.state not in _GONE), key=lambda one: one.id))
@@ -67,6 +75,7 @@ def _instance(given: Mapping[str, Any]) -> Instance:
         tags={one["Key"]: one["Value"] for one in given.get("Tags", ())},
         has_changing_address=any(one.get("IpOwnerId") == "amazon" for one in addresses),
         reason=given.get("StateReason", {}).get("Message", ""),
+        monitoring=given.get("Monitoring", {}).get("State", ""),
     )
 
 

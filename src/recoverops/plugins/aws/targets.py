@@ -14,6 +14,7 @@ from recoverops.plugins.aws.calls import Calls
 from recoverops.plugins.aws.groups import Group, groups
 from recoverops.plugins.aws.instances import Instance, instances
 from recoverops.plugins.aws.settings import AwsSettings
+from recoverops.plugins.aws.volumes import Volume, volumes
 
 _SHOWN = 20
 _TYPES = {
@@ -21,8 +22,6 @@ _TYPES = {
     Kind.LAMBDA: "lambda:function",
     Kind.RDS: "rds:db",
     Kind.ELB_TARGET: "elasticloadbalancing:targetgroup",
-    Kind.ELB_LISTENER: "elasticloadbalancing:listener",
-    Kind.ELB_RULE: "elasticloadbalancing:listener-rule",
 }
 
 
@@ -57,6 +56,14 @@ class Reach:
         (name,) = chosen_from(only_one(address), tuple(found))
         self.check_scope(name, found[name].tags)
         return address, found[name]
+
+    def volume(self, service: Service) -> tuple[Address, Volume]:
+        """Exactly the EBS volume of this service."""
+        address = only_one(self.address(service, Kind.EBS))
+        found = {one.id: one for one in volumes(self.calls, address)}
+        (ident,) = chosen_from(address, tuple(found))
+        self.check_scope(ident, found[ident].tags)
+        return address, found[ident]
 
     def ident(self, service: Service, kind: Kind) -> tuple[Address, str]:
         """The id of exactly one resource of the other kinds. Whether it is there shows when it is described."""

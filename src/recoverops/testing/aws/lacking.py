@@ -11,9 +11,18 @@ from typing import Any
 
 from recoverops.testing.aws.aliases import alias_pieces
 from recoverops.testing.aws.failover import failover_pieces
+from recoverops.testing.aws.health import health_pieces
+from recoverops.testing.aws.monitoring import monitoring_pieces
+from recoverops.testing.aws.refresh import refresh_pieces
 
 Piece = tuple[type, str, Any]
-_PIECES: tuple[Callable[[], Iterator[Piece]], ...] = (alias_pieces, failover_pieces)
+_PIECES: tuple[Callable[[], Iterator[Piece]], ...] = (
+    alias_pieces,
+    failover_pieces,
+    health_pieces,
+    monitoring_pieces,
+    refresh_pieces,
+)
 _ABSENT = object()
 
 

@@ -196,6 +196,27 @@ def _security_groups(parameter: str) -> Callable[[Call], tuple[Named, ...]]:
     return find
 
 
+def _group_of_instance(call: Call) -> tuple[Named, ...]:
+    from moto.autoscaling.models import autoscaling_backends
+
+    wanted = call.values("InstanceId")
+    return tuple(
+        Named(arn=group.arn, tags={one["Key"]: one["Value"] for one in group.tags})
+        for group in autoscaling_backends[call.account][call.region].autoscaling_groups.values()
+        if any(one.instance.id in wanted for one in group.instance_states)
+    )
+
+
+def _load_balancing(parameter: str) -> Callable[[Call], tuple[Named, ...]]:
+    def find(call: Call) -> tuple[Named, ...]:
+        from moto.elbv2.models import elbv2_backends
+
+        tags = elbv2_backends[call.account][call.region].tagging_service
+        return tuple(Named(arn=one, tags=tags.get_tag_dict_for_resource(one)) for one in call.values(parameter))
+
+    return find
+
+
 def _interfaces(call: Call) -> tuple[Named, ...]:
     return tuple(Named(arn=call.arn("ec2", f"network-interface/{one}")) for one in call.values("NetworkInterfaceId"))
 
@@ -216,6 +237,32 @@ def _users(call: Call) -> tuple[Named, ...]:
 
 def _user_tags(backend: Any, user: Any) -> dict[str, str]:
     return {one["Key"]: one["Value"] for one in backend.list_user_tags(user.name)}
+
+
+def _volume(call: Call) -> tuple[Named, ...]:
+    from moto.ec2.models import ec2_backends
+
+    known = ec2_backends[call.account][call.region].volumes
+    return tuple(
+        Named(
+            arn=call.arn("ec2", f"volume/{one}"),
+            tags={tag["key"]: tag["value"] for tag in known[one].get_tags()} if one in known else {},
+        )
+        for one in call.values("VolumeId")
+    )
+
+
+def _snapshots(call: Call) -> tuple[Named, ...]:
+    from moto.ec2.models import ec2_backends
+
+    known = ec2_backends[call.account][call.region].snapshots
+    return tuple(
+        Named(
+            arn=f"arn:aws:ec2:{call.region}::snapshot/{one}",
+            tags={tag["key"]: tag["value"] for tag in known[one].get_tags()} if one in known else {},
+        )
+        for one in call.values("SnapshotId")
+    )
 
 
 def _role(call: Call) -> tuple[Named, ...]:
@@ -282,7 +329,18 @@ RESOURCES: dict[str, Callable[[Call], tuple[Named, ...]]] = {
     "iam:UpdateAccessKey": _users,
     "ec2:CreateTags": _instances("ResourceId"),
     "ec2:DeleteTags": _instances("ResourceId"),
+    "ec2:MonitorInstances": _instances("InstanceId"),
+    "ec2:UnmonitorInstances": _instances("InstanceId"),
+    "ec2:CreateSnapshot": lambda call: (*_volume(call), _made(call, "snapshot")),
+    "ec2:DeleteSnapshot": _snapshots,
+    "ec2:ModifyVolume": _volume,
     "autoscaling:SetDesiredCapacity": _groups,
+    "autoscaling:StartInstanceRefresh": _groups,
+    "autoscaling:TerminateInstanceInAutoScalingGroup": _group_of_instance,
+    "elasticloadbalancing:RegisterTargets": _load_balancing("TargetGroupArn"),
+    "elasticloadbalancing:DeregisterTargets": _load_balancing("TargetGroupArn"),
+    "elasticloadbalancing:ModifyListener": _load_balancing("ListenerArn"),
+    "elasticloadbalancing:ModifyRule": _load_balancing("RuleArn"),
     "ecs:DescribeServices": _ecs_services,
     "ecs:UpdateService": _ecs_services,
     "secretsmanager:GetSecretValue": _secret,

@@ -35,6 +35,17 @@ def test_tags_choose_up_to_a_bound_which_is_one_unless_it_is_said() -> None:
         ("ec2 arn=arn:aws:ec2:us-east-1:222222222222:instance/i-0123456789abcdef0", Kind.EC2, "i-0123456789abcdef0"),
         ("ecs arn=arn:aws:ecs:us-east-1:222222222222:service/shop/cart", Kind.ECS, "shop/cart"),
         ("lambda arn=arn:aws:lambda:us-east-1:222222222222:function:pay", Kind.LAMBDA, "pay"),
+        ("ebs arn=arn:aws:ec2:us-east-1:222222222222:volume/vol-0123456789abcdef0", Kind.EBS, "vol-0123456789abcdef0"),
+        (
+            "elb-listener arn=arn:aws:elasticloadbalancing:us-east-1:222222222222:listener/app/shop/0a1b/2c3d",
+            Kind.ELB_LISTENER,
+            "app/shop/0a1b/2c3d",
+        ),
+        (
+            "elb-rule arn=arn:aws:elasticloadbalancing:us-east-1:222222222222:listener-rule/app/shop/0a1b/2c3d/4e5f",
+            Kind.ELB_RULE,
+            "app/shop/0a1b/2c3d/4e5f",
+        ),
         ("rds arn=arn:aws:rds:us-east-1:222222222222:db:orders", Kind.RDS, "orders"),
         (
             "asg arn=arn:aws:autoscaling:us-east-1:222222222222:autoScalingGroup:0:autoScalingGroupName/web",
@@ -58,6 +69,9 @@ def test_an_arn_says_account_region_and_id(text: str, kind: Kind, ident: str) ->
         ("ec2 id=*", "the id '\\*' is not one of ec2"),
         ("asg id=web-*", "is not one of asg"),
         ("ecs id=checkout", "e.g. cluster/service"),
+        ("elb-listener tag:service=web", "named by id= or arn=; tags do not choose one"),
+        ("elb-rule id=app/shop/0a1b/2c3d", "e.g. app/shop/"),
+        ("ebs id=i-0123456789abcdef0", "e.g. vol-0123456789abcdef0"),
         ("ec2 name=web", "'name' is not known"),
         ("ec2 tag:=x", "empty or given twice"),
         ("ec2 tag:a=1 tag:a=2", "empty or given twice"),

@@ -7,13 +7,15 @@ import pytest
 
 from recoverops.model import EffectClass, PermanentError, Plan, ProbeAnswer, Resource, ResourceKind
 from recoverops.plugins.aws.action_bounds import BoundsSettings
-from recoverops.plugins.aws.actions import rds_failover, rds_storage
+from recoverops.plugins.aws.actions import asg_refresh, ebs_snapshot, ec2_terminate, rds_failover, rds_storage
 from recoverops.plugins.aws.actions.ecs_scale import count_of
 from recoverops.plugins.aws.actions.lambda_concurrency import check_reserved
 from recoverops.plugins.aws.databases import Database, check_ready
 from recoverops.plugins.aws.ecs import EcsService
 from recoverops.plugins.aws.functions import Alias, previous_version, routing_of
+from recoverops.plugins.aws.groups import Group, Member
 from recoverops.plugins.aws.growth import grown
+from recoverops.plugins.aws.volumes import Snapshot
 
 ORDERS = Database(
     id="orders",
@@ -161,3 +163,48 @@ def test_the_zones_tell_whether_the_standby_has_taken_over(zone: str, state: str
 def test_storage_that_aws_has_accepted_counts_as_grown(change: dict[str, object], answer: ProbeAnswer) -> None:
     made = plan(storage="20", goal="24")
     assert rds_storage.judge(made, msgspec.structs.replace(ORDERS, **change)).answer is answer
+
+
+def group(healthy: int, sick: int = 0) -> Group:
+    members = [Member(id=f"i-{number}", is_healthy=number < healthy, told="") for number in range(healthy + sick)]
+    return Group(name="web", smallest=0, largest=9, desired=2, members=tuple(members), tags={})
+
+
+@pytest.mark.parametrize(
+    ("healthy", "min_healthy", "told"),
+    [(10, 90, "1 of 10"), (3, 90, "1 of 3"), (10, 50, "5 of 10"), (1, 100, "0 of 1"), (3, 100, "0 of 3")],
+)
+def test_a_refresh_takes_at_least_one_at_a_time_unless_new_ones_start_first(
+    healthy: int, min_healthy: int, told: str
+) -> None:
+    assert asg_refresh.check_refresh(group(healthy), min_healthy, largest_share=0.5).startswith(told)
+
+
+def test_a_refresh_never_takes_the_last_healthy_member_or_too_many() -> None:
+    with pytest.raises(PermanentError, match=r"nobody healthy would be left\. Set bounds"):
+        asg_refresh.check_refresh(group(1, sick=4), 90, largest_share=1.0)
+    with pytest.raises(PermanentError, match="allowed is a share of 20%"):
+        asg_refresh.check_refresh(group(4), 90, largest_share=0.2)
+
+
+def test_of_several_sick_members_none_is_chosen() -> None:
+    with pytest.raises(PermanentError, match=r"2 members that AWS calls sick .* name one as instance"):
+        ec2_terminate.chosen(group(2, sick=2), {"i-2": "a", "i-3": "b"}, None, ours=False)
+
+
+def test_who_is_sick_by_the_load_balancer_does_not_count_as_healthy_for_the_others() -> None:
+    left = ec2_terminate.without(group(2), {"i-0": "the load balancer says so"})
+    assert left.healthy == frozenset({"i-1"})
+
+
+def test_a_snapshot_is_deleted_only_with_the_key_of_its_run() -> None:
+    mine = Snapshot(id="snap-1", state="completed", progress="", key="run:1")
+    theirs = Snapshot(id="snap-2", state="completed", progress="", key="run:2")
+    left = {"snapshot": "snap-1", "key": "run:1"}
+    assert ebs_snapshot.judge(left, (theirs, mine)).answer is ProbeAnswer.NOT_DONE
+    assert ebs_snapshot.judge({**left, "key": "run:2"}, (theirs, mine)).answer is ProbeAnswer.UNKNOWN
+    assert ebs_snapshot.judge(left, (theirs,)).answer is ProbeAnswer.DONE
+    assert ebs_snapshot.judge({}, (mine,)).answer is ProbeAnswer.UNKNOWN
+    assert ebs_snapshot.of_the_run({"key": "run:1"}, (theirs, mine)) is mine, (
+        "found by its key when the answer was lost"
+    )

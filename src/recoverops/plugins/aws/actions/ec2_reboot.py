@@ -11,12 +11,13 @@ from collections.abc import Iterable, Mapping
 
 from recoverops.model import EffectClass, Execution, PermanentError, Plan, ProbeAnswer, ProbeResult, Service
 from recoverops.plugins.aws.action import Aim, AwsAction, place_of
-from recoverops.plugins.aws.actions.ec2_power import idents_of
+from recoverops.plugins.aws.actions.ec2_power import BEHIND, behind, idents_of, without_look
 from recoverops.plugins.aws.address import Kind, Place
 from recoverops.plugins.aws.answers import Attempt, evidence, failed, probed, succeeded
 from recoverops.plugins.aws.grants import DESCRIBE_GROUPS, DESCRIBE_INSTANCES, DESCRIBE_STATUS, Grant
 from recoverops.plugins.aws.groups import check_share, group_called
 from recoverops.plugins.aws.instances import Instance, described, evidence_of, told_of
+from recoverops.plugins.aws.settings import AwsSettings
 from recoverops.plugins.aws.targets import Felt
 
 _TAG = "recoverops:reboot"
@@ -34,6 +35,7 @@ class RebootInstances(AwsAction):
         DESCRIBE_INSTANCES,
         DESCRIBE_STATUS,
         DESCRIBE_GROUPS,
+        *BEHIND,
         Grant(action="ec2:RebootInstances", on=Kind.EC2, why="to reboot the instances"),
         Grant(
             action="ec2:CreateTags",
@@ -43,6 +45,10 @@ class RebootInstances(AwsAction):
         ),
     )
     cost = "none"
+
+    @classmethod
+    def grants_under(cls, settings: AwsSettings) -> tuple[Grant, ...]:
+        return without_look(cls.grants, settings)
 
     def aim(self, service: Service, arguments: Mapping[str, str]) -> Aim:
         address, found = self.reach.instances(service)
@@ -92,17 +98,18 @@ class RebootInstances(AwsAction):
             self.reach.check_scope(one.id, one.tags)
         return found
 
-    def _shares(self, place: Place, found: Iterable[Instance]) -> list[str]:
-        """How much of each real group is down for the time of the reboot, in words; raises when it is too much."""
+    def _shares(self, place: Place, found: tuple[Instance, ...]) -> list[str]:
+        """How much of each real group and target group is down meanwhile, in words; raises when it is too much."""
         members: dict[str, list[str]] = {}
         for one in found:
             if one.group is not None:
                 members.setdefault(one.group, []).append(one.id)
         largest = self.reach.settings.max_share_of_group
-        return [
+        of_groups = [
             check_share(group_called(self.calls, place, name), idents, largest_share=largest)
             for name, idents in sorted(members.items())
         ]
+        return [*of_groups, *behind(self.reach, place, [one.id for one in found])]
 
 
 def judge(plan: Plan, found: Iterable[Instance]) -> ProbeResult:

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 
 from recoverops.model import PermanentError, Plan, Service
 from recoverops.plugins.aws.action import Aim, place_of
-from recoverops.plugins.aws.actions.ec2_power import START, STOP, PowerAction, idents_of
+from recoverops.plugins.aws.actions.ec2_power import BEHIND, START, STOP, PowerAction, behind, idents_of, without_look
 from recoverops.plugins.aws.address import Kind
 from recoverops.plugins.aws.answers import Attempt
 from recoverops.plugins.aws.grants import DESCRIBE_INSTANCES, DESCRIBE_STATUS, Grant
 from recoverops.plugins.aws.instances import check_may_stop
+from recoverops.plugins.aws.settings import AwsSettings
 from recoverops.plugins.aws.targets import Felt, only_one
 from recoverops.ports import Parameter
 
@@ -34,11 +35,16 @@ class ResizeInstance(PowerAction):
     grants = (
         DESCRIBE_INSTANCES,
         DESCRIBE_STATUS,
+        *BEHIND,
         STOP,
         START,
         Grant(action=_MODIFY, on=Kind.EC2, why="to give the stopped instance its new type"),
     )
     cost = "the new type has another price by the hour, which is not looked up"
+
+    @classmethod
+    def grants_under(cls, settings: AwsSettings) -> tuple[Grant, ...]:
+        return without_look(cls.grants, settings)
 
     def aim(self, service: Service, arguments: Mapping[str, str]) -> Aim:
         address, found = self.reach.instances(service)
@@ -50,13 +56,15 @@ class ResizeInstance(PowerAction):
         if one.type == new:
             raise PermanentError(f"nothing to resize: {one.told} already")
         check_may_stop(found)
+        shares = behind(self.reach, address.place, [one.id])
+        told = f" ({'; '.join(shares)})" if shares else ""
         self.calls.may(address.place, "ec2:StopInstances", InstanceIds=[one.id])
         self.calls.may(address.place, _MODIFY, InstanceId=one.id, InstanceType={"Value": new})
         self.calls.may(address.place, "ec2:StartInstances", InstanceIds=[one.id])
         warning = "; it gets another public address" if one.has_changing_address else ""
         return Aim(
             address=address,
-            summary=f"stop {one.id} of {service.name}, change it from {one.type} to {new}, and start it{warning}",
+            summary=f"stop {one.id} of {service.name}, change it from {one.type} to {new}, and start it{told}{warning}",
             before={
                 "instances": one.id,
                 "state": one.told,
@@ -69,6 +77,8 @@ class ResizeInstance(PowerAction):
 
     def change(self, plan: Plan, attempt: Attempt, *, wanted: str, key: str) -> None:
         (ident,) = idents_of(plan)
+        if wanted == "goal":
+            behind(self.reach, place_of(plan), [ident])
         old = plan.before["state_type" if wanted == "goal" else "goal_type"]
         new = plan.before[f"{wanted}_type"]
         self.calls.change(place_of(plan), "ec2:StopInstances", InstanceIds=[ident])
