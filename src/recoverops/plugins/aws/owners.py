@@ -21,8 +21,10 @@ _KINDS = {
     "DBInstanceIdentifier": Kind.RDS,
 }
 """Dimensions that say an id alone. ECS and target groups have forms of their own, below."""
-_NAMING = ("Service", "service", "ServiceName", "service.name", "LoadBalancer", "TargetGroup")
-"""Dimensions whose value may be the name of a service without an address that says otherwise."""
+_NAMES = ("Service", "service", "service.name")
+"""Dimensions that people give to their own metrics: the name of a service of the inventory."""
+_RESOURCE_NAMES = ("ServiceName", "LoadBalancer", "TargetGroup")
+"""Dimensions with the name of a resource. It may be the name of a service, unless its address says where that is."""
 
 
 class Owners:
@@ -66,9 +68,9 @@ class Owners:
         return by_id or self._named(dimensions)
 
     def _named(self, dimensions: Dimensions) -> Iterable[Service]:
-        for name in _NAMING:
+        for name in (*_NAMES, *_RESOURCE_NAMES):
             service = self._by_name.get(_plain(dimensions.get(name, "")))
-            if service is not None and (name.lower().startswith("service") or ADDRESS not in service.address):
+            if service is not None and (name in _NAMES or ADDRESS not in service.address):
                 yield service
 
 

@@ -89,6 +89,9 @@ DIMENSIONS = {
     "an instance of another region": ({"InstanceId": "i-0fffffffffffffff0"}, None),
     "an id of the wrong kind": ({"FunctionName": "web-group"}, None),
     "a function called as a service that lives elsewhere": ({"LoadBalancer": "checkout"}, None),
+    "a service of another cluster with the same name": ({"ClusterName": "other", "ServiceName": "checkout"}, None),
+    "a service of ECS by name alone": ({"ClusterName": "other", "ServiceName": "plain"}, "plain"),
+    "by name beside an instance of its group": ({"Service": "web", "InstanceId": "i-0aaaaaaaaaaaaaaa0"}, "web"),
     "nothing": ({}, None),
 }
 
