@@ -50,6 +50,8 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "aws": {
         "accounts": [{"name": "shop", "id": "123456789012", "regions": ["eu-central-1"]}],
         "metrics": {"watch": [{"namespace": "AWS/EC2", "name": "CPUUtilization", "metric": "a.b", "dimension": "Id"}]},
+        "kinesis": [{"arn": "arn:aws:kinesis:eu-central-1:123456789012:stream/STREAM"}],
+        "logs": {},
     },
 }
 
@@ -120,9 +122,8 @@ def test_every_permission_of_an_action_stands_in_the_guide_to_security() -> None
 def test_every_bundled_source_is_listed_with_how_often_it_is_asked() -> None:
     section = section_of(DOCS / "plugins.md", "What the bundled sources measure")
     told = {(row[0].strip("`"), row[1].strip("`"), row[2]) for row in rows(section)}
-    there = {
-        (name, source.name, f"{source.every.total_seconds():g} s")
-        for name in SETTINGS
-        for source in built(name).sources
+    there = {(name, source.name, source.every) for name in SETTINGS for source in built(name).sources}
+    there |= {(name, stream.name, stream.every) for name in SETTINGS for stream in built(name).streams}
+    assert told == {
+        (name, source.replace("STREAM", "<stream>"), f"{every.total_seconds():g} s") for name, source, every in there
     }
-    assert told == there

@@ -37,23 +37,27 @@ NAMES = {
 }
 """What programs call their levels, in lower case."""
 
-_LEVEL = re.compile(
-    r"\b(TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|SEVERE|CRITICAL|FATAL|PANIC|EMERG)\b"
-    r"|(?i:\b(?:level|severity|lvl|levelname)[\"']?\s*[=:]\s*[\"']?([a-z]{3,11}))"
-    r"|(?i:[\[<](trace|debug|info|notice|warn|warning|error|critical|crit|fatal|alert|emerg)[\]>])"
-)
+_ASSIGNED = re.compile(r"(?i)\b(?:level|severity|lvl|levelname)[\"']?\s*[=:]\s*[\"']?([a-z]{3,11})")
+_CAPITALS = re.compile(r"\b(TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|SEVERE|CRITICAL|FATAL|PANIC|EMERG)\b")
+_BRACKETED = re.compile(r"[\[<]((?i:trace|debug|info|notice|warn|warning|error|critical|crit|fatal|alert|emerg))[\]>]")
+_PLACES = ((("level", "severity", "lvl"), _ASSIGNED), ((), _CAPITALS), (("[", "<"), _BRACKETED))
+"""The surest place first, each behind what such a line contains: most lines are decided by their capitals."""
 
 
 def severity_named(name: str) -> LogSeverity:
     """The severity that a program calls so; UNKNOWN for a word that is none."""
-    return NAMES.get(name.strip().lower(), LogSeverity.UNKNOWN)
+    return NAMES.get(name.lower(), LogSeverity.UNKNOWN)
 
 
 def severity_of(line: str) -> LogSeverity:
-    """By the first level that stands in its beginning, else by what says an error anywhere, else UNKNOWN."""
-    match = _LEVEL.search(line, 0, _LOOKED_AT)
-    if match is not None:
-        named = severity_named(match[match.lastindex or 0])
+    """By the level that stands in its beginning, else by what says an error anywhere, else UNKNOWN."""
+    beginning = line[:_LOOKED_AT]
+    lowered = beginning.lower()
+    for hints, pattern in _PLACES:
+        if hints and not any(hint in lowered for hint in hints):
+            continue
+        match = pattern.search(beginning)
+        named = severity_named(match[1]) if match is not None else LogSeverity.UNKNOWN
         if named is not LogSeverity.UNKNOWN:
             return named
     return LogSeverity.ERROR if is_error(line) else LogSeverity.UNKNOWN

@@ -39,7 +39,10 @@ class LogDigest:
 
     def __init__(self, inventory: Inventory) -> None:
         self._inventory = inventory
-        self._known: dict[frozenset[tuple[str, str]], Resource | None] = {}
+        asked = {name for service in inventory.services.values() for name in service.match}
+        self._asked = tuple(sorted(asked | {"service.name"}))
+        """The attributes that the inventory asks for; the others are different in each request."""
+        self._known: dict[tuple[str | None, ...], Resource | None] = {}
 
     def judge(self, records: Iterable[LogRecord]) -> list[Judged]:
         """In their order. Of records with one id the first counts; the others are not in the answer."""
@@ -66,7 +69,7 @@ class LogDigest:
         return Judged(record=record, resource=resource, counts=counts, metrics=metrics)
 
     def _resource(self, attributes: Mapping[str, str]) -> Resource | None:
-        key = frozenset(attributes.items())
+        key = tuple(map(attributes.get, self._asked))
         if key not in self._known:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()

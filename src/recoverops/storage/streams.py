@@ -7,7 +7,7 @@ when somebody else may take a part.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from itertools import islice
 from typing import Any
@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from recoverops.model import ConflictError
 from recoverops.model.stream import LogCount, Mark
-from recoverops.storage.schema import log_count, stream_mark, stream_reader, stream_record
+from recoverops.storage.schema import EPOCH, log_count, stream_mark, stream_reader, stream_record
 from recoverops.storage.statements import ByDialect, insert_unless_there
 
 _MARKS = sa.select(stream_mark).where(stream_mark.c.source == sa.bindparam("source")).order_by(stream_mark.c.part)
@@ -96,8 +96,8 @@ def _counting() -> ByDialect:
 _ATTEND = _attending()
 _COUNT = _counting()
 _SEEN = sa.select(stream_record.c.id).where(stream_record.c.id.in_(sa.bindparam("ids", expanding=True)))
-_REMEMBER = insert_unless_there(stream_record)
-_REMEMBER_NEW = insert_unless_there(stream_record, returning=stream_record.c.id)
+_REMEMBER = insert_unless_there(stream_record, returning=stream_record.c.id)
+_WRITE_IDS = "INSERT OR IGNORE INTO stream_record (id, seen_at) VALUES (?, ?)"
 _COUNTS = (
     sa.select(log_count.c.resource, log_count.c.what, log_count.c.minute, log_count.c.records)
     .where(
@@ -169,16 +169,27 @@ class SqlStreams:
         return frozenset(new)
 
     def _remembered(self, keys: Sequence[bytes], at: datetime) -> Iterable[bytes]:
-        rows: list[dict[str, Any]]
         if self._connection.dialect.name != "sqlite":
             rows = [{"id": key, "seen_at": at} for key in keys]
-            return (bytes(key) for key in self._connection.execute(_REMEMBER_NEW["postgresql"], rows).scalars())
-        # SQLite has one writer, so nobody comes in between; asking first is faster there than RETURNING.
+            return (bytes(key) for key in self._connection.execute(_REMEMBER["postgresql"], rows).scalars())
+        # Mostly all are new, and SQLite has one writer: so they are written at once, and only when some were known
+        # is asked which. SQLAlchemy's own handling of each row would take four times as long.
+        attempt = self._connection.begin_nested()
+        if self._written(keys, at) == len(keys):
+            attempt.commit()
+            return keys
+        attempt.rollback()
         seen = set(self._connection.execute(_SEEN, {"ids": keys}).scalars())
-        rows = [{"id": key, "seen_at": at} for key in keys if key not in seen]
-        if rows:
-            self._connection.execute(_REMEMBER["sqlite"], rows)
-        return (row["id"] for row in rows)
+        new = [key for key in keys if key not in seen]
+        self._written(new, at)
+        return new
+
+    def _written(self, keys: Sequence[bytes], at: datetime) -> int:
+        """How many of them were new. SQLite only."""
+        if not keys:
+            return 0
+        micros = (at - EPOCH) // timedelta(microseconds=1)
+        return self._connection.exec_driver_sql(_WRITE_IDS, [(key, micros) for key in keys]).rowcount
 
     def add_counts(self, source: str, counts: Iterable[LogCount]) -> None:
         rows = [{"source": source, **msgspec.structs.asdict(one)} for one in counts]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 
@@ -66,11 +66,11 @@ def check_stream_source(
     """
     claim(bool(source.name), "it has no name")
     claim(source.every > timedelta(0), f"it wants to be asked every {source.every}")
-    found = [batch for part in source.parts(()).ready for batch in _read(source, part)]
+    found = {part: _read(source, part) for part in source.parts(()).ready}
     if cut_off is not None:
         with cut_off():
-            _claim_unreachable(source)
-    return tuple(found)
+            _claim_unreachable(source, {part: batches[-1].position for part, batches in found.items()})
+    return tuple(batch for batches in found.values() for batch in batches)
 
 
 def _read(source: StreamSource, part: str) -> list[Batch]:
@@ -110,10 +110,11 @@ def _claim_content(source: StreamSource, batch: Batch) -> None:
         claim(bool(alert.fingerprint), "an alert has no fingerprint, so it cannot be told from the next one")
 
 
-def _claim_unreachable(source: StreamSource) -> None:
+def _claim_unreachable(source: StreamSource, ends: Mapping[str, str]) -> None:
+    """At the end of what there was, so that nothing can come from memory."""
     try:
-        for part in source.parts(()).ready:
-            source.poll(part, "")
+        for part, position in ends.items():
+            source.poll(part, position)
     except UnreachableError:
         return
     raise ConformanceError("it answers although the other side is cut off, expected UnreachableError")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recoverops.loglines import Windows, metrics_of, shown
+from recoverops.loglines import Windows, metrics_of, severity_of, shown
 from recoverops.redact import redact
 
 
@@ -37,6 +37,24 @@ from recoverops.redact import redact
 )
 def test_a_line_counts_for_what_it_says(line: str, metrics: tuple[str, ...]) -> None:
     assert metrics_of(line) == metrics
+
+
+@pytest.mark.parametrize(
+    ("line", "severity"),
+    [
+        ("2026-01-31 12:00:00 INFO order 7 failed with ERROR", "info"),
+        ('level=warning msg="ERROR from payments"', "warn"),
+        ('{"severity": "CRITICAL", "message": "x"}', "fatal"),
+        ("2026/01/31 12:00:00 [error] 7#7: *1 oops", "error"),
+        ("<warn> networkmanager", "warn"),
+        ("Traceback (most recent call last):", "error"),
+        ("the error budget is spent", "unknown"),
+        ("level=42 nothing", "unknown"),
+        ("", "unknown"),
+    ],
+)
+def test_a_line_names_its_severity(line: str, severity: str) -> None:
+    assert severity_of(line) == severity
 
 
 @given(st.text(max_size=300))

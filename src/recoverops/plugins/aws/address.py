@@ -69,8 +69,19 @@ class Place(Record, frozen=True, kw_only=True):
     account_id: str
     region: str
 
+    @property
+    def partition(self) -> str:
+        return partition_of(self.region)
+
     def __str__(self) -> str:
         return f"{self.account} ({self.account_id}) in {self.region}"
+
+
+def partition_of(region: str) -> str:
+    """Which of AWS's worlds a region is in, as ARNs name it."""
+    if region.startswith("cn-"):
+        return "aws-cn"
+    return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
 class Address(Record, frozen=True, kw_only=True):
@@ -138,7 +149,7 @@ def _whole(
     at_most = given.get("at_most", "1")
     if not at_most.isdecimal() or not 1 <= int(at_most) <= _MOST:
         raise ValueError(f"at_most is {at_most!r}, expected 1 to {_MOST}")
-    place = _place(given.get("account"), account_id, region, accounts)
+    place = place_of(given.get("account"), account_id, region, accounts)
     return Address(kind=kind, place=place, id=ident, tags=dict(tags), at_most=int(at_most))
 
 
@@ -155,7 +166,10 @@ def _of_arn(kind: Kind, arn: str) -> tuple[str, str, str]:
     return match[1], match[2], rest
 
 
-def _place(name: str | None, account_id: str | None, region: str | None, accounts: Sequence[AccountSettings]) -> Place:
+def place_of(
+    name: str | None, account_id: str | None, region: str | None, accounts: Sequence[AccountSettings]
+) -> Place:
+    """The one place that is meant. Raises ValueError when that is none, or several."""
     fitting = [one for one in accounts if name in {None, one.name} and account_id in {None, one.id}]
     if len(fitting) != 1:
         known = ", ".join(f"{one.name} ({one.id})" for one in accounts)

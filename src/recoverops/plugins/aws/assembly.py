@@ -45,15 +45,17 @@ from recoverops.plugins.aws.grants import FIND_BY_TAGS, Grant
 from recoverops.plugins.aws.identity import IdentityCheck
 from recoverops.plugins.aws.intake.assembly import intake_checks, intakes
 from recoverops.plugins.aws.keeping import ManagedSecrets, Parameters, keeping_grants, keeping_place
+from recoverops.plugins.aws.log_groups import LogGroups
 from recoverops.plugins.aws.policy import policies_of
 from recoverops.plugins.aws.sessions import need_sdk
 from recoverops.plugins.aws.settings import AwsSettings
+from recoverops.plugins.aws.sources import kinesis, logs
 from recoverops.plugins.aws.sources.inbox import stream_grants, streams_of
 from recoverops.plugins.aws.sources.metrics import GRANTS as METRICS_GRANTS
 from recoverops.plugins.aws.sources.metrics import MetricsSource
 from recoverops.plugins.aws.sources.monitoring import MonitoringSource
 from recoverops.plugins.aws.targets import Reach
-from recoverops.ports import CautionSwitch, PluginContext, PluginParts, Source
+from recoverops.ports import CautionSwitch, PluginContext, PluginParts, Source, StreamSource
 
 ACTIONS: tuple[type[AwsAction], ...] = (
     RebootInstances,
@@ -92,15 +94,16 @@ def assembled(settings: AwsSettings, context: PluginContext) -> PluginParts:
     need_sdk()
     addresses = _addresses(settings, context)
     calls = Calls.of(settings, context)
+    groups = LogGroups.of(settings.log_groups, context.services, settings.accounts)
     reach = Reach(calls, settings, context.services)
     enabled = enabled_actions(settings)
     kept = partial(keeping_place, settings.keeping, settings.accounts)
-    grants = [*_grants(settings, enabled, addresses), *_kept_grants(settings, context)]
+    grants = [*_grants(settings, enabled, addresses, groups), *_kept_grants(settings, context)]
     return PluginParts(
         sources=tuple(_sources(settings, context, calls)),
-        streams=tuple(streams_of(settings, context, calls)),
         push_sources=tuple(intakes(settings, context)),
         cautions=tuple(_switches(settings, calls)),
+        streams=(*_streams(settings, context, calls, groups), *streams_of(settings, context, calls)),
         secrets=(Parameters(calls, kept), ManagedSecrets(calls, kept)),
         actions=tuple(one(reach, clock=context.clock, timeout=_timeout(one, settings)) for one in enabled),
         checks=(*(IdentityCheck(account, calls) for account in settings.accounts), *intake_checks(settings)),
@@ -153,13 +156,25 @@ def _sources(settings: AwsSettings, context: PluginContext, calls: Calls) -> Ite
         yield MonitoringSource(calls, context.services, settings.accounts, clock=context.clock)
 
 
+def _streams(settings: AwsSettings, context: PluginContext, calls: Calls, groups: LogGroups) -> Iterator[StreamSource]:
+    services, accounts, clock = context.services, settings.accounts, context.clock
+    for stream in settings.kinesis:
+        yield kinesis.KinesisSource(calls, stream, groups, services, accounts, clock=clock)
+    if settings.logs is not None:
+        yield logs.LogsSource(calls, settings.logs, groups, clock=clock)
+
+
 def _grants(
-    settings: AwsSettings, enabled: Sequence[type[AwsAction]], addresses: tuple[Address, ...]
+    settings: AwsSettings, enabled: Sequence[type[AwsAction]], addresses: tuple[Address, ...], groups: LogGroups
 ) -> Iterator[Grant]:
     """Of what is enabled, as far as some service has an address that it is for."""
     if settings.metrics is not None:
         yield from METRICS_GRANTS
     yield from stream_grants(settings)
+    for stream in settings.kinesis:
+        yield from kinesis.grants_of(stream)
+    if settings.logs is not None:
+        yield from logs.grants_of(groups)
     for action in enabled:
         own = [address for address in addresses if address.kind is action.kind]
         if own:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from recoverops.model import Record
-from recoverops.plugins.aws.address import Address, Kind, Place
+from recoverops.plugins.aws.address import Address, Kind, Place, partition_of
 from recoverops.plugins.aws.grants import ARNS, Grant
 from recoverops.plugins.aws.settings import AccountSettings
 from recoverops.ports import Policy
@@ -49,9 +49,7 @@ def policies_of(
 
 
 def arn_of(kind: Kind, ident: str, place: Place) -> str:
-    return ARNS[kind].format(
-        partition=_partition(place.region), region=place.region, account=place.account_id, id=ident
-    )
+    return ARNS[kind].format(partition=place.partition, region=place.region, account=place.account_id, id=ident)
 
 
 def _rights(
@@ -60,7 +58,7 @@ def _rights(
     regions = account.regions
     if grant.arn:
         for region in regions:
-            arn = grant.arn.format(partition=_partition(region), region=region, account=account.id)
+            arn = grant.arn.format(partition=partition_of(region), region=region, account=account.id)
             if arn.split(":")[3] in {"", region} and arn.split(":")[4] in {"", account.id}:
                 yield _right(grant, arn, {}, grant.condition)
         return
@@ -120,9 +118,3 @@ def _base(accounts: Iterable[AccountSettings]) -> Policy:
     statement = _statement("RecoverOps1", ["sts:AssumeRole"], roles, {})
     why = {"RecoverOps1": "sts:AssumeRole: to work in the accounts with the rights of these roles, and no others"}
     return Policy(name="credentials in use", document=_document([statement]), explained=why)
-
-
-def _partition(region: str) -> str:
-    if region.startswith("cn-"):
-        return "aws-cn"
-    return "aws-us-gov" if region.startswith("us-gov-") else "aws"

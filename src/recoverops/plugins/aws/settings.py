@@ -15,6 +15,7 @@ from recoverops.plugins.aws.intake_settings import EventBridgeSettings, SnsSetti
 from recoverops.plugins.aws.keeping_settings import KeepingSettings, SmartCloudOpsSettings
 from recoverops.plugins.aws.security_settings import Protected, SecuritySettings
 from recoverops.plugins.aws.ssm_settings import NEEDED_PARTS, SsmSettings
+from recoverops.plugins.aws.stream_settings import KinesisSettings, LogGroupSettings, LogsSettings
 
 ActionName = Literal[
     "ec2-reboot",
@@ -274,6 +275,22 @@ class AwsSettings(BaseModel):
     eventbridge: EventBridgeSettings | None = Field(
         default=None,
         description="The intake `aws-eventbridge`, for an API destination of EventBridge; `{}` will do. Default none.",
+    )
+    log_groups: tuple[LogGroupSettings, ...] = Field(
+        default=(),
+        max_length=500,
+        strict=False,
+        description="Log groups, and whose they are, beside those of the addresses `aws-logs`. Default none.",
+    )
+    logs: LogsSettings | None = Field(
+        default=None,
+        description="The source `cloudwatch-logs`, which polls every log group above. Default none: none is polled.",
+    )
+    kinesis: tuple[KinesisSettings, ...] = Field(
+        default=(),
+        max_length=32,
+        strict=False,
+        description="Kinesis data streams of log records, each a source `kinesis-<stream>`. Default none.",
     )
 
     keeping: KeepingSettings = Field(

@@ -28,6 +28,8 @@ from recoverops.testing.aws.policies import Asked, allows, trusts
 
 _ANONYMOUS = frozenset({"s3", "sns"})
 """May be asked without credentials: objects by a signed address, and confirmations of subscriptions."""
+_JSON = frozenset({"ecs", "kinesis", "lambda", "logs", "pricing", "secretsmanager", "ssm", "tag"})
+"""Services whose errors are named with `Exception` at the end."""
 _FREE = frozenset({"sts:GetCallerIdentity"})
 """Always allowed, as in AWS."""
 
@@ -135,9 +137,13 @@ def judge(response: Any, key: str, call: Call, faults: Faults) -> None:
         code = "AuthFailure" if call.service == "ec2" else "InvalidClientTokenId"
         raise RefusedError(code, "The security token included in the request is invalid") from None
     if faults.is_expired(key, is_assumed=isinstance(owner, AssumedRoleAccessKey)):
-        code = {"ec2": "RequestExpired", "ecs": "ExpiredTokenException", "ssm": "ExpiredTokenException"}.get(
-            call.service, "ExpiredToken"
-        )
+        code = {
+            "ec2": "RequestExpired",
+            "ecs": "ExpiredTokenException",
+            "kinesis": "ExpiredTokenException",
+            "logs": "ExpiredTokenException",
+            "ssm": "ExpiredTokenException",
+        }.get(call.service, "ExpiredToken")
         raise RefusedError(code, "The security token included in the request is expired")
     action = action_of(call)
     if action in _FREE:
@@ -189,17 +195,15 @@ def _denied(call: Call, action: str, principal: str, named: Named) -> tuple[str,
     )
     if call.service == "ec2":
         return "UnauthorizedOperation", f"You are not authorized to perform this operation. {told}"
-    return (
-        "AccessDeniedException"
-        if call.service in {"ecs", "lambda", "pricing", "secretsmanager", "ssm", "tag"}
-        else "AccessDenied"
-    ), told
+    return ("AccessDeniedException" if call.service in _JSON else "AccessDenied"), told
 
 
 def _throttled(call: Call) -> tuple[str, str]:
     if call.service == "ec2":
         return "RequestLimitExceeded", "Request limit exceeded."
-    return ("ThrottlingException" if call.service in {"ecs", "ssm"} else "Throttling"), "Rate exceeded"
+    if call.service == "kinesis" and call.api.startswith("Get"):
+        return "ProvisionedThroughputExceededException", "Rate exceeded for shard."
+    return ("ThrottlingException" if call.service in {"ecs", "logs", "ssm"} else "Throttling"), "Rate exceeded"
 
 
 def _refused(response: Any, error: RefusedError) -> Any:

@@ -314,6 +314,15 @@ def passed_roles(call: Call) -> tuple[tuple[str, str], ...]:
     return tuple((str(one), "ssm.amazonaws.com") for one in given)
 
 
+def _stream(call: Call) -> tuple[Named, ...]:
+    return (Named(arn=str(call.body.get("StreamARN") or call.arn("kinesis", f"stream/{call.body.get('StreamName')}"))),)
+
+
+def _log_group(call: Call) -> tuple[Named, ...]:
+    """The colon at its end is AWS's: only a policy for `<group>:*` fits."""
+    return (Named(arn=call.arn("logs", f"log-group:{call.body.get('logGroupName')}:log-stream:")),)
+
+
 RESOURCES: dict[str, Callable[[Call], tuple[Named, ...]]] = {
     "ec2:RebootInstances": _instances("InstanceId"),
     "ec2:StartInstances": _instances("InstanceId"),
@@ -367,4 +376,8 @@ RESOURCES: dict[str, Callable[[Call], tuple[Named, ...]]] = {
     "s3:GetObject": _object,
     "s3:PutObject": _object,
     "sts:AssumeRole": _role,
+    "kinesis:ListShards": _stream,
+    "kinesis:GetShardIterator": _stream,
+    "kinesis:GetRecords": _stream,
+    "logs:FilterLogEvents": _log_group,
 }

@@ -25,6 +25,7 @@ from recoverops.testing.aws.destinations import Destinations, posting
 from recoverops.testing.aws.door import guarded
 from recoverops.testing.aws.faults import Faults
 from recoverops.testing.aws.interfaces import interfaces_keep_their_groups
+from recoverops.testing.aws.kinesis import Expiry, real_shards
 from recoverops.testing.aws.lacking import filled_in
 from recoverops.testing.aws.pricing import priced, pricing_answers
 from recoverops.testing.aws.run_command import RunCommand
@@ -62,6 +63,7 @@ class Aws:
         self.ssm = RunCommand()
         self.ecs = Deployments()
         self.automation = Automation(self._as_role)
+        self.iterators = Expiry()
         self._names = 0
         self._admins: dict[tuple[str, str], Any] = {}
 
@@ -180,6 +182,7 @@ def running_aws() -> Iterator[Aws]:
             guarded(frozenset({aws.admin_key.id}), aws.faults, answers),
             guarded_s3(frozenset({aws.admin_key.id}), aws.faults),
             filled_in(),
+            real_shards(aws.iterators),
             delivering(aws.sns),
             telling(aws.alarms),
             posting(aws.destinations),

@@ -1,0 +1,66 @@
+"""A process that reads a Kinesis stream into a store until it is killed. Started by `test_stream_kills.py`.
+
+Arguments: data directory, the double's address, access key id and secret, the stream's ARN, log records a batch.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+from recoverops.api.telemetry import Metrics
+from recoverops.app.streams import StreamWorker
+from recoverops.clock import SystemClock
+from recoverops.model import Service
+from recoverops.pipeline import StreamIntake
+from recoverops.plugins.aws import AwsSettings, plugin
+from recoverops.plugins.aws.sources import kinesis
+from recoverops.ports import PluginContext
+from recoverops.storage import DirectoryLock, StorageSettings, open_store
+from recoverops.topology import Inventory
+
+
+def main(directory: str, url: str, key: str, secret: str, arn: str, at_once: str) -> None:
+    kinesis.MOST_RECORDS = int(at_once)
+    clock = SystemClock()
+    account = {"name": "shop", "id": arn.split(":")[4], "regions": [arn.split(":")[3]]}
+    settings = {
+        "accounts": [account],
+        "access_key": "env:ID",
+        "secret_key": "env:SECRET",
+        "endpoint_url": url,
+        "timeout": "20s",
+        "kinesis": [{"arn": arn, "start": "oldest", "every": "200ms", "shards_every": "1s"}],
+    }
+    services = {"checkout": Service(name="checkout", group="shop", address={"aws-logs": "/ecs/shop/checkout"})}
+    secrets = {"env:ID": key, "env:SECRET": secret}
+    context = PluginContext(clock=clock, services=services, secret=secrets.__getitem__)
+    (source,) = plugin.build(AwsSettings.model_validate(settings), context).streams
+    with DirectoryLock(Path(directory), clock):
+        store = open_store(StorageSettings(), data_dir=Path(directory), clock=clock)
+        intake = StreamIntake(
+            source.name,
+            store=store,
+            clock=clock,
+            inventory=Inventory(services.values()),
+            max_age=timedelta(minutes=5),
+        )
+        worker = StreamWorker(
+            source,
+            intake,
+            store,
+            clock,
+            Metrics(),
+            owner="engine",
+            lease=timedelta(seconds=30),
+            deliver=lambda samples: None,
+            alerts_stored=lambda: None,
+        )
+        worker.start()
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
