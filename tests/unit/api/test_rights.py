@@ -45,6 +45,7 @@ DOORS = (
     Door("GET", "/metrics", None),
     Door("GET", "/status", READERS),
     Door("GET", "/debug", (Role.ADMIN,)),
+    Door("GET", "/api/v1/events", READERS),
     Door("GET", "/api/v1/incidents", READERS),
     Door("GET", "/api/v1/incidents/{incident_id}", READERS, asked="/api/v1/incidents/inc-1"),
     Door("POST", "/api/v1/incidents/{incident_id}/close", RESPONDERS, asked="/api/v1/incidents/inc-1/close"),
