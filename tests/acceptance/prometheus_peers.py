@@ -60,8 +60,9 @@ def running_prometheus(
     rules: Sequence[Mapping[str, Any]] = (),
     alertmanagers: Sequence[str] = (),
     bearer: str = "",
+    data: Path | None = None,
 ) -> Iterator[Peer]:
-    """Scrapes each `job: host:port` every second and evaluates the rules as often."""
+    """Scrapes each `job: host:port` every second and evaluates the rules as often; `data`: what it knows already."""
     directory.mkdir(parents=True)
     receivers: dict[str, Any] = {"static_configs": [{"targets": list(alertmanagers)}]}
     if bearer:
@@ -81,7 +82,8 @@ def running_prometheus(
     command = [
         "prometheus",
         f"--config.file={directory / 'prometheus.yml'}",
-        f"--storage.tsdb.path={directory / 'data'}",
+        f"--storage.tsdb.path={data or directory / 'data'}",
+        "--storage.tsdb.retention.time=60d",
         f"--web.listen-address=127.0.0.1:{port}",
         "--rules.alert.resend-delay=2s",
     ]

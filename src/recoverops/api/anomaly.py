@@ -24,7 +24,7 @@ from recoverops.api.keyring import Right
 from recoverops.api.problems import problem, problem_of
 from recoverops.api.rendering import RecordResponse
 from recoverops.model import RecoverOpsError, Resource, ResourceKind, to_plain
-from recoverops.operations.anomaly_answers import Question, UnfitQuestionError
+from recoverops.operations.anomaly_answers import Question, TrainingWish, UnfitQuestionError
 
 ANOMALY, ANOMALY_BATCH = "/anomaly", "/anomaly/batch"
 MOST_ROWS = 500
@@ -153,10 +153,27 @@ class NamedResource(BaseModel):
 
 
 class TrainingRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
 
-    resource: NamedResource = Field(description="Whose stored history is learned from.")
-    kind: str = Field(default="", max_length=64, description="residual or isolation_forest. Default residual.")
+    resource: NamedResource = Field(description="Whose history is learned from.")
+    source: str = Field(
+        default="history",
+        alias="from",
+        max_length=64,
+        description="`history`, what was kept here, or the name of a system that keeps its own, e.g. `prometheus`. "
+        "Default history.",
+    )
+    queries: dict[str, Annotated[str, Field(min_length=1, max_length=10_000)]] = Field(
+        default_factory=dict,
+        max_length=32,
+        description="What such a system is asked for, by column, e.g. cpu_usage_avg. Default: the queries that its "
+        "plugin is configured with.",
+    )
+    kind: str = Field(
+        default="",
+        max_length=64,
+        description="residual, isolation_forest, or one that a plugin brings. Default: detection.model_kind.",
+    )
     name: str = Field(default="", max_length=64, description="Of the model. Default: the resource's own.")
 
 
@@ -174,12 +191,20 @@ def router(doors: Doors) -> APIRouter:
         doors.authorise(authorization, Right.READ)
         return RecordResponse(to_plain(doors.anomaly.status()))
 
-    @routes.post("/train", status_code=202, summary="Train a model on the stored history of a resource")
+    @routes.post("/train", status_code=202, summary="Train a model on the history of a resource")
     def train(wanted: TrainingRequest, authorization: Annotated[str | None, Header()] = None) -> Response:
         by = doors.authorise(authorization, Right.TRAIN).actor
         resource = Resource(kind=wanted.resource.kind, name=wanted.resource.name)
         try:
-            job = doors.anomaly.train(resource, kind=wanted.kind, name=wanted.name, by=by)
+            wish = TrainingWish(
+                resource=resource,
+                kind=wanted.kind,
+                name=wanted.name,
+                source=wanted.source,
+                queries=wanted.queries,
+                by=by,
+            )
+            job = doors.anomaly.train(wish)
         except UnfitQuestionError as error:
             return problem(422, "Invalid request", str(error))
         return RecordResponse({"job": job.id, **to_plain(job)}, status_code=202)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from recoverops.api.keyring import Keyring, Principal, Right
 from recoverops.api.settings import ApiSettings
 from recoverops.api.telemetry import Metrics
-from recoverops.model import ComponentStatus, Decision, Incident, Resource, SegmentKey
+from recoverops.model import ComponentStatus, Decision, Incident, SegmentKey
 from recoverops.model.delivery import MetricDelivery, MetricReceipt
 from recoverops.operations import Ceilings, ChannelsOf
-from recoverops.operations.anomaly_answers import Answer, Question
+from recoverops.operations.anomaly_answers import Answer, Question, TrainingWish
 from recoverops.ports import Clock, ModelVersion, PushSource, StopSwitch, Store
 from recoverops.topology import Inventory
 
@@ -30,8 +30,8 @@ class AnomalyDoor(Protocol):
 
     def status(self) -> AnomalyStatus: ...
 
-    def train(self, resource: Resource, *, kind: str, name: str, by: str) -> TrainingJob:
-        """Begins a training on the stored history; empty texts mean the defaults. Raises what says what is missing."""
+    def train(self, wish: TrainingWish) -> TrainingJob:
+        """Begins a training on the newest history. Raises what says what is missing."""
 
     def activate(self, name: str, *, to: int, by: str) -> ModelVersion:
         """Raises NotFoundError, PermanentError when the version is damaged."""

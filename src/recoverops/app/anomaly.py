@@ -8,7 +8,7 @@ start does not wait for them; who asks before is told to come again.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -20,12 +20,14 @@ from recoverops.app.settings import Settings
 from recoverops.app.structs import prepare_structs
 from recoverops.app.workers import Worker
 from recoverops.model import ComponentState, OverloadedError, PermanentError, Resource, UnreachableError
-from recoverops.ports import Clock, ModelVersion
+from recoverops.ports import Clock, ModelVersion, RangeReader
 
 if TYPE_CHECKING:
     from recoverops.app.desk import Audit, Desk
-    from recoverops.operations.anomaly_answers import Answer, Question
+    from recoverops.detection.metrics.joint import Kinds
+    from recoverops.operations.anomaly_answers import Answer, Question, TrainingWish
     from recoverops.operations.anomaly_status import AnomalyStatus, TrainingJob
+    from recoverops.operations.incident_windows import Stretch
     from recoverops.pipeline.baselines import Baselines
     from recoverops.storage.history.store import ParquetHistory
 
@@ -36,16 +38,29 @@ class AnomalyWorker(Worker):
     """`api.doors.AnomalyDoor`."""
 
     def __init__(
-        self, settings: Settings, clock: Clock, metrics: Metrics, *, history: HistoryWorker | None, audit: Audit
+        self,
+        settings: Settings,
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        history: HistoryWorker | None,
+        audit: Audit,
+        incidents: Callable[[Resource], tuple[Stretch, ...]],
     ) -> None:
+        """`incidents`: when something was wrong with a resource, as far back as a training looks."""
         super().__init__("models", clock, metrics)
         self._settings = settings
         self._metrics = metrics
         self._history = history
         self._audit = audit
+        self._incidents = incidents
         self._changed = threading.Event()
         self._desk: Desk | None = None
         self._was_asked = False
+        self.kinds: Kinds = {}
+        """Kinds of models that plugins brought."""
+        self.readers: Mapping[str, RangeReader] = {}
+        """Systems that keep history of their own."""
         self.baselines: Baselines | None = None
         """None while no metric is judged by its own past."""
 
@@ -56,6 +71,7 @@ class AnomalyWorker(Worker):
         self._changed.clear()
         if self._is_needed():
             desk = self._opened()
+            desk.save_sometimes()
             desk.refresh()
             desk.retrain_due(self._read_history)
         self._changed.wait(LOOK_EVERY_S)
@@ -77,8 +93,8 @@ class AnomalyWorker(Worker):
         told, is_there = self._history_told()
         return self._made.status(history=told, is_history_available=is_there, baselines=self.baselines)
 
-    def train(self, resource: Resource, *, kind: str, name: str, by: str) -> TrainingJob:
-        return self._made.train(self._read_history(), resource, kind=kind, name=name, by=by)
+    def train(self, wish: TrainingWish) -> TrainingJob:
+        return self._made.train(wish, self._read_history)
 
     def activate(self, name: str, *, to: int, by: str) -> ModelVersion:
         return self._made.activate(name, to=to, by=by)
@@ -89,8 +105,9 @@ class AnomalyWorker(Worker):
             yield "recoverops_anomaly_resources", {}, float(self._desk.scoring.remembered)
             for severity, count in self._desk.scoring.anomalies.items():
                 yield "ml_anomalies_detected", {"severity": severity}, float(count)
-        if self.baselines is not None:
-            names, spent = self.baselines.spending()
+        spending = self.baselines.spending() if self.baselines is not None else None
+        if spending is not None:
+            names, spent = spending
             yield "recoverops_detector_series", {}, float(len(names))
             yield "recoverops_detector_alarms", {}, float(spent.alarms.sum())
             yield "recoverops_detector_watched_weeks", {}, float(spent.weeks.sum())
@@ -108,7 +125,16 @@ class AnomalyWorker(Worker):
         from recoverops.app.desk import Desk
 
         if self._desk is None:
-            self._desk = Desk(self._settings, self._clock, self._metrics, audit=self._audit, changed=self.wake)
+            self._desk = Desk(
+                self._settings,
+                self._clock,
+                self._metrics,
+                audit=self._audit,
+                changed=self.wake,
+                kinds=self.kinds,
+                incidents=self._incidents,
+                readers=self.readers,
+            )
             give_back_compiler_pages()
             prepare_structs()
         return self._desk

@@ -12,12 +12,19 @@ from difflib import get_close_matches
 from recoverops.app.plugins import Loaded
 from recoverops.app.settings import Settings
 from recoverops.app.shipped import shipped_configs
+from recoverops.detection.metrics.joint import KINDS
+from recoverops.detection.metrics.settings import STREAMING
 from recoverops.model import MisconfiguredError
 
 
 def check_names(settings: Settings, loaded: Loaded) -> None:
     """Raises MisconfiguredError."""
-    problems = [*_runbooks(settings, loaded), *_arguments(settings, loaded), *_channels(settings, loaded)]
+    problems = [
+        *_runbooks(settings, loaded),
+        *_arguments(settings, loaded),
+        *_channels(settings, loaded),
+        *_detectors(settings, loaded),
+    ]
     if problems:
         raise MisconfiguredError(*problems)
 
@@ -65,6 +72,20 @@ def _channels(settings: Settings, loaded: Loaded) -> Iterable[str]:
             f'{place}: no plugin offers the notifier "{channel.via}"{_nearest(channel.via, loaded.notifiers)}; '
             f"known are: {', '.join(sorted(loaded.notifiers)) or 'none'}"
         )
+
+
+def _detectors(settings: Settings, loaded: Loaded) -> Iterable[str]:
+    detection = settings.detection
+    for key, name, known in (
+        ("detector", detection.detector, (STREAMING, *loaded.detectors)),
+        ("model_kind", detection.model_kind, (*KINDS, *loaded.model_kinds)),
+    ):
+        if name not in known and not loaded.disabled:
+            place = settings.configuration.place(f"detection.{key}")
+            yield (
+                f'{place}: detection.{key} is "{name}", which no plugin offers{_nearest(name, known)}; known are: '
+                f"{', '.join(known)}"
+            )
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

@@ -13,20 +13,24 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from recoverops.api.telemetry import Metrics
-from recoverops.app.files import MODELS_FOLDER
+from recoverops.app.files import MODELS_FOLDER, WINDOWS_FILE
+from recoverops.app.learned import Learned
 from recoverops.app.settings import Settings
 from recoverops.app.training import Trainer
-from recoverops.detection.metrics.joint import KINDS, Lack, UntrainableError
-from recoverops.model import ConflictError, NotFoundError, PermanentError, Resource, RetryableError
-from recoverops.operations.anomaly_answers import UnfitQuestionError
+from recoverops.detection.metrics.joint import KINDS, NO_KINDS, Kinds, Lack, UntrainableError
+from recoverops.model import ConflictError, MisconfiguredError, NotFoundError, PermanentError, Resource, RetryableError
+from recoverops.model.joint import MetricTable
+from recoverops.operations.anomaly_answers import KEPT, TrainingWish, UnfitQuestionError
 from recoverops.operations.anomaly_status import AnomalyStatus, TrainingJob, TrainingView, budget_of, model_views
 from recoverops.operations.drift_watch import DriftWatch
 from recoverops.operations.history_table import history_table
+from recoverops.operations.incident_windows import Stretch
 from recoverops.operations.model_inputs import model_name
-from recoverops.operations.model_training import Activation, LoadedModel, loaded
+from recoverops.operations.model_training import Activation, LoadedModel, TrainingOrder, loaded
+from recoverops.operations.reader_table import reader_table
 from recoverops.operations.retraining import next_due
 from recoverops.operations.scoring import Scoring
-from recoverops.ports import Clock, HistoryStore, ModelVersion
+from recoverops.ports import Clock, HistoryStore, ModelVersion, RangeReader
 from recoverops.storage.models import FolderModelStore
 
 if TYPE_CHECKING:
@@ -40,17 +44,33 @@ _LOG = logging.getLogger("recoverops.models")
 
 class Desk:
     def __init__(
-        self, settings: Settings, clock: Clock, metrics: Metrics, *, audit: Audit, changed: Callable[[], None]
+        self,
+        settings: Settings,
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        audit: Audit,
+        changed: Callable[[], None],
+        kinds: Kinds = NO_KINDS,
+        readers: Mapping[str, RangeReader] | None = None,
+        incidents: Callable[[Resource], tuple[Stretch, ...]] = lambda resource: (),
     ) -> None:
-        """`changed` is called when a version may have become current."""
+        """`changed` is called when a version may have become current; `kinds` and `readers` are those of plugins."""
         self._detection = settings.detection
         self._clock = clock
         self._audit = audit
         self._changed = changed
+        self._kinds = kinds
+        self._readers = readers or {}
+        self._incidents = incidents
         folder = settings.data_dir / MODELS_FOLDER
         self._store = FolderModelStore(folder)
         self.scoring = Scoring(settings.inventory, clock, metrics, settings.detection)
-        self.trainer = Trainer(folder, settings.detection.joint, clock, metrics, ended=changed)
+        self._learned = Learned({"scoring": self.scoring}, settings.data_dir / WINDOWS_FILE, clock)
+        self._learned.load()
+        self.trainer = Trainer(
+            self._store, settings.detection.joint, clock, metrics, config=settings.path, ended=changed
+        )
         self._pointers: dict[str, int] = {}
         self._watches: dict[str, DriftWatch] = {}
         self._tried: dict[str, datetime] = {}
@@ -59,6 +79,11 @@ class Desk:
 
     def close(self) -> None:
         self.trainer.close()
+        self._learned.save()
+
+    def save_sometimes(self) -> None:
+        """What was seen of the rows becomes durable."""
+        self._learned.save_sometimes()
 
     # --- which models count ---------------------------------------------------------------------------------------
 
@@ -91,7 +116,7 @@ class Desk:
             return None
         for sentence in found.refused:
             _LOG.error("model_damaged", extra={"model": name, "error": sentence})
-        model = loaded(found)
+        model = loaded(found, self._kinds)
         self._pointers[name] = pointer
         self._watches[name] = DriftWatch(model.trained.reference, self._detection.joint)
         _LOG.info("model_in_use", extra={"model": name, "version": model.version.version})
@@ -105,10 +130,8 @@ class Desk:
     # --- what the doors ask ---------------------------------------------------------------------------------------
 
     def status(self, *, history: str, is_history_available: bool, baselines: Baselines | None) -> AnomalyStatus:
-        budget = None
-        if baselines is not None:
-            names, spent = baselines.spending()
-            budget = budget_of(names, spent) if names else None
+        spending = baselines.spending() if baselines is not None else None
+        budget = budget_of(*spending) if spending is not None and spending[0] else None
         return AnomalyStatus(
             models=model_views(self._store, self.scoring.models, self.scoring.drift()),
             resources_remembered=self.scoring.remembered,
@@ -125,39 +148,66 @@ class Desk:
 
     def train(
         self,
-        history: HistoryStore,
-        resource: Resource,
+        wish: TrainingWish,
+        history: Callable[[], HistoryStore],
         *,
-        kind: str,
-        name: str,
-        by: str,
         activation: Activation = Activation.ALWAYS,
     ) -> TrainingJob:
-        """Begins a training on the newest history of the resource; empty texts mean the defaults.
+        """Begins a training on the newest history of a resource.
 
         Raises UntrainableError and NotFoundError, which say what is missing, ConflictError while another training runs,
-        UnfitQuestionError for a kind that nobody knows.
+        UnfitQuestionError for a kind or a source that nobody knows.
         """
-        if kind and kind not in KINDS:
-            raise UnfitQuestionError(f'kind is "{kind}", expected one of {", ".join(KINDS)}')
+        kind = wish.kind or self._detection.model_kind
+        known = (*KINDS, *self._kinds)
+        if kind not in known:
+            raise UnfitQuestionError(f'kind is "{kind}", expected one of {", ".join(known)}')
         self.trainer.check_free()
-        name = name or model_name(resource.kind, resource.name)
+        name = wish.name or model_name(wish.resource.kind, wish.resource.name)
         self._store.current(name)  # refuses a name that is none
-        now = self._clock.now()
-        table = history_table(history, resource, start=now - self._detection.training_history, end=now)
+        table, data = self._table(wish, history)
         missing = self._detection.joint.minimum_points - len(table)
         if missing > 0:
             raise UntrainableError(
                 Lack.TOO_FEW_POINTS,
-                f"the history of {resource} has {len(table)} minutes with a value, training needs "
+                f"{data} has {len(table)} minutes with a value, training needs "
                 f"{self._detection.joint.minimum_points}: {missing} are missing; collect for "
                 f"{timedelta(minutes=missing)} h more, or train from a file with `recoverops train metrics --from`",
             )
-        detail = {"resource": str(resource), "rows": str(len(table)), "activation": activation.value}
-        self._audit("model.training_started", by, name, detail)
-        return self.trainer.start(
-            table, name=name, kind=kind or KINDS[0], resource=str(resource), activation=activation, by=by
+        detail = {
+            "resource": str(wish.resource),
+            "from": wish.source,
+            "rows": str(len(table)),
+            "activation": activation.value,
+        }
+        self._audit("model.training_started", wish.by, name, detail)
+        order = TrainingOrder(
+            name=name,
+            kind=kind,
+            data=data,
+            resource=str(wish.resource) if wish.source == KEPT else None,
+            activation=activation,
+            incidents=self._incidents(wish.resource),
         )
+        return self.trainer.start(order, table, of=wish.resource, by=wish.by)
+
+    def _table(self, wish: TrainingWish, history: Callable[[], HistoryStore]) -> tuple[MetricTable, str]:
+        """The rows, and which data they are in words."""
+        now = self._clock.now()
+        start = now - self._detection.training_history
+        if wish.source == KEPT:
+            if wish.queries:
+                raise UnfitQuestionError('queries are asked of another system; say which, e.g. "from": "prometheus"')
+            return history_table(history(), wish.resource, start=start, end=now), f"the history of {wish.resource}"
+        if wish.source not in self._readers:
+            known = ", ".join((KEPT, *self._readers))
+            raise UnfitQuestionError(f'from is "{wish.source}", expected one of {known}')
+        reader = self._readers[wish.source]
+        try:
+            table = reader_table(reader, wish.queries, start=start, end=now, resource=wish.resource)
+        except MisconfiguredError as error:
+            raise UnfitQuestionError(str(error)) from error
+        return table, f"the history of {reader.name} for {wish.resource}"
 
     def activate(self, name: str, *, to: int, by: str) -> ModelVersion:
         """Makes a version current, also an earlier one. Raises NotFoundError, PermanentError when it is damaged."""
@@ -180,14 +230,10 @@ class Desk:
         try:
             self.trainer.check_free()
             self._tried[name] = now
-            self.train(
-                history(),
-                Resource.parse(model.origin.resource),
-                kind=model.version.kind,
-                name=name,
-                by=ENGINE,
-                activation=Activation.IF_NOT_WORSE,
+            wish = TrainingWish(
+                resource=Resource.parse(model.origin.resource), kind=model.version.kind, name=name, by=ENGINE
             )
+            self.train(wish, history, activation=Activation.IF_NOT_WORSE)
         except ConflictError:
             return  # one runs; this one is due again at the next look
         except (PermanentError, NotFoundError, RetryableError) as error:

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -20,10 +20,12 @@ from recoverops.app.caution import CautionWorker, demands_of
 from recoverops.app.compiler_pages import give_back_compiler_pages
 from recoverops.app.crosscheck import check_names
 from recoverops.app.debug import Inside, debug_view
+from recoverops.app.detectors import series_kind
 from recoverops.app.files import ANCHOR_FILE, HISTORY_FOLDER, LEARNED_FILE
 from recoverops.app.history import HistoryWorker, disabled_history
-from recoverops.app.learned import Learned
+from recoverops.app.learned import Learned, Remembers
 from recoverops.app.metric_intake import MetricIntake
+from recoverops.app.offline import incidents_learned_from
 from recoverops.app.plugins import Loaded, load_plugins
 from recoverops.app.pruning import PruneWorker
 from recoverops.app.release import release
@@ -35,12 +37,15 @@ from recoverops.app.structs import prepare_structs
 from recoverops.app.vault import Vault
 from recoverops.app.workers import QUEUED_POLLS, CourierWorker, PipelineWorker, SourceWorker, SweepWorker, Worker
 from recoverops.clock import SystemClock
+from recoverops.detection.metrics.settings import STREAMING
 from recoverops.model import (
     ComponentState,
     ComponentStatus,
     Decision,
     Incident,
     IncidentState,
+    MisconfiguredError,
+    Resource,
     Sample,
     SegmentKey,
     StoredAlert,
@@ -61,9 +66,14 @@ from recoverops.pipeline import (
     on_failure,
     respond,
 )
+from recoverops.pipeline.foresight import Foresight
 from recoverops.ports import Clock, StreamSource, Tx, WorkflowContext
 from recoverops.storage import STOP_FILE, AuditAnchor, DirectoryLock, SqlStore, StopFile, open_store
 from recoverops.workflows import DbosEngine
+
+if TYPE_CHECKING:  # they load the compiled detectors
+    from recoverops.operations.incident_windows import Stretch
+    from recoverops.pipeline.baselines import Baselines
 
 ANCHOR_EVERY = timedelta(seconds=10)
 JOIN_TIMEOUT = timedelta(seconds=5)
@@ -92,12 +102,21 @@ class RecoverOps:
         self._couriers: list[CourierWorker] = []
         self._cautions: list[CautionWorker] = []
         self._metric_intake: MetricIntake | None = None
+        self._baselines_built: Baselines | None = None
+        self._detector_problem = ""
         self._history = (
             HistoryWorker(settings.history, settings.data_dir / HISTORY_FOLDER, self.clock, self.metrics)
             if settings.history.enabled
             else None
         )
-        self.anomaly = AnomalyWorker(settings, self.clock, self.metrics, history=self._history, audit=self._audit_model)
+        self.anomaly = AnomalyWorker(
+            settings,
+            self.clock,
+            self.metrics,
+            history=self._history,
+            audit=self._audit_model,
+            incidents=self._incidents_of,
+        )
         self._anchored_at: datetime | None = None
         self._known_store: ComponentStatus | None = None
         self._is_started = False
@@ -146,17 +165,17 @@ class RecoverOps:
         if (newest := self._store.read(lambda tx: tx.audit.head())) is not None:
             parts.wall.stored_before(newest.at)
         engine = self._workflows = self._engine(parts, self._store)
-        learned = self._learned(parts)
-        observer = Observer(parts, engine.start, baselines=learned.baselines if learned else None)
+        baselines, foresight = self._baselines(parts), Foresight(parts.detection)
+        learned = self._learned(baselines, foresight)
+        observer = Observer(parts, engine.start, baselines=baselines, foresight=foresight)
         observer.remember_alerts(self._store.read(_alerts_to_remember))
         self._couriers = [
             CourierWorker(channel, courier, self.clock, self.metrics)
             for channel, courier in couriers(parts, self.loaded.notifiers).items()
         ]
         self._pipeline = PipelineWorker(observer, self._store, self.clock, self.metrics, keep=self._keep)
-        if learned is not None:
-            self._pipeline.after_round = learned.save_sometimes
-            self._closing.callback(learned.save)
+        self._pipeline.after_round = learned.save_sometimes
+        self._closing.callback(lambda: learned.save() if observer.is_settled else None)
         self._metric_intake = MetricIntake(
             self.settings.intake, self.settings.inventory, self._pipeline, self.clock, self.metrics
         )
@@ -172,7 +191,8 @@ class RecoverOps:
         if self._history is not None:
             self._closing.callback(self._history.close)
             self._run_workers([self._history])
-        self.anomaly.baselines = learned.baselines if learned else None
+        self.anomaly.baselines = baselines
+        self.anomaly.kinds, self.anomaly.readers = self.loaded.model_kinds, self.loaded.readers
         self._closing.callback(self.anomaly.close)
         self._run_workers([self.anomaly])
         self._closing.callback(self._metric_intake.close)
@@ -208,8 +228,8 @@ class RecoverOps:
     def _pruning(self, engine: DbosEngine) -> PruneWorker:
         return PruneWorker(self.store, self.settings.storage.retention, engine.forget, self.clock, self.metrics)
 
-    def _learned(self, parts: Parts) -> Learned | None:
-        """Nothing is learned, and no compiler loaded, where no metric has a baseline."""
+    def _baselines(self, parts: Parts) -> Baselines | None:
+        """No compiler is loaded where no metric has a baseline."""
         if not parts.detection.baselines:
             return None
         import numba  # noqa: F401 - first, so that what loading it needs is given back before the kernels need more
@@ -217,10 +237,21 @@ class RecoverOps:
         give_back_compiler_pages()
         from recoverops.pipeline.baselines import Baselines
 
-        baselines = Baselines(parts.detection, parts.conditions)
-        learned = Learned(baselines, self.settings.data_dir / LEARNED_FILE, self.clock)
-        learned.load()
+        try:
+            kind = series_kind(parts.detection.detector, parts.detection, self.loaded)
+        except MisconfiguredError as error:  # its plugin is disabled; a name that nobody could offer was refused before
+            self._detector_problem = f"disabled, because {error}"
+            return None
+        self._baselines_built = baselines = Baselines(parts.detection, parts.conditions, kind)
         give_back_compiler_pages()
+        return baselines
+
+    def _learned(self, baselines: Baselines | None, foresight: Foresight) -> Learned:
+        learns: dict[str, Remembers] = {"forecasts": foresight}
+        if baselines is not None:
+            learns[f"baselines of {self.settings.detection.detector}"] = baselines
+        learned = Learned(learns, self.settings.data_dir / LEARNED_FILE, self.clock)
+        learned.load()
         return learned
 
     def _keep(self, samples: tuple[Sample, ...]) -> None:
@@ -319,7 +350,20 @@ class RecoverOps:
         switches = [one.status for one in self._cautions]
         rules = (self._reloader.status,) if self._reloader is not None else ()
         history = self._history.status if self._history is not None else disabled_history(self.clock.now())
-        return (self._store_status(), history, *rules, *self.loaded.statuses, *switches, *sources)
+        detector = self._detector_status()
+        return (self._store_status(), history, *rules, *self.loaded.statuses, *switches, *detector, *sources)
+
+    def _detector_status(self) -> tuple[ComponentStatus, ...]:
+        """Of a detector that a plugin brings; the bundled one has nothing that could fail."""
+        if self.settings.detection.detector == STREAMING:
+            return ()
+        broken = self._baselines_built.problem if self._baselines_built is not None else ""
+        state, told = ComponentState.UP, "judges series by their own past"
+        if self._detector_problem or broken:
+            state = ComponentState.DISABLED if self._detector_problem else ComponentState.DEGRADED
+            told = self._detector_problem or broken
+        name = f"detector {self.settings.detection.detector}"
+        return (ComponentStatus(name=name, state=state, statement=told, since=self._began_at),)
 
     def _store_status(self) -> ComponentStatus:
         """Asked by really writing, and at most once a second: /ready is open to everybody who reaches the port."""
@@ -398,6 +442,9 @@ class RecoverOps:
         self.store.write(
             lambda tx: tx.audit.append(at=now, actor=actor, event=event, subject=f"model:{subject}", detail=detail)
         )
+
+    def _incidents_of(self, resource: Resource) -> tuple[Stretch, ...]:
+        return incidents_learned_from(self.settings, self.store, resource, now=self.clock.now())
 
     def _anchor_sometimes(self) -> None:
         now = self.clock.now()

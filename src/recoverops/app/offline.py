@@ -7,16 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recoverops.app.files import ANCHOR_FILE, HISTORY_FOLDER, MODELS_FOLDER
-from recoverops.app.plugins import vault_of
+from recoverops.app.plugins import load_plugins, vault_of
 from recoverops.app.settings import Settings
 from recoverops.app.store_address import with_store_address
 from recoverops.clock import SystemClock
-from recoverops.model import AuditReport, NotFoundError
-from recoverops.ports import Clock, HistoryStore, ModelStore
+from recoverops.model import AuditReport, MisconfiguredError, NotFoundError, Resource
+from recoverops.ports import Clock, HistoryStore, ModelStore, RangeReader
 from recoverops.storage import STOP_FILE, AuditAnchor, SqlStore, StopFile, open_store, verify_against
+
+if TYPE_CHECKING:  # it loads numpy
+    from recoverops.operations.incident_windows import Stretch
 
 
 @contextmanager
@@ -65,6 +70,36 @@ def opened_history(settings: Settings) -> Iterator[HistoryStore]:
         yield history
     finally:
         history.close()
+
+
+def incidents_learned_from(
+    settings: Settings, store: SqlStore, resource: Resource, *, now: datetime
+) -> tuple[Stretch, ...]:
+    """When something was wrong with it, as far back as a training looks."""
+    from recoverops.operations.incident_windows import incident_stretches
+
+    start = now - settings.detection.training_history
+    return store.read(lambda tx: incident_stretches(tx, resource, start=start, end=now))
+
+
+def known_incidents(settings: Settings, resource: Resource | None) -> tuple[Stretch, ...]:
+    """The same for a command; none where there is no store."""
+    if resource is None:
+        return ()
+    try:
+        with opened_store(settings) as store:
+            return incidents_learned_from(settings, store, resource, now=SystemClock().now())
+    except NotFoundError:
+        return ()
+
+
+def history_reader(settings: Settings, name: str) -> RangeReader:
+    """What a plugin reads of another system's history. Raises MisconfiguredError when none offers that."""
+    loaded = load_plugins(settings, SystemClock())
+    if name not in loaded.readers:
+        why = "".join(f" ({one.name}: {one.statement})" for one in loaded.disabled)
+        raise MisconfiguredError(f"no plugin reads the history of {name}{why}; add `- name: {name}` to plugins:")
+    return loaded.readers[name]
 
 
 def stop_switch(data_dir: Path, *, clock: Clock | None = None) -> StopFile:

@@ -23,11 +23,14 @@ from recoverops.app.plugin_points import (
 )
 from recoverops.app.settings import PluginEntry, Settings
 from recoverops.app.vault import OWN_SCHEMES, Vault
+from recoverops.detection.metrics.joint import KINDS
+from recoverops.detection.metrics.settings import STREAMING
 from recoverops.model import ComponentState, ComponentStatus, MisconfiguredError, Record, UnreachableError
 from recoverops.ports import (
     Action,
     CautionSwitch,
     Clock,
+    JointKind,
     LiveCheck,
     Notifier,
     Plugin,
@@ -35,7 +38,9 @@ from recoverops.ports import (
     PluginParts,
     Policy,
     PushSource,
+    RangeReader,
     Secrets,
+    SeriesDetectorKind,
     Source,
     StreamSource,
     Telemetry,
@@ -56,6 +61,9 @@ class Loaded:
     secrets: dict[str, Secrets] = field(default_factory=dict)
     """By scheme."""
     cautions: list[CautionSwitch] = field(default_factory=list)
+    detectors: dict[str, SeriesDetectorKind] = field(default_factory=dict)
+    model_kinds: dict[str, JointKind] = field(default_factory=dict)
+    readers: dict[str, RangeReader] = field(default_factory=dict)
     checks: list[LiveCheck] = field(default_factory=list)
     policies: dict[str, tuple[Policy, ...]] = field(default_factory=dict)
     """By plugin; those that need no rights of another side are not in it."""
@@ -182,6 +190,9 @@ def _take(loaded: Loaded, entry: PluginEntry, parts: PluginParts) -> None:
         (loaded.push_sources, [part.name for part in parts.push_sources], "intake"),
         (loaded.actions, [part.name for part in parts.actions], "action"),
         (loaded.notifiers, [part.name for part in parts.notifiers], "notifier"),
+        ({STREAMING, *loaded.detectors}, [part.name for part in parts.detectors], "detector"),
+        ({*KINDS, *loaded.model_kinds}, [part.name for part in parts.model_kinds], "kind of model"),
+        (loaded.readers, [part.name for part in parts.readers], "history"),
     ):
         _refuse_twice(known, brought, what)
     loaded.sources.update({part.name: part for part in parts.sources})
@@ -191,6 +202,9 @@ def _take(loaded: Loaded, entry: PluginEntry, parts: PluginParts) -> None:
     loaded.notifiers.update({part.name: part for part in parts.notifiers})
     loaded.secrets.update({part.scheme: part for part in parts.secrets})
     loaded.cautions.extend(parts.cautions)
+    loaded.detectors.update({part.name: part for part in parts.detectors})
+    loaded.model_kinds.update({part.name: part for part in parts.model_kinds})
+    loaded.readers.update({part.name: part for part in parts.readers})
     loaded.checks.extend(parts.checks)
     if parts.policies:
         loaded.policies[entry.name] = parts.policies
@@ -227,6 +241,8 @@ def _inventory_of(parts: PluginParts) -> str:
         "notifiers": [part.name for part in parts.notifiers],
         "switches": [part.name for part in parts.cautions],
         "secrets": [f"{part.scheme}:" for part in parts.secrets],
+        "detectors": [part.name for part in parts.detectors],
+        "kinds of models": [part.name for part in parts.model_kinds],
     }
     told = [f"{what} {', '.join(names)}" for what, names in kinds.items() if names]
     return "; ".join(told) or "brings nothing with these settings"

@@ -1,7 +1,8 @@
 """Trains models in a child process, one at a time, and remembers what came of it. Owned by `app/anomaly.py`.
 
-The engine reads the history and hands over a table; the child learns. When the engine closes, the child is ended:
-nothing of a half-made version is left, because the store writes a version wholly or not at all.
+The engine reads the history and hands over a table, in a folder of this training; the child learns and leaves a model
+there; the engine keeps it as a new version. When the engine closes, the child is ended: nothing of a half-made version
+is left, because the store writes a version wholly or not at all.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from recoverops.app.training_child import TrainingPaper, TrainingReport
+from recoverops.app.training_child import TrainingPaper, TrainingReport, after_in, before_in, table_path
 from recoverops.detection.metrics.joint import JointSettings
-from recoverops.model import ConflictError, UnreachableError
+from recoverops.model import ConflictError, RecoverOpsError, Resource, UnreachableError
 from recoverops.model.ids import new_training_id
 from recoverops.model.joint import MetricTable
 from recoverops.operations.anomaly_status import JobState, TrainingJob
-from recoverops.operations.model_training import Activation
-from recoverops.ports import Clock, Telemetry
+from recoverops.operations.model_training import Learned, TrainingOrder, current_of, keep
+from recoverops.ports import Clock, ModelStore, Telemetry
 from recoverops.redact import redact
 
 REMEMBERED = 20
@@ -36,10 +37,18 @@ _LOG = logging.getLogger("recoverops.training")
 
 class Trainer:
     def __init__(
-        self, models: Path, settings: JointSettings, clock: Clock, telemetry: Telemetry, *, ended: Callable[[], None]
+        self,
+        models: ModelStore,
+        settings: JointSettings,
+        clock: Clock,
+        telemetry: Telemetry,
+        *,
+        config: Path | None,
+        ended: Callable[[], None],
     ) -> None:
-        """`ended` is called after each training, on its thread."""
+        """`config`: the engine's configuration file. `ended` is called after each training, on its thread."""
         self._models = models
+        self._config = config
         self._settings = settings
         self._clock = clock
         self._telemetry = telemetry
@@ -65,19 +74,17 @@ class Trainer:
                 "time: ask again when GET /anomaly/status shows its end"
             )
 
-    def start(
-        self, table: MetricTable, *, name: str, kind: str, resource: str, activation: Activation, by: str
-    ) -> TrainingJob:
+    def start(self, order: TrainingOrder, table: MetricTable, *, of: Resource, by: str) -> TrainingJob:
         """Raises ConflictError while another one runs, UnreachableError when the table cannot be handed over."""
         now = self._clock.now()
         job = TrainingJob(
             id=new_training_id(now),
-            name=name,
-            kind=kind,
-            resource=resource,
+            name=order.name,
+            kind=order.kind,
+            resource=str(of),
             asked_by=by,
             state=JobState.RUNNING,
-            statement=f"learns from {len(table)} rows of the history of {resource}",
+            statement=f"learns from {len(table)} rows of {order.data}",
             started_at=now,
         )
         self.check_free()
@@ -86,7 +93,7 @@ class Trainer:
                 raise ConflictError("the engine stops; ask again when it is back")
             self._jobs.appendleft(job)
         self._thread = threading.Thread(
-            target=self._run, args=(job, table, activation), name="recoverops-training", daemon=True
+            target=self._run, args=(job, order, table), name="recoverops-training", daemon=True
         )
         self._thread.start()
         return job
@@ -101,18 +108,23 @@ class Trainer:
         if self._thread is not None:
             self._thread.join(5.0)
 
-    def _run(self, job: TrainingJob, table: MetricTable, activation: Activation) -> None:
+    def _run(self, job: TrainingJob, order: TrainingOrder, table: MetricTable) -> None:
         try:
-            report = self._asked(job, table, activation)
-        except (OSError, subprocess.SubprocessError, msgspec.DecodeError, UnreachableError) as error:
-            report = TrainingReport(failed=f"{type(error).__name__}: {error}")
-        if report.result is not None:
-            state = JobState.ACTIVATED if report.result.is_current else JobState.KEPT
-            statement = f"{report.result.statement}. {report.result.evaluation.statement}"
-        else:
+            with tempfile.TemporaryDirectory(prefix="recoverops-training-") as folder:
+                self._learned(job, order, table, Path(folder))
+        except (OSError, subprocess.SubprocessError, msgspec.DecodeError, RecoverOpsError) as error:
+            self._settle(job, JobState.FAILED, redact(f"{type(error).__name__}: {error}"), None)
+
+    def _learned(self, job: TrainingJob, order: TrainingOrder, table: MetricTable, folder: Path) -> None:
+        report = self._asked(order, table, folder)
+        if report.verdict is None:
             state = JobState.REFUSED if report.refused else JobState.FAILED
-            statement = report.refused or report.failed
-        self._settle(job, state, redact(statement), report.result.version if report.result is not None else None)
+            self._settle(job, state, redact(report.refused or report.failed), None)
+            return
+        parts = after_in(folder).load(order.name, 1).parts
+        result = keep(Learned(parts=parts, verdict=report.verdict), order, self._models, at=self._clock.now())
+        state = JobState.ACTIVATED if result.is_current else JobState.KEPT
+        self._settle(job, state, redact(f"{result.statement}. {result.evaluation.statement}"), result.version)
 
     def _settle(self, job: TrainingJob, state: JobState, statement: str, version: int | None) -> None:
         done = msgspec.structs.replace(
@@ -125,22 +137,21 @@ class Trainer:
         self._telemetry.count("ml_training_runs_total", outcome=state)
         self._ended()
 
-    def _asked(self, job: TrainingJob, table: MetricTable, activation: Activation) -> TrainingReport:
-        with tempfile.TemporaryDirectory(prefix="recoverops-training-") as folder:
-            path = Path(folder) / "table.npz"
-            np.savez(path, times=table.times, values=table.values)
-            paper = TrainingPaper(
-                models=str(self._models),
-                table=str(path),
-                metrics=table.metrics,
-                name=job.name,
-                kind=job.kind,
-                data=f"the stored history of {job.resource}",
-                resource=job.resource,
-                activation=activation,
-                settings=self._settings.model_dump(mode="json"),
-            )
-            answer, problem, code = self._child_says(msgspec.json.encode(paper))
+    def _asked(self, order: TrainingOrder, table: MetricTable, folder: Path) -> TrainingReport:
+        np.savez(table_path(folder), times=table.times, values=table.values)
+        current = current_of(self._models, order)
+        if current is not None and current.found is not None:
+            before_in(folder).save(order.name, current.found.parts, at=current.found.version.created_at)
+        paper = TrainingPaper(
+            folder=str(folder),
+            config=str(self._config) if self._config else None,
+            metrics=table.metrics,
+            order=order,
+            current=current.number if current is not None else None,
+            problem=current.problem if current is not None else "",
+            settings=self._settings.model_dump(mode="json"),
+        )
+        answer, problem, code = self._child_says(msgspec.json.encode(paper))
         if code != 0:
             last = problem.decode(errors="replace").strip().splitlines()[-1:] or ["without a word"]
             raise UnreachableError(f"the training process ended with {code}: {last[0]}")

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from recoverops.cli.exits import told_errors
 from recoverops.cli.options import ConfigOption, JsonOption, print_json, settings_of
+from recoverops.model import MisconfiguredError
 
 if TYPE_CHECKING:
     from recoverops.operations.detect import Judged
@@ -40,17 +41,30 @@ def detect(
             "--train", help="For several metrics: learn from this file. Default: from the first rows of FILE.csv."
         ),
     ] = None,
+    detector: Annotated[
+        str, typer.Option("--detector", help="For one series: `streaming`, or one that a plugin brings.")
+    ] = "",
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Score a file as if it came in now, row after row; 0.5 is where an alarm is raised. It never looks ahead."""
+    from recoverops.app.detectors import series_kind_for
     from recoverops.operations.detect import detect as judged_parts
     from recoverops.operations.series_file import SeriesFile
 
     with told_errors(), ExitStack() as closing:
-        settings = settings_of(config).detection
+        every = settings_of(config)
+        settings = every.detection
         series = SeriesFile(file)
-        parts: Iterable[Judged] = judged_parts(series, settings, history=SeriesFile(train) if train else None)
+        named = detector or settings.detector
+        if detector and len(series.columns) > 1:
+            raise MisconfiguredError(f"{file} has several columns; --detector is for a single series")
+        parts: Iterable[Judged] = judged_parts(
+            series,
+            settings,
+            history=SeriesFile(train) if train else None,
+            detector=series_kind_for(named, every) if len(series.columns) == 1 else None,
+        )
         parts = _with_progress(parts, closing)
         if output is not None:
             parts = _written(parts, output, closing)
@@ -64,7 +78,7 @@ def detect(
         if picture is not None and plot is not None:
             picture.save(plot)
             told["plot"] = str(plot)
-    told = {"file": str(file), "configuration": settings.stream.digest(), **told}
+    told = {"file": str(file), "detector": named, "configuration": settings.stream.digest(), **told}
     if output is not None:
         told["output"] = str(output)
     if as_json:
@@ -122,7 +136,7 @@ def _print(told: dict[str, Any]) -> None:
     found = told["anomalies"]
     print(
         f"{told['file']}: {told['rows']} rows, {told['judged']} judged, {len(found)} anomalies"
-        f" (configuration {told['configuration']})"
+        f" (detector {told['detector']}, configuration {told['configuration']})"
     )
     for one in found[:_TOLD]:
         print(f"  {one['timestamp']}  score {one['score']:.2f}  p {one['p_value']:.1g}  {one['why']}")

@@ -7,11 +7,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from recoverops.detection.metrics.joint.settings import JointSettings
+from recoverops.detection.metrics.joint.settings import RESIDUAL, JointSettings
 from recoverops.detection.metrics.settings import (
     DEFAULT_BASELINES,
     DEFAULT_FORECASTS,
     DEFAULT_THRESHOLDS,
+    STREAMING,
     BaselineSettings,
     ForecastSettings,
     ThresholdSettings,
@@ -49,8 +50,22 @@ class DetectionSettings(BaseModel):
         "and errors of their answers, CPU and memory of the host. A list here replaces the default list; an empty one "
         "judges by limits only.",
     )
+    detector: str = Field(
+        default=STREAMING,
+        min_length=1,
+        max_length=64,
+        description="Which detector stands under the baselines: `streaming`, or one that a plugin brings. Default "
+        "streaming, with the settings of `detection.stream`. Another one begins anew.",
+    )
     stream: StreamSettings = Field(
         default_factory=StreamSettings, description="The streaming detector under the baselines."
+    )
+    model_kind: str = Field(
+        default=RESIDUAL,
+        min_length=1,
+        max_length=64,
+        description="Which kind of model is trained when nobody names one: `residual`, `isolation_forest` (extra ml), "
+        "or one that a plugin brings. Default residual.",
     )
     joint: JointSettings = Field(
         default_factory=JointSettings, description="Models of several metrics of one host or service together."

@@ -47,6 +47,20 @@ class MetricTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """How abnormal each row is on the scale of one `ports.JointCore`, before calibration."""
+
+    status: NDArray[np.int8]
+    """(n,) index into `ROW_STATUSES`"""
+    raw: NDArray[np.float64]
+    """(n,) larger = more abnormal; NaN where the row was not scored"""
+    contributions: NDArray[np.float64]
+    """(n, n_metrics) rows sum to 1, NaN where the row was not scored"""
+    missing: NDArray[np.bool_]
+    """(n, n_metrics)"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JointScore:
     """How abnormal one row is."""
 

@@ -32,6 +32,23 @@ class Question(Record, frozen=True, kw_only=True):
     """By the names of the model's inputs; what is not there is missing."""
 
 
+KEPT = "history"
+"""The source of a training that learns from what was kept here."""
+
+
+class TrainingWish(Record, frozen=True, kw_only=True):
+    """What a person, or the engine itself, wants to be trained; empty texts mean the defaults."""
+
+    resource: Resource
+    kind: str = ""
+    name: str = ""
+    source: str = KEPT
+    """Or the name of a `ports.RangeReader`."""
+    queries: Mapping[str, str] = {}
+    """What a reader is asked for, by column; none means those of its configuration."""
+    by: str
+
+
 class ModelName(Record, frozen=True, kw_only=True):
     name: str
     version: int

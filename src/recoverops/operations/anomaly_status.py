@@ -114,7 +114,7 @@ class AnomalyStatus(Record, frozen=True, kw_only=True):
     """How the history is doing, in a sentence."""
     is_history_available: bool
     budget: Budget | None
-    """None: no series is judged by its own past."""
+    """None: no series is judged by its own past, or a plugin's detector judges, which keeps none."""
     problem: str = ""
     """Why the models could not be read, the last time that was tried."""
 

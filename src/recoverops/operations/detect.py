@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from recoverops.detection import DetectionSettings
 from recoverops.detection.metrics.joint import JointModel, Trained, table_of, train
-from recoverops.detection.metrics.streaming import Reason, StreamDetector
+from recoverops.detection.metrics.series import StreamingKind
 from recoverops.model import MisconfiguredError
 from recoverops.model.columns import Columns
 from recoverops.model.joint import MetricTable
 from recoverops.operations.series_file import Rows, SeriesFile
+from recoverops.ports import SeriesDetectorKind
 
 ALARM = 0.5
 """The score from which on a row is an anomaly."""
@@ -42,8 +43,16 @@ class Judged:
         return np.asarray(self.score >= ALARM)
 
 
-def detect(file: SeriesFile, settings: DetectionSettings, *, history: SeriesFile | None = None) -> Iterator[Judged]:
+def detect(
+    file: SeriesFile,
+    settings: DetectionSettings,
+    *,
+    history: SeriesFile | None = None,
+    detector: SeriesDetectorKind | None = None,
+) -> Iterator[Judged]:
     """The answers to the rows of `file`, in order. `history`: normal operation to train on, of the same columns.
+
+    `detector` of a single series: by default the bundled one.
 
     Raises MisconfiguredError when the two files do not fit or one is no such file, and UntrainableError when the
     history does not teach a model.
@@ -53,7 +62,7 @@ def detect(file: SeriesFile, settings: DetectionSettings, *, history: SeriesFile
             raise MisconfiguredError(
                 f"{file.path} has one column, which is judged by its own past; history is for several columns"
             )
-        return _one(file, settings)
+        return _one(file, detector or StreamingKind(settings.stream))
     if history is not None and history.columns != file.columns:
         raise MisconfiguredError(
             f"{history.path} has the columns {', '.join(history.columns)}, {file.path} has {', '.join(file.columns)}; "
@@ -62,21 +71,17 @@ def detect(file: SeriesFile, settings: DetectionSettings, *, history: SeriesFile
     return _together(file, settings, history)
 
 
-def _one(file: SeriesFile, settings: DetectionSettings) -> Iterator[Judged]:
-    detector = StreamDetector(settings.stream)
+def _one(file: SeriesFile, kind: SeriesDetectorKind) -> Iterator[Judged]:
+    detector = kind.start()
     for rows in file.rows():
         series = np.zeros(len(rows.at), dtype=np.int32)
         found = detector.step(Columns(series=series, at=rows.at, values=rows.values[:, 0].copy()))
         yield Judged(
             rows=rows,
-            score=found.score.astype(np.float64),
-            p_value=found.p_value.astype(np.float64),
-            why=tuple(_words(int(reason)) for reason in found.reason),
+            score=found.score,
+            p_value=found.p_value,
+            why=tuple(found.words[int(reason)] for reason in found.reason),
         )
-
-
-def _words(reason: int) -> str:
-    return "" if reason == Reason.NORMAL else Reason(reason).name.lower().replace("_", " ")
 
 
 def _together(file: SeriesFile, settings: DetectionSettings, history: SeriesFile | None) -> Iterator[Judged]:

@@ -1,7 +1,7 @@
 """Watches whether the rows that a model scores still look like the history it learned. Owned by `scoring.py`.
 
 Rows are collected and looked at together: one alone would cost more than its score does. What is remembered is bounded
-by the number of metrics, and gone after a restart; it changes nothing, it recommends.
+by the number of metrics, and taken over a restart by `seen` and `resume`; it changes nothing, it recommends.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from recoverops.detection.metrics.joint import JointSettings, judge, nothing_seen, observe
-from recoverops.detection.metrics.joint.drift import DriftReference, DriftReport
+from recoverops.detection.metrics.joint.drift import DriftReference, DriftReport, DriftState
 from recoverops.model.joint import JointScores, MetricTable
 
 _TOGETHER = 64
@@ -32,6 +32,16 @@ class DriftWatch:
     def judged(self) -> DriftReport:
         self._look()
         return judge(self._reference, self._state, settings=self._settings)
+
+    def seen(self) -> DriftState:
+        """What the rows so far showed."""
+        self._look()
+        return self._state
+
+    def resume(self, state: DriftState) -> None:
+        """Go on from what a watch of the same version had seen; one of another shape is left aside."""
+        if state.weights.shape == self._state.weights.shape:
+            self._state, self._rows = state, []
 
     def _look(self) -> None:
         if not self._rows:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -17,17 +17,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recoverops.detection.metrics.joint import (
+    NO_KINDS,
     Evaluation,
     JointSettings,
+    Kinds,
     Trained,
+    UntrainableError,
     evaluate,
     pack,
     table_of,
     train,
     unpack,
 )
+from recoverops.detection.metrics.joint.engineered import WINDOW_S
 from recoverops.model import MisconfiguredError, NotFoundError, PermanentError, Record, to_plain
 from recoverops.model.joint import MetricTable
+from recoverops.operations.incident_windows import Stretch, within
 from recoverops.operations.model_inputs import Recipe, prepare
 from recoverops.operations.series_file import SeriesFile
 from recoverops.ports import ModelInUse, ModelParts, ModelStore, ModelVersion
@@ -93,6 +98,8 @@ class TrainingOrder:
     resource: str | None = None
     """`kind:name` when the data is its stored history."""
     activation: Activation = Activation.ALWAYS
+    incidents: tuple[Stretch, ...] = ()
+    """In which something was wrong: these rows are neither learned nor counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,42 +121,126 @@ def train_and_keep(
     settings: JointSettings,
     at: datetime,
     labels: NDArray[np.bool_] | None = None,
+    kinds: Kinds = NO_KINDS,
 ) -> TrainingResult:
     """Raises UntrainableError, which says what the history lacks, ConflictError when somebody switched meanwhile.
 
     The version is kept in every case in which it could be trained; the result says whether it is current.
     """
+    current = current_of(models, order)
+    return keep(learn(order, table, current, settings=settings, labels=labels, kinds=kinds), order, models, at=at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Current:
+    """The version that is current when a training begins."""
+
+    number: int
+    found: ModelInUse | None
+    """None: nobody needs it, or it cannot be read."""
+    problem: str = ""
+    """Why it cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """A model that is not kept yet, and what was decided about it."""
+
+    parts: ModelParts
+    verdict: LearningVerdict
+
+
+class LearningVerdict(Record, frozen=True, kw_only=True):
+    replacing: Replacing
+    why: str
+    before: int | None
+    """The version that is current while it is trained."""
+    evaluation: Evaluation
+    origin: Origin
+
+
+def current_of(models: ModelStore, order: TrainingOrder) -> Current | None:
+    """What a training has to know of the store: it is read only when the new version is to be compared with it."""
+    number = models.current(order.name)
+    if number is None:
+        return None
+    if order.activation is Activation.ALWAYS:
+        return Current(number=number, found=None)
+    try:
+        return Current(number=number, found=models.load(order.name, number))
+    except (PermanentError, NotFoundError) as error:
+        return Current(number=number, found=None, problem=str(error))
+
+
+def learn(
+    order: TrainingOrder,
+    table: MetricTable,
+    current: Current | None,
+    *,
+    settings: JointSettings,
+    labels: NDArray[np.bool_] | None = None,
+    kinds: Kinds = NO_KINDS,
+) -> Learned:
+    """Raises UntrainableError. Touches no store."""
     prepared = prepare(table)
-    trained = train(prepared.table, kind=order.kind, settings=settings, labels=labels)
-    origin = _origin(order, table, prepared.left_out)
-    current = models.current(order.name)
+    calm = ~_inside(order.incidents, table, prepared.recipe)
+    told = f"{int((~calm).sum())} rows inside {len(order.incidents)} incidents" if not calm.all() else ""
+    try:
+        trained = train(
+            _only(prepared.table, calm),
+            kind=order.kind,
+            settings=settings,
+            labels=None if labels is None else labels[calm],
+            kinds=kinds,
+        )
+    except UntrainableError as error:
+        if not told:
+            raise
+        raise UntrainableError(error.lack, f"{error} ({told} were left out)") from error
+    origin = _origin(order, table, (*prepared.left_out, *((told,) if told else ())))
     replacing, why = Replacing.FIRST, "it is the first version of this model"
     if current is not None and order.activation is Activation.ALWAYS:
-        replacing, why = Replacing.ASKED, f"it replaces version {current}, as asked"
+        replacing, why = Replacing.ASKED, f"it replaces version {current.number}, as asked"
     elif current is not None:
-        old = _judged_old(models, order.name, current, table, labels, trained.evaluation.begins_at)
-        replacing, why = _compared(trained.evaluation, old, current, settings)
+        old = _judged_old(current, order, table, labels, trained.evaluation.begins_at, kinds)
+        replacing, why = _compared(trained.evaluation, old, current.number, settings)
     packed = pack(trained)
     more = {"recipe": msgspec.to_builtins(prepared.recipe), "origin": msgspec.to_builtins(origin)}
-    kept = models.save(order.name, replace(packed, description={**packed.description, **more}), at=at)
-    if replacing in _REPLACES:
-        models.switch(order.name, to=kept.version, expected=current)
+    return Learned(
+        parts=replace(packed, description={**packed.description, **more}),
+        verdict=LearningVerdict(
+            replacing=replacing,
+            why=why,
+            before=current.number if current is not None else None,
+            evaluation=trained.evaluation,
+            origin=origin,
+        ),
+    )
+
+
+def keep(learned: Learned, order: TrainingOrder, models: ModelStore, *, at: datetime) -> TrainingResult:
+    """A new version; current if it replaces. Raises ConflictError when somebody switched meanwhile."""
+    verdict = learned.verdict
+    kept = models.save(order.name, learned.parts, at=at)
+    is_current = verdict.replacing in _REPLACES
+    if is_current:
+        models.switch(order.name, to=kept.version, expected=verdict.before)
     return TrainingResult(
         name=order.name,
         version=kept.version,
         kind=kept.kind,
         digest=kept.digest,
-        is_current=replacing in _REPLACES,
-        replacing=replacing,
-        statement=why,
-        evaluation=trained.evaluation,
-        origin=origin,
+        is_current=is_current,
+        replacing=verdict.replacing,
+        statement=verdict.why,
+        evaluation=verdict.evaluation,
+        origin=verdict.origin,
     )
 
 
-def loaded(found: ModelInUse) -> LoadedModel:
-    """Raises PermanentError when the parts are no such model."""
-    trained = unpack(found.parts)
+def loaded(found: ModelInUse, kinds: Kinds = NO_KINDS) -> LoadedModel:
+    """`kinds`: those of plugins. Raises PermanentError when the parts are no such model."""
+    trained = unpack(found.parts, kinds)
     plain = Recipe(inputs=trained.model.metrics, metrics=trained.model.metrics, is_engineered=False)
     return LoadedModel(
         version=found.version,
@@ -166,8 +257,10 @@ def evaluate_stored(
     data: str,
     labels: NDArray[np.bool_] | None = None,
     since: datetime | None = None,
+    incidents: tuple[Stretch, ...] = (),
 ) -> Evaluation:
-    """What a stored version does on a table of inputs; rows before `since` fill the rolling windows and do not count.
+    """What a stored version does on a table of inputs; rows before `since` fill the rolling windows and do not count,
+    and those inside incidents are left out.
 
     Raises PermanentError when no row is left.
     """
@@ -175,8 +268,22 @@ def evaluate_stored(
     if first >= len(table):
         newer = "" if since is None else f" since {since:%Y-%m-%d %H:%M} UTC"
         raise PermanentError(f"{data} has no row{newer} to evaluate on")
-    rows = model.recipe.rows(table).rows(first, len(table))
-    return evaluate(model.trained.model, rows, data=data, labels=None if labels is None else labels[first:])
+    counted = ~_inside(incidents, table, model.recipe)
+    counted[:first] = False
+    if not counted.any():
+        raise PermanentError(f"{data} has no row outside of incidents to evaluate on")
+    rows = _only(model.recipe.rows(table), counted)
+    return evaluate(model.trained.model, rows, data=data, labels=None if labels is None else labels[counted])
+
+
+def _inside(incidents: tuple[Stretch, ...], table: MetricTable, recipe: Recipe) -> NDArray[np.bool_]:
+    """Rows that show an incident: engineered features show it for as long as they look back."""
+    trail = timedelta(seconds=WINDOW_S) if recipe.is_engineered else timedelta(0)
+    return within(table.times, incidents, trail=trail)
+
+
+def _only(table: MetricTable, rows: NDArray[np.bool_]) -> MetricTable:
+    return MetricTable(metrics=table.metrics, times=table.times[rows], values=table.values[rows])
 
 
 def report_of(model: LoadedModel, report: Evaluation, lead: str) -> dict[str, Any]:
@@ -227,20 +334,29 @@ def labels_of_file(file: SeriesFile, table: MetricTable) -> NDArray[np.bool_]:
 
 
 def _judged_old(
-    models: ModelStore,
-    name: str,
-    current: int,
+    current: Current,
+    order: TrainingOrder,
     table: MetricTable,
     labels: NDArray[np.bool_] | None,
     since: datetime,
+    kinds: Kinds,
 ) -> Evaluation | str:
     """What the current version does on the same newest rows, or why it cannot be told."""
+    if current.found is None:
+        return current.problem
     try:
-        old = loaded(models.load(name, current))
+        old = loaded(current.found, kinds)
         if missing := sorted(set(old.recipe.inputs) - set(table.metrics)):
             return f"it needs {', '.join(missing)}, which this history does not have"
-        return evaluate_stored(old, table, data="the newest part of the history", labels=labels, since=since)
-    except (PermanentError, NotFoundError) as error:
+        return evaluate_stored(
+            old,
+            table,
+            data="the newest part of the history",
+            labels=labels,
+            since=since,
+            incidents=order.incidents,
+        )
+    except PermanentError as error:
         return str(error)
 
 

@@ -2,7 +2,8 @@
 
 Between two rows of a resource it remembers the rolling window of the features and where the model stands, for a
 bounded number of resources; the one that was silent longest goes first. Thread-safe; one answer takes well below a
-millisecond, so the event loop may ask. Models are handed in with `use`; nothing is loaded here.
+millisecond, so the event loop may ask. Models are handed in with `use`; nothing is loaded here. What is remembered goes
+over a restart as bytes (`scoring_memory.py`).
 """
 
 from __future__ import annotations
@@ -11,13 +12,12 @@ import math
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
 from recoverops.detection import DetectionSettings
-from recoverops.detection.metrics.joint import FeatureStream, severity_of
+from recoverops.detection.metrics.joint import severity_of
 from recoverops.detection.metrics.joint.drift import DriftReport
 from recoverops.model import Resource, ResourceKind
 from recoverops.model.joint import JointScore, MetricTable, RowStatus
@@ -33,32 +33,12 @@ from recoverops.operations.anomaly_answers import (
 from recoverops.operations.drift_watch import DriftWatch
 from recoverops.operations.model_inputs import chosen, input_of, names_for
 from recoverops.operations.model_training import LoadedModel
+from recoverops.operations.scoring_memory import FULL_WINDOW_S, Remembered, Watched, packed, unpacked
 from recoverops.ports import Clock, Telemetry
 from recoverops.topology import Inventory
 
-FULL_WINDOW_S = 1800.0
-"""Rolling features of less than half their hour are not what the model learned."""
 LARGEST_LEAD = timedelta(minutes=10)
 """How far ahead of our clock a row may be; one from the far future would make every later row a late one."""
-
-
-@dataclass(slots=True)
-class _Remembered:
-    """Of one resource, between two rows."""
-
-    digest: str
-    """of the model version that `state` belongs to"""
-    state: bytes
-    features: FeatureStream = field(default_factory=FeatureStream)
-    since: float = math.nan
-    last: float = -math.inf
-
-    def covers(self, at: float) -> float:
-        """Seconds of rolling window, this row included; a pause of half the window begins it anew."""
-        if not at - self.last < FULL_WINDOW_S:
-            self.since = at
-        self.last = at
-        return at - self.since
 
 
 class Scoring:
@@ -70,7 +50,9 @@ class Scoring:
         self._needed_share = settings.joint.needed_share
         self._models: Mapping[str, LoadedModel] = {}
         self._watches: dict[str, DriftWatch] = {}
-        self._remembered: OrderedDict[Resource, _Remembered] = OrderedDict()
+        self._unclaimed: dict[str, Watched] = {}
+        """Of models that were not handed in again since the restart."""
+        self._remembered: OrderedDict[Resource, Remembered] = OrderedDict()
         self._anomalies: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -91,6 +73,26 @@ class Scoring:
         """From now on these, by name. A resource whose model has changed begins anew, but keeps its window."""
         with self._lock:
             self._models, self._watches = dict(models), dict(watches)
+            for name, watch in watches.items():
+                seen = self._unclaimed.pop(name, None)
+                if seen is not None and name in models and seen.digest == models[name].version.digest:
+                    watch.resume(seen.state)
+
+    def to_bytes(self) -> bytes:
+        """All that is remembered, of one moment; what `from_bytes` reads goes on exactly as this would."""
+        with self._lock:
+            watched = {
+                name: Watched(digest=self._models[name].version.digest, state=watch.seen())
+                for name, watch in self._watches.items()
+                if name in self._models
+            }
+            return packed(self._remembered, {**self._unclaimed, **watched})
+
+    def from_bytes(self, blob: bytes) -> None:
+        """Called before the first question. Raises PermanentError, and changes nothing, when it cannot be read."""
+        windows, watched = unpacked(blob, most=self._most)
+        with self._lock:
+            self._remembered, self._unclaimed = OrderedDict(windows), watched
 
     def drift(self) -> dict[str, DriftReport]:
         with self._lock:
@@ -154,20 +156,20 @@ class Scoring:
             return self._unscored(question, model, reason, told, missing, ignored)
         return self._scored(question, model, said, ignored)
 
-    def _row(self, model: LoadedModel, kept: _Remembered, at: float, metrics: Mapping[str, float]) -> MetricTable:
+    def _row(self, model: LoadedModel, kept: Remembered, at: float, metrics: Mapping[str, float]) -> MetricTable:
         known = {name: metrics[name] for name in model.recipe.inputs if name in metrics}
         if model.recipe.is_engineered:
             return chosen(kept.features.step(at, known), model.recipe.metrics)
         values = np.array([[known.get(name, math.nan) for name in model.recipe.metrics]])
         return MetricTable(metrics=model.recipe.metrics, times=np.array([at]), values=values)
 
-    def _kept(self, resource: Resource, model: LoadedModel) -> _Remembered:
+    def _kept(self, resource: Resource, model: LoadedModel) -> Remembered:
         kept = self._remembered.get(resource)
         if kept is None:
             if len(self._remembered) >= self._most:
                 self._remembered.popitem(last=False)
                 self._telemetry.count("recoverops_anomaly_resources_evicted_total")
-            kept = _Remembered(digest=model.version.digest, state=model.trained.model.start())
+            kept = Remembered(digest=model.version.digest, state=model.trained.model.start())
             self._remembered[resource] = kept
         elif kept.digest != model.version.digest:
             kept.digest, kept.state = model.version.digest, model.trained.model.start()

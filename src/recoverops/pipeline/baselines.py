@@ -1,4 +1,4 @@
-"""Judges samples by the past of their own series: joins the streaming detector and `detection.baseline`.
+"""Judges samples by the past of their own series: joins a detector of single series and `detection.baseline`.
 
 The observer calls it with every poll, on its own thread. What it has learned can be taken out as bytes and put back, so
 that a restart forgets nothing; what cannot be read back is learned anew.
@@ -13,13 +13,15 @@ import msgspec
 import numpy as np
 
 from recoverops.detection import BaselineSettings, DetectionSettings, baseline
-from recoverops.detection.metrics.streaming import Reason, Scores, Spending, StreamDetector
+from recoverops.detection.metrics.series import Guarded, Streaming, StreamingKind
+from recoverops.detection.metrics.streaming import Spending
 from recoverops.model import Anomaly, PermanentError, Record, Sample, baseline_series
 from recoverops.model.columns import Columns
+from recoverops.model.series import SeriesScores
 from recoverops.pipeline.conditions import Conditions
+from recoverops.ports import SeriesDetector, SeriesDetectorKind
 
 _LENGTH = struct.Struct("<Q")
-_NOT_JUDGED = frozenset({Reason.NOT_ENOUGH_DATA, Reason.LATE, Reason.DUPLICATE, Reason.NO_VALUE})
 
 
 class _Learned(Record, frozen=True, kw_only=True):
@@ -30,10 +32,14 @@ class _Learned(Record, frozen=True, kw_only=True):
 
 
 class Baselines:
-    def __init__(self, settings: DetectionSettings, conditions: Conditions) -> None:
+    def __init__(
+        self, settings: DetectionSettings, conditions: Conditions, kind: SeriesDetectorKind | None = None
+    ) -> None:
+        """`kind`: the detector under it, by default the bundled one."""
         self._conditions = conditions
         self._settings = {one.metric: one for one in settings.baselines}
-        self._detector = StreamDetector(settings.stream)
+        self._kind = kind or StreamingKind(settings.stream)
+        self._detector: SeriesDetector = self._kind.start()
         self._numbers: dict[str, int] = {}
         self._usual: list[baseline.Usual | None] = []
 
@@ -64,8 +70,18 @@ class Baselines:
             self._usual.append(None)
         return number
 
-    def spending(self) -> tuple[tuple[str, ...], Spending]:
-        """The names of the series, and what became of the budget of each, in that order; from any thread."""
+    @property
+    def problem(self) -> str:
+        """Why nothing is judged; empty while all is well."""
+        return self._detector.problem if isinstance(self._detector, Guarded) else ""
+
+    def spending(self) -> tuple[tuple[str, ...], Spending] | None:
+        """The names of the series, and what became of the budget of each, in that order; from any thread.
+
+        None: the detector is a plugin's, and keeps none.
+        """
+        if not isinstance(self._detector, Streaming):
+            return None
         names, spent = tuple(self._numbers), self._detector.spending()
         return names[: len(spent.alarms)], spent
 
@@ -83,7 +99,7 @@ class Baselines:
             raise PermanentError(
                 f"what the baselines had learned cannot be read: {error}; it is learned anew"
             ) from error
-        detector = StreamDetector.from_bytes(blob[_LENGTH.size + length :], self._detector.settings)
+        detector = self._kind.restore(blob[_LENGTH.size + length :])
         if not len(learned.names) == len(learned.usual) >= detector.series_count:
             raise PermanentError(
                 f"what the baselines had learned is of {len(learned.names)} series and {detector.series_count} states; "
@@ -102,9 +118,9 @@ def _columns(samples: Sequence[Sample], numbers: Sequence[int]) -> Columns:
     )
 
 
-def _surprise(scores: Scores, row: int) -> baseline.Surprise:
-    reason = Reason(int(scores.reason[row]))
-    is_unusual = None if reason in _NOT_JUDGED else reason is not Reason.NORMAL
+def _surprise(scores: SeriesScores, row: int) -> baseline.Surprise:
     return baseline.Surprise(
-        is_unusual=is_unusual, p_value=float(scores.p_value[row]), why=reason.name.lower().replace("_", " ")
+        is_unusual=scores.is_unusual(row),
+        p_value=float(scores.p_value[row]),
+        why=scores.words[int(scores.reason[row])] or "usual by itself",
     )

@@ -46,14 +46,20 @@ _OPEN_TO_EVIDENCE = frozenset({WaitKind.HOLD, WaitKind.GATE, WaitKind.APPROVAL})
 
 class Observer:
     def __init__(
-        self, parts: Parts, start: Callable[[SegmentKey], None], *, baselines: Baselines | None = None
+        self,
+        parts: Parts,
+        start: Callable[[SegmentKey], None],
+        *,
+        baselines: Baselines | None = None,
+        foresight: Foresight | None = None,
     ) -> None:
+        """What has learned before the start is handed in; without it forecasts are seen anew."""
         self._parts = parts
         self._baselines = baselines
         self._start = start
         self._unsaved: deque[tuple[Sequence[Anomaly], Sequence[int]]] = deque()
         self._thresholds = {threshold.metric: threshold for threshold in parts.detection.thresholds}
-        self._foresight = Foresight(parts.detection)
+        self._foresight = foresight or Foresight(parts.detection)
         self._times_back = parts.wall.times_back()
 
     def take_samples(self, samples: Sequence[Sample]) -> None:
@@ -77,7 +83,7 @@ class Observer:
         if times_back != self._times_back:
             self._times_back = times_back
             self._parts.conditions.forget_measured()
-            self._foresight = Foresight(self._parts.detection)
+            self._foresight.forget()
 
     def _measured(self, sample: Sample) -> tuple[Condition | None, Anomaly | None]:
         threshold = self._thresholds.get(sample.metric)
@@ -108,6 +114,11 @@ class Observer:
         if condition is not None:
             self._parts.conditions.put(condition)
         return anomaly
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether everything that was found is in the store."""
+        return not self._unsaved
 
     def save(self) -> None:
         """Writes what was found, oldest first. While the store is down it is kept here and tried again."""

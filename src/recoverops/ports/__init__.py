@@ -6,13 +6,15 @@ from recoverops.ports.action import Action, Parameter, Permission, ReversibleAct
 from recoverops.ports.caution import CautionSwitch
 from recoverops.ports.clock import Clock
 from recoverops.ports.history import HistoryDrop, HistoryStore, SeriesKey, SeriesPoints
-from recoverops.ports.joint import JointDetector
+from recoverops.ports.joint import JointCore, JointDetector, JointKind
 from recoverops.ports.metric_intake import SampleSink, SeriesNames
 from recoverops.ports.models import ModelInUse, ModelParts, ModelStore, ModelVersion
 from recoverops.ports.notifier import Notifier
 from recoverops.ports.observation import ConditionView, StopSwitch
 from recoverops.ports.plugin import PLUGIN_API, LiveCheck, Plugin, PluginContext, PluginParts, Policy
+from recoverops.ports.ranges import RangeReader
 from recoverops.ports.secrets import Secrets
+from recoverops.ports.series import SeriesDetector, SeriesDetectorKind
 from recoverops.ports.source import PushSource, Source, VerifiedPushSource
 from recoverops.ports.store import (
     ApprovalStore,
@@ -50,7 +52,9 @@ __all__ = [
     "HistoryDrop",
     "HistoryStore",
     "IncidentStore",
+    "JointCore",
     "JointDetector",
+    "JointKind",
     "LastAction",
     "LimitStore",
     "LiveCheck",
@@ -68,11 +72,14 @@ __all__ = [
     "PluginParts",
     "Policy",
     "PushSource",
+    "RangeReader",
     "Respond",
     "ReversibleAction",
     "RunStore",
     "SampleSink",
     "Secrets",
+    "SeriesDetector",
+    "SeriesDetectorKind",
     "SeriesKey",
     "SeriesNames",
     "SeriesPoints",

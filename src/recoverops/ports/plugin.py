@@ -16,8 +16,11 @@ from recoverops.model import Record, Service
 from recoverops.ports.action import Action
 from recoverops.ports.caution import CautionSwitch
 from recoverops.ports.clock import Clock
+from recoverops.ports.joint import JointKind
 from recoverops.ports.notifier import Notifier
+from recoverops.ports.ranges import RangeReader
 from recoverops.ports.secrets import Secrets
+from recoverops.ports.series import SeriesDetectorKind
 from recoverops.ports.source import PushSource, Source
 from recoverops.ports.streams import StreamSource
 from recoverops.ports.telemetry import Telemetry
@@ -79,6 +82,12 @@ class PluginParts:
     cautions: tuple[CautionSwitch, ...] = ()
     checks: tuple[LiveCheck, ...] = ()
     policies: tuple[Policy, ...] = ()
+    detectors: tuple[SeriesDetectorKind, ...] = ()
+    """Of single series."""
+    model_kinds: tuple[JointKind, ...] = ()
+    """Of several metrics together."""
+    readers: tuple[RangeReader, ...] = ()
+    """History that the other side keeps, to train on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from recoverops.model import Resource, Severity
-from recoverops.operations.anomaly_answers import Answer, ModelName, Question, Scored
+from recoverops.model import Severity
+from recoverops.operations.anomaly_answers import Answer, ModelName, Question, Scored, TrainingWish
 from recoverops.operations.anomaly_status import AnomalyStatus, JobState, TrainingJob, TrainingView
 from recoverops.ports import ModelVersion
 
@@ -15,6 +15,7 @@ NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 class Oracle:
     def __init__(self) -> None:
         self.asked: list[Question] = []
+        self.wishes: list[TrainingWish] = []
 
     def score(self, question: Question) -> Answer:
         self.asked.append(question)
@@ -42,13 +43,14 @@ class Oracle:
             budget=None,
         )
 
-    def train(self, resource: Resource, *, kind: str, name: str, by: str) -> TrainingJob:
+    def train(self, wish: TrainingWish) -> TrainingJob:
+        self.wishes.append(wish)
         return TrainingJob(
             id="trn-1",
-            name=name,
-            kind=kind,
-            resource=str(resource),
-            asked_by=by,
+            name=wish.name,
+            kind=wish.kind,
+            resource=str(wish.resource),
+            asked_by=wish.by,
             state=JobState.RUNNING,
             statement="learns",
             started_at=NOON,

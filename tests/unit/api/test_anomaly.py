@@ -106,6 +106,18 @@ def test_a_training_is_accepted_with_its_job_and_tells_who_asked(house: House) -
     assert (answer.status_code, answer.json()["job"], answer.json()["asked_by"]) == (202, "trn-1", "key:the-responder")
 
 
+def test_a_training_may_ask_another_system_for_its_history(house: House, oracle: Oracle) -> None:
+    queries = {"cpu_usage_avg": "avg(cpu)"}
+    wanted = {"resource": {"kind": "service", "name": "checkout"}, "from": "prometheus", "queries": queries}
+    assert house.ask("POST", "/anomaly/train", Role.RESPONDER, json=wanted).status_code == 202
+
+    (wish,) = oracle.wishes
+    assert (wish.source, wish.queries, str(wish.resource)) == ("prometheus", queries, "service:checkout")
+    many = {f"metric_{number}": "up" for number in range(33)}
+    told = house.ask("POST", "/anomaly/train", Role.RESPONDER, json={**wanted, "queries": many})
+    assert told.status_code == 422
+
+
 def test_an_earlier_version_is_made_current(house: House) -> None:
     answer = house.ask("POST", "/anomaly/models/web-1/activate", Role.ADMIN, json={"version": 2})
     assert answer.json() == {"name": "web-1", "version": 2, "kind": "residual"}

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tests.unit.operations.loads import BEGIN, load, row_of
 
 from recoverops.api.telemetry import Metrics
 from recoverops.app.desk import Desk
 from recoverops.app.load import load_settings
 from recoverops.detection.metrics.joint import JointSettings, UntrainableError
-from recoverops.model import ConflictError, NotFoundError, Resource, ResourceKind
+from recoverops.model import ConflictError, MisconfiguredError, NotFoundError, Resource, ResourceKind
 from recoverops.model.columns import Columns
-from recoverops.operations.anomaly_answers import Lacking, Question, UnfitQuestionError, Unscored
-from recoverops.operations.anomaly_status import JobState
+from recoverops.operations.anomaly_answers import Lacking, Question, Scored, TrainingWish, UnfitQuestionError, Unscored
+from recoverops.operations.anomaly_status import JobState, TrainingJob
 from recoverops.operations.model_training import TrainingOrder, train_and_keep
 from recoverops.ports import SeriesKey
 from recoverops.storage.history import HistorySettings
@@ -33,6 +36,28 @@ AS_KEPT = {
 }
 
 
+class Kept:
+    """A double of `ports.RangeReader`: a system that has kept the same load, of which the newest day is missing."""
+
+    name = "elsewhere"
+    queries: Mapping[str, str] = {}
+
+    def at(self, url: str) -> Kept:
+        return self
+
+    def read(
+        self, query: str, *, start: datetime, end: datetime, step: timedelta, service: str = ""
+    ) -> NDArray[np.float64]:
+        if query == "refused":
+            raise MisconfiguredError("parse error")
+        table = load()
+        values = np.full((end - start) // step + 1, np.nan)
+        place = ((table.times - start.timestamp()) // step.total_seconds()).astype(int)
+        is_there = place < len(values) - (1440 if query == "old" else 0)
+        values[place[is_there]] = table.values[is_there, 1]
+        return values
+
+
 class House:
     """A desk with its history; `audited` has what was written into the audit log."""
 
@@ -44,12 +69,18 @@ class House:
         self.audited: list[str] = []
         self.metrics = Metrics()
         self.models = FolderModelStore(settings.data_dir / "models")
-        self.desk = Desk(
-            settings,
+        self._settings = settings
+        self.desk = self.another_desk()
+
+    def another_desk(self) -> Desk:
+        """As the next start makes it."""
+        return Desk(
+            self._settings,
             self.clock,
             self.metrics,
             audit=lambda event, actor, subject, detail: self.audited.append(f"{actor} {event} {subject}"),
             changed=lambda: None,
+            readers={"elsewhere": Kept()},
         )
 
     def keep(self, rows: int) -> None:
@@ -76,16 +107,20 @@ def house(tmp_path: Path) -> Iterator[House]:
     made.history.close()
 
 
+def asked(house: House, **how: Any) -> TrainingJob:
+    return house.desk.train(TrainingWish(resource=WEB, by="key:ada", **how), lambda: house.history)
+
+
 def counted(house: House, outcome: str) -> bool:
     return f'ml_training_runs_total{{outcome="{outcome}"}} 1.0' in house.metrics.page().decode()
 
 
 def test_a_model_is_trained_from_what_was_kept_and_taken_into_use(house: House) -> None:
     house.keep(4000)
-    job = house.desk.train(house.history, WEB, kind="", name="", by="key:ada")
+    job = asked(house)
     assert job.state is JobState.RUNNING
     with pytest.raises(ConflictError, match="one at a time"):
-        house.desk.train(house.history, WEB, kind="", name="", by="key:ada")
+        asked(house)
 
     assert house.waited() is JobState.ACTIVATED, house.desk.trainer.jobs[0].statement
     house.desk.refresh()
@@ -105,14 +140,37 @@ def test_a_model_is_trained_from_what_was_kept_and_taken_into_use(house: House) 
     assert counted(house, "activated")
 
 
+def test_a_model_is_trained_from_what_another_system_kept(house: House) -> None:
+    job = asked(house, source="elsewhere", queries={"cpu_usage_avg": "cpu"})
+
+    assert (job.resource, house.waited()) == ("host:web", JobState.ACTIVATED), house.desk.trainer.jobs[0].statement
+    house.desk.refresh()
+    model = house.desk.scoring.models["host-web"]
+    assert model.origin is not None
+    assert (model.origin.data, model.origin.resource) == ("the history of elsewhere for host:web", None)
+    assert house.history.series(start=BEGIN, end=BEGIN + timedelta(days=3)) == (), "nothing was kept here"
+
+
+def test_what_another_system_cannot_be_asked_is_refused_with_the_reason(house: House) -> None:
+    with pytest.raises(UnfitQuestionError, match='from is "moon", expected one of history, elsewhere'):
+        asked(house, source="moon")
+    with pytest.raises(UnfitQuestionError, match="queries are asked of another system"):
+        asked(house, queries={"cpu": "cpu"})
+    with pytest.raises(UnfitQuestionError, match="parse error"):
+        asked(house, source="elsewhere", queries={"cpu": "refused"})
+    with pytest.raises(UnfitQuestionError, match="say what to ask elsewhere for"):
+        asked(house, source="elsewhere")
+    assert house.audited == []
+
+
 def test_what_is_missing_is_said_before_anything_is_started(house: House) -> None:
     with pytest.raises(NotFoundError, match="the history has nothing of host:web"):
-        house.desk.train(house.history, WEB, kind="", name="", by="key:ada")
+        asked(house)
     house.keep(1000)
     with pytest.raises(UntrainableError, match=r"training needs 1440: 440 are missing; collect for 7:20:00 h more"):
-        house.desk.train(house.history, WEB, kind="", name="", by="key:ada")
+        asked(house)
     with pytest.raises(UnfitQuestionError, match='kind is "moon", expected one of residual, isolation_forest'):
-        house.desk.train(house.history, WEB, kind="moon", name="", by="key:ada")
+        asked(house, kind="moon")
     assert house.desk.trainer.jobs == ()
     assert house.audited == []
 
@@ -131,6 +189,29 @@ def test_a_version_that_somebody_trained_beside_the_engine_counts_and_one_can_go
     with pytest.raises(NotFoundError, match="no version 7"):
         house.desk.activate("default", to=7, by="key:ada")
     assert house.audited == ["key:ada model.activated default"]
+
+
+def test_after_a_kill_the_windows_and_the_drift_watch_are_those_of_the_last_save(house: House) -> None:
+    order = TrainingOrder(name="default", kind="residual", data="a file")
+    train_and_keep(order, load(1500), house.models, settings=JointSettings(), at=BEGIN)
+    house.desk.refresh()
+    rows = [Question(resource=WEB, at=at, metrics=metrics) for at, metrics in map(partial(row_of, load(90)), range(90))]
+    for question in rows[:60]:
+        house.desk.scoring.answer(question)
+    house.clock.advance(timedelta(seconds=5))
+    house.desk.save_sometimes()
+    for question in rows[60:70]:
+        house.desk.scoring.answer(question)
+
+    again = house.another_desk()  # the first one is not closed: it was killed
+    again.refresh()
+
+    for question in rows[60:70]:
+        again.scoring.answer(question)
+    assert again.scoring.answer(rows[70]) == house.desk.scoring.answer(rows[70])
+    assert isinstance(again.scoring.answer(rows[71]), Scored)
+    house.desk.scoring.answer(rows[71])
+    assert again.scoring.drift() == house.desk.scoring.drift()
 
 
 def test_a_damaged_model_is_told_of_and_does_not_stop_the_others(house: House, tmp_path: Path) -> None:

@@ -77,6 +77,6 @@ def test_what_is_missing_is_said_with_its_exit_code(config: Path, history: Path,
     assert "there is no history" in run(config, "--resource", "host:a", exit_code=Exit.NOT_FOUND)
     assert "no version of the model 'default' is current" in run(config, "--evaluate", exit_code=Exit.NOT_FOUND)
     assert "no version 3" in run(config, "--activate", "3", exit_code=Exit.NOT_FOUND)
-    assert "there is no kind" in run(
+    assert "no plugin offers the kind of model" in run(
         config, "metrics", "--from", history, "--kind", "moon", exit_code=Exit.MISCONFIGURED
     )

@@ -4,10 +4,14 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from recoverops.detection import DetectionSettings
+from recoverops.detection.metrics.series import GuardedKind
 from recoverops.model import Anomaly, ConditionStatus, PermanentError, Resource, ResourceKind, Sample
+from recoverops.model.columns import Columns
+from recoverops.model.series import SeriesScores
 from recoverops.pipeline import Conditions
 from recoverops.pipeline.baselines import Baselines
 
@@ -127,9 +131,66 @@ def test_what_became_of_the_budget_is_told_by_the_name_of_the_series() -> None:
     fed(baselines, 1000)
     fed(baselines, 20, start=START + timedelta(seconds=1000), shop=0.98)
 
-    names, spent = baselines.spending()
+    spending = baselines.spending()
+    assert spending is not None
+    names, spent = spending
 
     alarms = dict(zip(names, spent.alarms.tolist(), strict=True))
     assert all(name.startswith((f"{SHOP}/baseline:", f"{TILL}/baseline:")) for name in names)
     assert {name.partition("/")[0] for name, count in alarms.items() if count} == {str(SHOP)}
     assert spent.per_week > 0
+
+
+class _Breaks:
+    """A plugin's detector that judges nothing for a while, and then fails in its own way."""
+
+    name, summary = "breaks", "breaks after a while"
+
+    def __init__(self, after: int, answer: object) -> None:
+        self.after, self.answer = after, answer
+        self.asked = 0
+
+    def start(self) -> _Breaks:
+        return self
+
+    def restore(self, blob: bytes) -> _Breaks:
+        raise ZeroDivisionError("nothing to divide")
+
+    @property
+    def series_count(self) -> int:
+        return 0
+
+    def step(self, columns: Columns) -> SeriesScores:
+        self.asked += 1
+        nothing = np.full(len(columns), np.nan)
+        if self.asked > self.after:
+            if isinstance(self.answer, Exception):
+                raise self.answer
+            nothing = np.full(len(columns) + 1, 0.2)
+        return SeriesScores(score=nothing, p_value=nothing, reason=np.ones(len(nothing), np.int8), words=("", "no"))
+
+    def to_bytes(self) -> bytes:
+        return b"state"
+
+
+@pytest.mark.parametrize("answer", [ZeroDivisionError("nothing to divide"), "too many rows"])
+def test_a_detector_of_a_plugin_that_fails_is_set_aside_and_stops_nobody(answer: object) -> None:
+    broken = _Breaks(5, answer)
+    baselines = Baselines(DetectionSettings(), Conditions(), GuardedKind(broken))
+    assert fed(baselines, 2) == []
+    assert baselines.problem == ""
+
+    assert fed(baselines, 20, start=START + timedelta(minutes=1), shop=0.98) == []
+
+    assert "the detector breaks failed and was set aside" in baselines.problem
+    assert broken.asked == 6, "it is not asked again"
+    again = Baselines(DetectionSettings(), Conditions(), GuardedKind(_Breaks(5, answer)))
+    again.from_bytes(baselines.to_bytes())
+    assert again.problem == "", "the next start begins anew"
+
+
+def test_what_a_plugins_detector_cannot_read_back_is_learned_anew() -> None:
+    baselines = Baselines(DetectionSettings(), Conditions(), GuardedKind(_Breaks(5, "")))
+    fed(baselines, 1)
+    with pytest.raises(PermanentError, match="the detector breaks cannot read what it had learned: nothing to divide"):
+        baselines.from_bytes(baselines.to_bytes())

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from recoverops.model import Duration, Severity
 
+STREAMING = "streaming"
+"""The bundled detector of single series."""
 AVAILABILITY = "availability"
 """The symptom of something that does not answer or does not run."""
 

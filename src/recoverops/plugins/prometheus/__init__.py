@@ -6,8 +6,14 @@ Alerts come through Alertmanager (`POST /intake/alertmanager`) or straight from 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from recoverops.plugins.prometheus.settings import PrometheusSettings, QuerySettings, ScrapeSettings, ServerSettings
 from recoverops.ports import Plugin, PluginContext, PluginParts, Source
+
+if TYPE_CHECKING:
+    from recoverops.plugins.prometheus.history import PrometheusHistory
+    from recoverops.plugins.prometheus.server import PrometheusServer
 
 __all__ = ["PrometheusSettings", "QuerySettings", "ScrapeSettings", "ServerSettings", "plugin"]
 
@@ -21,7 +27,9 @@ def _build(settings: PrometheusSettings, context: PluginContext) -> PluginParts:
         max_alerts=settings.max_alerts, same_alert_within=settings.same_alert_within, clock=context.clock
     )
     return PluginParts(
-        sources=(*_scrape(settings.scrape, context), *_server(settings.server, context)), push_sources=(webhook, api)
+        sources=(*_scrape(settings.scrape, context), *_server(settings.server, context)),
+        push_sources=(webhook, api),
+        readers=(_reader(settings.server, context),),
     )
 
 
@@ -34,17 +42,33 @@ def _scrape(settings: ScrapeSettings, context: PluginContext) -> tuple[Source, .
 
 
 def _server(settings: ServerSettings | None, context: PluginContext) -> tuple[Source, ...]:
-    from recoverops.egress import Fetcher, target_of
     from recoverops.plugins.prometheus.promql import PromqlSource
-    from recoverops.plugins.prometheus.server import PrometheusServer
 
     if settings is None or not settings.queries:
         return ()
+    return (PromqlSource(_connected(settings, context), context.services, settings=settings, clock=context.clock),)
+
+
+def _reader(settings: ServerSettings | None, context: PluginContext) -> PrometheusHistory:
+    """Also without a server in the configuration: a command may name one."""
+    from recoverops.plugins.prometheus.history import PrometheusHistory
+
+    def connect(url: str) -> PrometheusServer:
+        return _connected(ServerSettings(url=url), context)
+
+    if settings is None:
+        return PrometheusHistory(None, (), connect)
+    return PrometheusHistory(_connected(settings, context), settings.queries, connect)
+
+
+def _connected(settings: ServerSettings, context: PluginContext) -> PrometheusServer:
+    from recoverops.egress import Fetcher, target_of
+    from recoverops.plugins.prometheus.server import PrometheusServer
+
     bearer = "" if settings.bearer is None else context.secret(settings.bearer)
     fetcher = Fetcher(timeout_s=settings.timeout.total_seconds(), max_bytes=settings.max_bytes, clock=context.clock)
     target = target_of(settings.url, where="the server's url", bearer=bearer)
-    server = PrometheusServer(target, fetcher, timeout=settings.timeout)
-    return (PromqlSource(server, context.services, settings=settings, clock=context.clock),)
+    return PrometheusServer(target, fetcher, timeout=settings.timeout)
 
 
 plugin = Plugin(

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from recoverops.detection.metrics.joint.refusal import Lack, UntrainableError
-from recoverops.detection.metrics.joint.settings import JointSettings
+from recoverops.detection.metrics.joint.settings import KINDS, RESIDUAL, JointSettings
 
 if TYPE_CHECKING:
     from recoverops.detection.metrics.joint.drift import (
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         missing_features,
     )
     from recoverops.detection.metrics.joint.evaluation import Evaluation, evaluate
-    from recoverops.detection.metrics.joint.model import KINDS, JointModel
+    from recoverops.detection.metrics.joint.model import NO_KINDS, JointModel, Kinds
     from recoverops.detection.metrics.joint.package import pack, unpack
     from recoverops.detection.metrics.joint.severity import severity_of
     from recoverops.detection.metrics.joint.table import table_of
@@ -43,6 +43,8 @@ __all__ = [
     "FEATURES",
     "INPUTS",
     "KINDS",
+    "NO_KINDS",
+    "RESIDUAL",
     "DriftReference",
     "DriftReport",
     "DriftState",
@@ -51,6 +53,7 @@ __all__ = [
     "FeatureStream",
     "JointModel",
     "JointSettings",
+    "Kinds",
     "Lack",
     "Trained",
     "UntrainableError",
@@ -82,7 +85,8 @@ _FILES = {
     "INPUTS": "engineered",
     "features": "engineered",
     "missing_features": "engineered",
-    "KINDS": "model",
+    "Kinds": "model",
+    "NO_KINDS": "model",
     "JointModel": "model",
     "pack": "package",
     "unpack": "package",

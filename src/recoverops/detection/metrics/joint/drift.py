@@ -84,19 +84,23 @@ def nothing_seen(reference: DriftReference) -> DriftState:
 def observe(
     reference: DriftReference, state: DriftState, table: MetricTable, scores: JointScores, *, settings: JointSettings
 ) -> DriftState:
-    """The state after these rows and their scores; earlier rows are forgotten over `drift_window`."""
+    """The state after these rows and their scores; earlier rows are forgotten over `drift_window`.
+
+    Row after row, so that the state is the same, bit for bit, however the rows were handed in.
+    """
     if (SCORE, *table.metrics) != reference.names or len(scores) != len(table):
         raise PermanentError(
             f"the rows have the metrics {list(table.metrics)}, the reference {list(reference.names[1:])}; watch the "
             "rows that the model scored"
         )
     keep = math.exp(-1.0 / _needed_rows(reference, settings))
-    age = keep ** np.arange(len(table) - 1, -1, -1)
-    newest = [
-        age @ _counts(column, edge)
-        for column, edge in zip([scores.score, *table.values.T], reference.edges, strict=True)
-    ]
-    return DriftState(weights=state.weights * keep ** len(table) + np.array(newest), rows=state.rows + len(table))
+    columns = zip([scores.score, *table.values.T], reference.edges, strict=True)
+    newest = np.array([_counts(column, edge) for column, edge in columns])
+    weights = state.weights.copy()
+    for row in range(len(table)):
+        weights *= keep
+        weights += newest[:, row]
+    return DriftState(weights=weights, rows=state.rows + len(table))
 
 
 def judge(reference: DriftReference, state: DriftState, *, settings: JointSettings) -> DriftReport:

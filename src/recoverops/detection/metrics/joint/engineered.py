@@ -163,6 +163,27 @@ class FeatureStream:
         self._last = at
         return _computed(np.array([at]), row, self._state)
 
+    def to_bytes(self) -> bytes:
+        """The rows that later features can still look at; `from_bytes` goes on exactly as this would."""
+        newest, count = int(self._state[_NEWEST, 0]), int(self._state[_NEWEST, 1])
+        rows = self._state[:_NEWEST, (newest - np.arange(count)[::-1]) % WINDOW_ROWS]
+        return np.ascontiguousarray(rows[:, self._last - rows[0] <= WINDOW_S]).tobytes()
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> FeatureStream:
+        """Raises PermanentError when it cannot be such rows."""
+        row_bytes = _NEWEST * 8
+        count = len(blob) // row_bytes
+        if len(blob) != count * row_bytes or count > WINDOW_ROWS:
+            raise PermanentError(f"{len(blob)} bytes are no rolling window of at most {WINDOW_ROWS} rows")
+        stream = cls()
+        if count:
+            rows = np.frombuffer(blob, dtype=np.float64).reshape(_NEWEST, count)
+            stream._state[:_NEWEST, :count] = rows
+            stream._state[_NEWEST, :2] = count - 1, count
+            stream._last = float(rows[0, -1])
+        return stream
+
 
 def features(table: MetricTable) -> MetricTable:
     """The features of a whole table with the columns `INPUTS`; row by row what `FeatureStream` gives."""

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recoverops.detection.metrics.joint import forest_kernel as kernel
-from recoverops.detection.metrics.joint.core import KERNEL_ROWS, Evidence, Floats
-from recoverops.detection.metrics.joint.settings import JointSettings
+from recoverops.detection.metrics.joint.core import KERNEL_ROWS, Floats
+from recoverops.detection.metrics.joint.settings import ISOLATION_FOREST, JointSettings
 from recoverops.detection.metrics.joint.table import fitting
 from recoverops.model import MisconfiguredError, PermanentError
-from recoverops.model.joint import ROW_STATUSES, MetricTable, RowStatus
+from recoverops.model.joint import ROW_STATUSES, Evidence, MetricTable, RowStatus
 
-KIND = "isolation_forest"
+KIND = ISOLATION_FOREST
 _ROWS_PER_TREE = 256
 _EULER = 0.5772156649015329
 

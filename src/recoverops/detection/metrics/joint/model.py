@@ -5,7 +5,7 @@ Made by `training.train`, written with `describe` and read back with `restore`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,24 +13,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recoverops.detection.metrics.joint import forest, residual
+from recoverops.detection.metrics.joint.blamed import Blamed, blamed
 from recoverops.detection.metrics.joint.calibration import Calibration
-from recoverops.detection.metrics.joint.core import Core
-from recoverops.model import PermanentError
+from recoverops.detection.metrics.joint.settings import JointSettings
+from recoverops.model import MisconfiguredError, PermanentError
 from recoverops.model.joint import JointScores, MetricTable
+from recoverops.ports import JointCore, JointKind
 
 FORMAT = 1
 """Version of what `describe` writes."""
-CORES = {residual.KIND: residual, forest.KIND: forest}
-"""The kinds of models; each module has `learn` and `restore`."""
-KINDS: tuple[str, ...] = tuple(CORES)
-"""The kinds of models that `train` knows; the first is the default."""
+Kinds = Mapping[str, JointKind]
+Learn = Callable[[MetricTable, JointSettings], JointCore]
+Restore = Callable[[Mapping[str, Any], Mapping[str, NDArray[Any]]], JointCore]
+_CORES: Mapping[str, tuple[Learn, Restore]] = {
+    residual.KIND: (residual.learn, residual.restore),
+    forest.KIND: (forest.learn, forest.restore),
+}
+"""The bundled kinds."""
+NO_KINDS: Kinds = {}
+"""Those of plugins, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JointModel:
     """Scores rows; see `ports.JointDetector`."""
 
-    core: Core
+    core: JointCore
     calibration: Calibration
 
     @property
@@ -66,10 +74,25 @@ class JointModel:
         )
 
 
-def restore(kind: str, description: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> JointModel:
+def learned(kind: str, history: MetricTable, settings: JointSettings, kinds: Kinds = NO_KINDS) -> JointCore:
+    """Raises `MisconfiguredError` for a kind that nobody knows, `PermanentError` for a history that teaches none."""
+    if kind in _CORES:
+        return _CORES[kind][0](history, settings)
+    if kind not in kinds:
+        raise MisconfiguredError(f"there is no kind of model {kind!r}; use one of {', '.join((*_CORES, *kinds))}")
+    with blamed(kind):
+        return Blamed(kinds[kind].learn(history))
+
+
+def restore(
+    kind: str, description: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], kinds: Kinds = NO_KINDS
+) -> JointModel:
     """The model that `describe` wrote. Raises `PermanentError` for anything else, or a newer format."""
-    if kind not in CORES:
-        raise PermanentError(f"the model is of the kind {kind!r}, known are {', '.join(CORES)}; train a new one")
+    if kind not in _CORES and kind not in kinds:
+        raise PermanentError(
+            f"the model is of the kind {kind!r}, known are {', '.join((*_CORES, *kinds))}; load the plugin that brings "
+            "it, or train a new one"
+        )
     if description.get("format") != FORMAT:
         raise PermanentError(
             f"the model has format {description.get('format')!r}, this release reads {FORMAT}; train a new one"
@@ -83,6 +106,13 @@ def restore(kind: str, description: Mapping[str, Any], arrays: Mapping[str, NDAr
         )
         if not len(reference) or (np.diff(reference) < 0).any() or calibration.threshold <= calibration.usual:
             raise ValueError("its calibration is out of order")
-        return JointModel(core=CORES[kind].restore(description["core"], arrays), calibration=calibration)
+        return JointModel(core=_restored(kind, description["core"], arrays, kinds), calibration=calibration)
     except (KeyError, ValueError, TypeError, IndexError) as error:
         raise PermanentError(f"the {kind} model does not fit its format: {error}; train a new one") from error
+
+
+def _restored(kind: str, description: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], kinds: Kinds) -> JointCore:
+    if kind in _CORES:
+        return _CORES[kind][1](description, arrays)
+    with blamed(kind):
+        return Blamed(kinds[kind].restore(description, arrays))

@@ -8,7 +8,7 @@ import msgspec
 
 from recoverops.detection.metrics.joint import drift
 from recoverops.detection.metrics.joint.evaluation import Evaluation
-from recoverops.detection.metrics.joint.model import restore
+from recoverops.detection.metrics.joint.model import NO_KINDS, Kinds, restore
 from recoverops.detection.metrics.joint.training import Trained
 from recoverops.model import PermanentError, from_json, to_json
 from recoverops.ports import ModelParts
@@ -27,12 +27,12 @@ def pack(trained: Trained) -> ModelParts:
     )
 
 
-def unpack(parts: ModelParts) -> Trained:
-    """Raises `PermanentError` when the parts are not such a model."""
+def unpack(parts: ModelParts, kinds: Kinds = NO_KINDS) -> Trained:
+    """`kinds`: those that plugins brought. Raises `PermanentError` when the parts are not such a model."""
     if not isinstance(parts.description.get("model"), dict) or not isinstance(parts.description.get("drift"), dict):
         raise PermanentError(f"the {parts.kind} model lacks its description; train a new one")
     return Trained(
-        model=restore(parts.kind, parts.description["model"], parts.arrays),
+        model=restore(parts.kind, parts.description["model"], parts.arrays, kinds),
         evaluation=from_json(Evaluation, msgspec.json.encode(dict(parts.report))),
         reference=drift.restore(parts.description["drift"], parts.arrays),
         constant=tuple(str(name) for name in parts.description.get("constant", ())),

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from recoverops.detection.metrics.joint import residual_fit
 from recoverops.detection.metrics.joint import residual_kernel as kernel
-from recoverops.detection.metrics.joint.core import KERNEL_ROWS, Evidence, Floats
+from recoverops.detection.metrics.joint.core import KERNEL_ROWS, Floats
 from recoverops.detection.metrics.joint.residual_fit import Fitted
-from recoverops.detection.metrics.joint.settings import JointSettings
+from recoverops.detection.metrics.joint.settings import RESIDUAL, JointSettings
 from recoverops.detection.metrics.joint.table import fitting
 from recoverops.model import PermanentError
-from recoverops.model.joint import ROW_STATUSES, MetricTable, RowStatus
+from recoverops.model.joint import ROW_STATUSES, Evidence, MetricTable, RowStatus
 
-KIND = "residual"
+KIND = RESIDUAL
 _STATE_ROWS = 7
 _PRODUCTS_AT_ONCE = 2_000_000
 _KEPT = (kernel.LEVEL, kernel.SEASON_RECENT, kernel.STEP_RECENT)

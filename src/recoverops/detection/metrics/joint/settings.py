@@ -9,6 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from recoverops.model import Duration
 
+RESIDUAL, ISOLATION_FOREST = "residual", "isolation_forest"
+KINDS: tuple[str, ...] = (RESIDUAL, ISOLATION_FOREST)
+"""The bundled kinds of models; plugins may bring others."""
+
 
 class JointSettings(BaseModel):
     """How a model of several metrics is trained and when it raises an alarm. One default for every kind of system."""

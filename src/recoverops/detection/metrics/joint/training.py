@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recoverops.detection.metrics.joint import drift, residual
+from recoverops.detection.metrics.joint import drift
 from recoverops.detection.metrics.joint.calibration import calibrate
 from recoverops.detection.metrics.joint.drift import DriftReference
 from recoverops.detection.metrics.joint.evaluation import Evaluation, evaluate
 from recoverops.detection.metrics.joint.history_checks import check_history, constant_metrics
-from recoverops.detection.metrics.joint.model import CORES, JointModel
+from recoverops.detection.metrics.joint.model import NO_KINDS, JointModel, Kinds, learned
 from recoverops.detection.metrics.joint.refusal import Lack, UntrainableError
-from recoverops.detection.metrics.joint.settings import JointSettings
+from recoverops.detection.metrics.joint.settings import KINDS, RESIDUAL, JointSettings
 from recoverops.detection.metrics.joint.table import table_of
 from recoverops.model import MisconfiguredError
 from recoverops.model.joint import MetricTable
@@ -42,9 +42,10 @@ class Trained:
 def train(
     table: MetricTable,
     *,
-    kind: str = residual.KIND,
+    kind: str = RESIDUAL,
     settings: JointSettings | None = None,
     labels: NDArray[Any] | None = None,
+    kinds: Kinds = NO_KINDS,
 ) -> Trained:
     """Learn, calibrate and evaluate. Rows labelled abnormal are not learned from, but the evaluation counts them.
 
@@ -52,15 +53,15 @@ def train(
     missing extra.
     """
     chosen = settings or JointSettings()
-    if kind not in CORES:
-        raise MisconfiguredError(f"there is no kind of model {kind!r}; use one of {', '.join(CORES)}")
+    if kind not in (*KINDS, *kinds):
+        raise MisconfiguredError(f"there is no kind of model {kind!r}; use one of {', '.join((*KINDS, *kinds))}")
     checked = table_of(table.metrics, table.times, table.values)
     abnormal = _labels(labels, checked)
     usable = (~np.isnan(checked.values)).any(axis=1)
     normal = _only(checked, usable & ~abnormal)
     old, middle, new = _parts(normal, chosen)
     check_history(normal, (old, middle, new), settings=chosen, abnormal=int((usable & abnormal).sum()))
-    tried, state, _ = _learn(kind, old, middle, chosen)
+    tried, state, _ = _learn(kind, old, middle, chosen, kinds)
     judged = checked.rows(int(np.searchsorted(checked.times, new.times[0])), len(checked))
     evaluation = evaluate(
         tried,
@@ -69,7 +70,7 @@ def train(
         labels=None if labels is None else abnormal[-len(judged) :],
         state=state,
     )
-    model, _, held_out = _learn(kind, normal.rows(0, len(normal) - len(new)), new, chosen)
+    model, _, held_out = _learn(kind, normal.rows(0, len(normal) - len(new)), new, chosen, kinds)
     return Trained(
         model=model,
         evaluation=evaluation,
@@ -98,10 +99,10 @@ def _parts(table: MetricTable, settings: JointSettings) -> tuple[MetricTable, Me
 
 
 def _learn(
-    kind: str, history: MetricTable, held_out: MetricTable, settings: JointSettings
+    kind: str, history: MetricTable, held_out: MetricTable, settings: JointSettings, kinds: Kinds
 ) -> tuple[JointModel, bytes, NDArray[np.float64]]:
     """The model, its state after the held-out rows, and their scores."""
-    core = CORES[kind].learn(history, settings)
+    core = learned(kind, history, settings, kinds)
     state, evidence = core.run(core.start(), held_out)
     if np.sum(~np.isnan(evidence.raw)) < _FEWEST_CALIBRATION_ROWS:
         raise UntrainableError(
