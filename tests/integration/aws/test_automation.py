@@ -193,3 +193,40 @@ def test_a_revision_that_does_not_become_steady_is_taken_back_by_the_document(
     assert done["AutomationExecutionStatus"] == ("Success" if is_steady else "Failed"), done["FailureMessage"]
     assert found["taskDefinition"].endswith(f"{name}:1" if is_steady else f"{name}:2")
     assert found["deployments"][0]["rolloutState"] == "COMPLETED"
+
+
+def test_an_execution_that_is_stopped_ends_as_cancelled_and_its_steps_are_listed(aws: Aws, resized: str) -> None:
+    ssm, role = aws.admin("ssm"), aws.service_role(allowing("ec2:DescribeInstances"), "ssm.amazonaws.com")
+    never = {
+        "Service": "ec2",
+        "Api": "DescribeInstances",
+        "InstanceIds": [resized],
+        "PropertySelector": "$.Reservations[0].Instances[0].State.Name",
+        "DesiredValues": ["never"],
+    }
+    content = {
+        "schemaVersion": "0.3",
+        "assumeRole": "{{ AutomationAssumeRole }}",
+        "parameters": {"AutomationAssumeRole": {"type": "String"}},
+        "mainSteps": [
+            {"name": "wait", "action": "aws:waitForAwsResourceProperty", "timeoutSeconds": 600, "inputs": never},
+            {"name": "after", "action": "aws:sleep", "inputs": {"Duration": "PT1S"}},
+        ],
+    }
+    ssm.create_document(Name="Test-Never", DocumentType="Automation", Content=json.dumps(content))
+    given = {"AutomationAssumeRole": [role]}
+    ident = ssm.start_automation_execution(DocumentName="Test-Never", Parameters=given)["AutomationExecutionId"]
+
+    def listed() -> list[str]:
+        found = ssm.describe_automation_step_executions(AutomationExecutionId=ident)["StepExecutions"]
+        return [f"{one['StepName']} {one['StepStatus']}" for one in found]
+
+    eventually("the first step", lambda: listed() == ["wait InProgress"])
+    ssm.stop_automation_execution(AutomationExecutionId=ident)
+
+    def status() -> str:
+        found = ssm.get_automation_execution(AutomationExecutionId=ident)["AutomationExecution"]
+        return str(found["AutomationExecutionStatus"])
+
+    eventually("the end", lambda: status() == "Cancelled")
+    assert [one.partition(" ")[0] for one in listed()] == ["wait"]

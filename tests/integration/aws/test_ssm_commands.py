@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from pydantic import ValidationError
 from tests.acceptance.harness import eventually
 from tests.integration.aws.conftest import Shop, service
 from tests.integration.aws.scene import Scene
-from tests.integration.aws.ssm_scenes import UNIT, lines, publish, restart_scene
+from tests.integration.aws.ssm_scenes import UNIT, clean_scene, lines, publish, restart_scene
 
 from recoverops.model import ExecutionStatus, PermanentError, ProbeAnswer, Service
 from recoverops.plugins.aws.ssm_settings import RestartSettings
@@ -136,6 +138,43 @@ def test_only_declared_units_are_restarted(
         PermanentError, match=f"{told}; ssm.restart.units of the plugin aws declares for checkout: {UNIT}"
     ):
         action.plan(checkout, arguments)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "told"),
+    [
+        ("many", "files match, at most 1000 may be deleted"),
+        ("link", "leads elsewhere by a link"),
+        ("gone", "is not a folder"),
+    ],
+)
+def test_nothing_is_deleted_where_too_much_matches_or_the_folder_is_another_one(
+    aws: Aws, root: Key, prepare: str, told: str
+) -> None:
+    # given a declared folder with an old file
+    scene = clean_scene(aws)
+    scene.break_it()
+    folder = Path(scene.settings["ssm"]["clean"]["files"][0]["path"])
+    checkout = service("checkout", scene.address)
+    action = Shop(aws=aws, services={"checkout": checkout}, settings=dict(scene.settings)).action(
+        "ssm-clean-disk", root
+    )
+    plan = action.plan(checkout, scene.arguments)
+    # when something is strange about it
+    elsewhere = folder.with_name("elsewhere")
+    if prepare == "many":
+        for number in range(1000):
+            file = folder / f"{number}.log"
+            file.touch()
+            os.utime(file, (0, 0))
+    else:
+        folder.rename(elsewhere)
+        if prepare == "link":
+            folder.symlink_to(elsewhere)
+    # then the document refuses, and nothing is gone
+    done = action.execute(plan, checkout, idempotency_key="run:1")
+    assert (done.status, told in done.statement) == (ExecutionStatus.FAILED, True), done.statement
+    assert (elsewhere if prepare != "many" else folder).joinpath("old.log").exists()
 
 
 def test_documents_of_aws_are_refused_because_they_run_any_text_or_change_without_us() -> None:
