@@ -83,7 +83,13 @@ class _FieldFormatter(logging.Formatter):
 
 
 @application.command(epilog=_example("recoverops check --config recoverops.yaml"))
-def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def check(
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask the other sides too. It is what check does without it, as well.")
+    ] = False,
+) -> None:
     """Say whether the configuration is right and what it names can be reached. Changes nothing."""
     from recoverops.app.checkup import check_up
 

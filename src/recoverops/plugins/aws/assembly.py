@@ -47,6 +47,7 @@ from recoverops.plugins.aws.intake.assembly import intake_checks, intakes
 from recoverops.plugins.aws.keeping import ManagedSecrets, Parameters, keeping_grants, keeping_place
 from recoverops.plugins.aws.log_groups import LogGroups
 from recoverops.plugins.aws.policy import policies_of
+from recoverops.plugins.aws.rights_check import RightsCheck, check_grants
 from recoverops.plugins.aws.sessions import need_sdk
 from recoverops.plugins.aws.settings import AwsSettings
 from recoverops.plugins.aws.sources import kinesis, logs
@@ -55,7 +56,7 @@ from recoverops.plugins.aws.sources.metrics import GRANTS as METRICS_GRANTS
 from recoverops.plugins.aws.sources.metrics import MetricsSource
 from recoverops.plugins.aws.sources.monitoring import MonitoringSource
 from recoverops.plugins.aws.targets import Reach
-from recoverops.ports import CautionSwitch, PluginContext, PluginParts, Source, StreamSource
+from recoverops.ports import CautionSwitch, PluginContext, PluginParts, Policy, Source, StreamSource
 
 ACTIONS: tuple[type[AwsAction], ...] = (
     RebootInstances,
@@ -98,7 +99,9 @@ def assembled(settings: AwsSettings, context: PluginContext) -> PluginParts:
     reach = Reach(calls, settings, context.services)
     enabled = enabled_actions(settings)
     kept = partial(keeping_place, settings.keeping, settings.accounts)
-    grants = [*_grants(settings, enabled, addresses, groups), *_kept_grants(settings, context)]
+    own = _grants(settings, enabled, addresses, groups)
+    grants = [*own, *_kept_grants(settings, context), *_check_grants(settings)]
+    policies = policies_of(settings.accounts, grants, addresses, only_tagged=settings.only_tagged)
     return PluginParts(
         sources=tuple(_sources(settings, context, calls)),
         push_sources=tuple(intakes(settings, context)),
@@ -106,9 +109,25 @@ def assembled(settings: AwsSettings, context: PluginContext) -> PluginParts:
         streams=(*_streams(settings, context, calls, groups), *streams_of(settings, context, calls)),
         secrets=(Parameters(calls, kept), ManagedSecrets(calls, kept)),
         actions=tuple(one(reach, clock=context.clock, timeout=_timeout(one, settings)) for one in enabled),
-        checks=(*(IdentityCheck(account, calls) for account in settings.accounts), *intake_checks(settings)),
-        policies=policies_of(settings.accounts, grants, addresses, only_tagged=settings.only_tagged),
+        checks=(
+            *(IdentityCheck(account, calls) for account in settings.accounts),
+            *_rights(settings, calls, policies),
+            *intake_checks(settings),
+        ),
+        policies=policies,
     )
+
+
+def _check_grants(settings: AwsSettings) -> Iterator[Grant]:
+    for account in settings.accounts if settings.check_permissions else ():
+        yield from check_grants(account, is_user=settings.access_key is not None)
+
+
+def _rights(settings: AwsSettings, calls: Calls, policies: Sequence[Policy]) -> Iterator[RightsCheck]:
+    """One for each account. Its policies are the last ones: before them may be that of the credentials in use."""
+    own = policies[len(policies) - len(settings.accounts) :]
+    for account, policy in zip(settings.accounts, own, strict=True):
+        yield RightsCheck(account, calls, policy.document)
 
 
 def _kept_grants(settings: AwsSettings, context: PluginContext) -> Iterator[Grant]:

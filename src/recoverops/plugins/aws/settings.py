@@ -293,6 +293,11 @@ class AwsSettings(BaseModel):
         description="Kinesis data streams of log records, each a source `kinesis-<stream>`. Default none.",
     )
 
+    check_permissions: bool = Field(
+        default=False,
+        description="Whether the generated policy has the rights to read its own holder's policies, so that "
+        "`recoverops check` can tell what is missing or too wide. Default false: the engine does not need them.",
+    )
     keeping: KeepingSettings = Field(
         default=KeepingSettings(), description="Where `ssm:` and `secretsmanager:` references lead."
     )

@@ -265,6 +265,21 @@ def _snapshots(call: Call) -> tuple[Named, ...]:
     )
 
 
+def _source(call: Call) -> tuple[Named, ...]:
+    return tuple(Named(arn=one) for one in call.values("PolicySourceArn"))
+
+
+def _policy(call: Call) -> tuple[Named, ...]:
+    return tuple(Named(arn=one) for one in call.values("PolicyArn"))
+
+
+def _named_role(call: Call) -> tuple[Named, ...]:
+    from moto.iam.models import iam_backends
+
+    backend = iam_backends[call.account]["aws"]
+    return tuple(Named(arn=one.arn) for one in backend.roles.values() if one.name in call.values("RoleName"))
+
+
 def _role(call: Call) -> tuple[Named, ...]:
     return tuple(Named(arn=one) for one in call.values("RoleArn"))
 
@@ -332,7 +347,17 @@ RESOURCES: dict[str, Callable[[Call], tuple[Named, ...]]] = {
     "ec2:ModifyNetworkInterfaceAttribute": _all_of(_interfaces, _security_groups("SecurityGroupId")),
     "ec2:RevokeSecurityGroupIngress": _security_groups("GroupId"),
     "ec2:AuthorizeSecurityGroupIngress": _all_of(_security_groups("GroupId"), tagged_at_creation),
+    "iam:GetPolicy": _policy,
+    "iam:GetPolicyVersion": _policy,
+    "iam:GetRolePolicy": _named_role,
+    "iam:GetUserPolicy": _users,
     "iam:ListAccessKeys": _users,
+    "iam:ListAttachedRolePolicies": _named_role,
+    "iam:ListAttachedUserPolicies": _users,
+    "iam:ListGroupsForUser": _users,
+    "iam:ListRolePolicies": _named_role,
+    "iam:ListUserPolicies": _users,
+    "iam:SimulatePrincipalPolicy": _source,
     "iam:ListUserTags": _users,
     "iam:GetAccessKeyLastUsed": _users,
     "iam:UpdateAccessKey": _users,

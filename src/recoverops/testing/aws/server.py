@@ -30,6 +30,7 @@ from recoverops.testing.aws.lacking import filled_in
 from recoverops.testing.aws.pricing import priced, pricing_answers
 from recoverops.testing.aws.run_command import RunCommand
 from recoverops.testing.aws.s3_door import guarded_s3
+from recoverops.testing.aws.simulation import answers as simulation_answers
 from recoverops.testing.aws.sns import Sns, delivering
 from recoverops.testing.aws.transitions import Transitions
 
@@ -177,7 +178,7 @@ def running_aws() -> Iterator[Aws]:
         aws = Aws(server.server_port)
         server.app = _closed(aws.sns.before(priced(DomainDispatcherApplication(create_backend_app))))
         thread = threading.Thread(target=server.serve_forever, name="moto", daemon=True)
-        answers = {**aws.ssm.answers, **aws.automation.answers, **pricing_answers()}
+        answers = {**aws.ssm.answers, **aws.automation.answers, **pricing_answers(), **simulation_answers()}
         with (
             guarded(frozenset({aws.admin_key.id}), aws.faults, answers),
             guarded_s3(frozenset({aws.admin_key.id}), aws.faults),
