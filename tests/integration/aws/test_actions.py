@@ -29,7 +29,7 @@ def test_an_action_keeps_the_contract_of_actions(aws: Aws, root: Key, named: str
     checkout = service("checkout", scene.address)
     settings = {"actions": [named], **scene.settings}
     shop = Shop(aws=aws, services={"checkout": checkout}, settings=settings)
-    action = shop.action(named, root, attempts=1)  # what is cut off answers at once
+    action = shop.action(named, root, attempts=1, timeout="20s")  # what is cut off ends at once
     is_reversible = action.effect is EffectClass.REVERSIBLE
     check_action(
         action,
