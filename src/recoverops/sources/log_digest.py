@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from recoverops.loglines import ERRORS, severity_of, signs_of
 from recoverops.model import LogCount, LogRecord, LogSeverity, Record, Resource
@@ -17,6 +17,7 @@ from recoverops.topology import Inventory
 
 _BAD = frozenset({LogSeverity.ERROR, LogSeverity.FATAL})
 _WHAT = {severity: f"severity:{severity.value}" for severity in LogSeverity}
+_MINUTE = timedelta(minutes=1)
 _MOST_KNOWN = 10_000
 """Different sets of attributes whose service is remembered."""
 
@@ -42,6 +43,8 @@ class LogDigest:
         asked = {name for service in inventory.services.values() for name in service.match}
         self._asked = tuple(sorted(asked | {"service.name"}))
         """The attributes that the inventory asks for; the others are different in each request."""
+        self._minute = self._minute_ends = datetime.min.replace(tzinfo=UTC)
+        """Of the record before: most are of the same."""
         self._known: dict[tuple[str | None, ...], Resource | None] = {}
 
     def judge(self, records: Iterable[LogRecord]) -> list[Judged]:
@@ -63,7 +66,10 @@ class LogDigest:
         signs = signs_of(record.body)
         resource = record.resource or self._resource(record.attributes)
         name = "" if resource is None else str(resource)
-        minute = record.at.replace(second=0, microsecond=0)
+        if not self._minute <= record.at < self._minute_ends:
+            self._minute = record.at.replace(second=0, microsecond=0)
+            self._minute_ends = self._minute + _MINUTE
+        minute = self._minute
         counts = ((name, _WHAT[severity], minute), *((name, sign, minute) for sign in signs))
         metrics = (ERRORS, *signs) if severity in _BAD else signs
         return Judged(record=record, resource=resource, counts=counts, metrics=metrics)
