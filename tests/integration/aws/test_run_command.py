@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from tests.acceptance.harness import eventually
 from tests.integration.aws.conftest import instance
@@ -218,3 +222,26 @@ def test_the_document_that_looks_at_a_unit_fails_when_it_is_not_active(
     )
     assert machine.pid(UNIT) == before
     machine.start(UNIT)
+
+
+def test_the_services_of_a_double_that_is_killed_end_with_it(tmp_path: Path) -> None:
+    script = (
+        "import sys, time; from pathlib import Path; from recoverops.testing.aws.machine import Machine; "
+        "machine = Machine(Path(sys.argv[1])); machine.install('a.service', ('/bin/sleep', '3600')); "
+        "print(machine.pid('a.service'), flush=True); time.sleep(3600)"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "machine")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as double:
+        assert double.stdout is not None
+        service = psutil.Process(int(double.stdout.readline()))
+        assert service.is_running()
+        double.kill()
+    eventually("the end of the service", lambda: is_over(service))
+
+
+def is_over(process: psutil.Process) -> bool:
+    """Also when nobody has collected it yet."""
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True

@@ -24,6 +24,8 @@ _LONGEST_OUTPUT, _LONGEST_ERROR = 24_000, 8_000
 _STOP_WITHIN_S = 2.0
 _NOT_RUNNING, _NO_SUCH_UNIT = 3, 5
 """Exit codes of systemctl."""
+_REAPER = """read -r _; while read -r group; do kill -KILL "-$group"; done < groups"""
+"""Waits for the end of this process, however it ends, and kills the services that are left."""
 _SYSTEMCTL = """#!{python} -IS
 import json, socket, sys
 with socket.socket(socket.AF_UNIX) as door:
@@ -58,6 +60,15 @@ class Machine:
         self._scripts: set[subprocess.Popen[str]] = set()
         for name in ("bin", "tmp", "log"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
+        (self.folder / "groups").touch()
+        self._reaper = subprocess.Popen(  # noqa: S603
+            ["/bin/sh", "-c", _REAPER],
+            cwd=self.folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         self._socket = self._open()
 
     def install(self, unit: str, command: Sequence[str], *, start: bool = True) -> None:
@@ -90,12 +101,14 @@ class Machine:
                         stderr=log,
                         start_new_session=True,
                     )
+                self._note_groups()
 
     def stop(self, unit: str) -> None:
         with self._lock:
             process = self._services.pop(unit, None)
         if process is not None:
             _end(process, gently=True)
+            self._note_groups()
 
     def kill(self, unit: str) -> None:
         """As the kernel would when memory is short: the unit is not told."""
@@ -155,6 +168,13 @@ class Machine:
         self.end_scripts()
         for unit in tuple(self._services):
             self.stop(unit)
+        self._reaper.communicate()
+
+    def _note_groups(self) -> None:
+        """For the reaper: what runs now."""
+        with self._lock:
+            running = [one.pid for one in self._services.values() if one.poll() is None]
+            (self.folder / "groups").write_text("".join(f"{one}\n" for one in running))
 
     def _environment(self) -> dict[str, str]:
         return {
