@@ -16,14 +16,13 @@ from recoverops.clock import SystemClock
 from recoverops.model import Service
 from recoverops.pipeline import StreamIntake
 from recoverops.plugins.aws import AwsSettings, plugin
-from recoverops.plugins.aws.sources import kinesis
+from recoverops.plugins.aws.sources.kinesis import KinesisSource
 from recoverops.ports import PluginContext
 from recoverops.storage import DirectoryLock, StorageSettings, open_store
 from recoverops.topology import Inventory
 
 
 def main(directory: str, url: str, key: str, secret: str, arn: str, at_once: str) -> None:
-    kinesis.MOST_RECORDS = int(at_once)
     clock = SystemClock()
     account = {"name": "shop", "id": arn.split(":")[4], "regions": [arn.split(":")[3]]}
     settings = {
@@ -38,6 +37,8 @@ def main(directory: str, url: str, key: str, secret: str, arn: str, at_once: str
     secrets = {"env:ID": key, "env:SECRET": secret}
     context = PluginContext(clock=clock, services=services, secret=secrets.__getitem__)
     (source,) = plugin.build(AwsSettings.model_validate(settings), context).streams
+    assert isinstance(source, KinesisSource)
+    source.most_records = int(at_once)
     with DirectoryLock(Path(directory), clock):
         store = open_store(StorageSettings(), data_dir=Path(directory), clock=clock)
         intake = StreamIntake(

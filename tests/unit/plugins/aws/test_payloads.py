@@ -99,7 +99,7 @@ def test_what_is_damaged_is_told_and_not_read(data: bytes) -> None:
     assert not READER.read(data, arrived=NOON).is_readable
 
 
-def test_what_unpacks_to_too_much_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_unpacks_to_too_much_is_not_read() -> None:
     bomb = gzip.compress(b"\0" * (payloads.MOST_BYTES + 1))
     assert len(bomb) < 100_000
     assert not READER.read(bomb, arrived=NOON).is_readable

@@ -98,6 +98,7 @@ class KinesisSource:
             account_id=self._place.account_id,
             resource=_resource(settings, services),
         )
+        self.most_records = MOST_RECORDS
         self._shards: tuple[Shard, ...] = ()
         self._listed_at: float | None = None
         self._known: tuple[Mark, ...] = ()
@@ -191,7 +192,7 @@ class KinesisSource:
         """The next whole Kinesis records, until there are enough log records."""
         logs: list[LogRecord] = []
         unreadable, index = 0, fetched.index(position)
-        while index < len(fetched.records) and len(logs) < MOST_RECORDS:
+        while index < len(fetched.records) and len(logs) < self.most_records:
             one = fetched.records[index]
             payload = self._reader.read(one["Data"], arrived=one["ApproximateArrivalTimestamp"].astimezone(UTC))
             logs += payload.records
