@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tests.integration.aws import security_scenes as security
+from tests.integration.aws import waste_scenes as waste
 from tests.integration.aws.conftest import ecs_service, group, instance
 from tests.integration.aws.scene import Scene, unique_tags
 from tests.integration.aws.scenes_of_balancers import balanced, target_scene, weights_scene
@@ -163,4 +164,7 @@ SCENES: dict[str, Callable[[Aws], Scene]] = {
     "ssm-run-say": run_scene,
     "ssm-automation-resize": automation_scene,
     "ssm-automation-roll": roll_scene,
+    "emergency-shutdown": waste.shutdown_scene,
+    "ebs-delete-unattached": waste.volume_scene,
+    "eip-release": waste.address_scene,
 }

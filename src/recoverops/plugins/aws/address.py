@@ -31,6 +31,7 @@ class Kind(StrEnum):
     EBS = "ebs"
     SG_RULE = "sg-rule"
     IAM_KEY = "iam-key"
+    EIP = "eip"
 
 
 _IDS = {
@@ -49,6 +50,7 @@ _IDS = {
         "app/shop/0123456789abcdef/fedcba9876543210/0f1e2d3c4b5a6978",
     ),
     Kind.EBS: (r"vol-[0-9a-f]{8,17}", "vol-0123456789abcdef0"),
+    Kind.EIP: (r"eipalloc-[0-9a-f]{8,17}", "eipalloc-0123456789abcdef0"),
     Kind.SG_RULE: (r"sg-[0-9a-f]{8,17}/sgr-[0-9a-f]{8,17}", "sg-0123456789abcdef0/sgr-0123456789abcdef0"),
     Kind.IAM_KEY: (r"([\w+=,.@-]+/)+AKIA[A-Z0-9]{12,124}", "user-name/AKIA..., with the user's path before its name"),
 }

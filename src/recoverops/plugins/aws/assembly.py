@@ -13,6 +13,7 @@ from recoverops.model import MisconfiguredError
 from recoverops.plugins.aws.action import AwsAction
 from recoverops.plugins.aws.actions.asg_refresh import RefreshGroup
 from recoverops.plugins.aws.actions.asg_scale import ScaleGroup
+from recoverops.plugins.aws.actions.ebs_delete_unattached import DeleteVolume
 from recoverops.plugins.aws.actions.ebs_grow import GrowVolume
 from recoverops.plugins.aws.actions.ebs_snapshot import MakeSnapshot
 from recoverops.plugins.aws.actions.ec2_isolate import IsolateInstance
@@ -25,8 +26,10 @@ from recoverops.plugins.aws.actions.ec2_terminate import TerminateMember
 from recoverops.plugins.aws.actions.ecs_redeploy import RedeployService
 from recoverops.plugins.aws.actions.ecs_rollback import RollBackService
 from recoverops.plugins.aws.actions.ecs_scale import ScaleService
+from recoverops.plugins.aws.actions.eip_release import ReleaseAddress
 from recoverops.plugins.aws.actions.elb_shift_weights import ShiftListener, ShiftRule
 from recoverops.plugins.aws.actions.elb_target_out import TakeTargetOut
+from recoverops.plugins.aws.actions.emergency_shutdown import EmergencyShutdown
 from recoverops.plugins.aws.actions.iam_key_deactivate import DeactivateKey
 from recoverops.plugins.aws.actions.lambda_concurrency import ReserveConcurrency
 from recoverops.plugins.aws.actions.lambda_rollback import RollBackAlias
@@ -50,13 +53,25 @@ from recoverops.plugins.aws.policy import policies_of
 from recoverops.plugins.aws.rights_check import RightsCheck, check_grants
 from recoverops.plugins.aws.sessions import need_sdk
 from recoverops.plugins.aws.settings import AwsSettings
+from recoverops.plugins.aws.sns import SnsNotifier, grants_of
 from recoverops.plugins.aws.sources import kinesis, logs
 from recoverops.plugins.aws.sources.inbox import stream_grants, streams_of
 from recoverops.plugins.aws.sources.metrics import GRANTS as METRICS_GRANTS
 from recoverops.plugins.aws.sources.metrics import MetricsSource
 from recoverops.plugins.aws.sources.monitoring import MonitoringSource
+from recoverops.plugins.aws.sources.waste import GRANTS as WASTE_GRANTS
+from recoverops.plugins.aws.sources.waste import Survey, WasteCheck, WasteSource
 from recoverops.plugins.aws.targets import Reach
-from recoverops.ports import CautionSwitch, PluginContext, PluginParts, Policy, Source, StreamSource
+from recoverops.ports import (
+    CautionSwitch,
+    LiveCheck,
+    Notifier,
+    PluginContext,
+    PluginParts,
+    Policy,
+    Source,
+    StreamSource,
+)
 
 ACTIONS: tuple[type[AwsAction], ...] = (
     RebootInstances,
@@ -85,8 +100,11 @@ ACTIONS: tuple[type[AwsAction], ...] = (
     MakeSnapshot,
     RestartServiceBySsm,
     CleanDiskBySsm,
+    EmergencyShutdown,
+    DeleteVolume,
+    ReleaseAddress,
 )
-_FOUND_OTHERWISE = frozenset({Kind.EC2, Kind.ASG, Kind.EBS, Kind.SG_RULE})
+_FOUND_OTHERWISE = frozenset({Kind.EC2, Kind.ASG, Kind.SG_RULE, Kind.EBS, Kind.EIP})
 """Kinds whose own describe calls filter by tags."""
 
 
@@ -109,10 +127,12 @@ def assembled(settings: AwsSettings, context: PluginContext) -> PluginParts:
         streams=(*_streams(settings, context, calls, groups), *streams_of(settings, context, calls)),
         secrets=(Parameters(calls, kept), ManagedSecrets(calls, kept)),
         actions=tuple(one(reach, clock=context.clock, timeout=_timeout(one, settings)) for one in enabled),
+        notifiers=tuple(_notifiers(settings, calls)),
         checks=(
             *(IdentityCheck(account, calls) for account in settings.accounts),
             *_rights(settings, calls, policies),
             *intake_checks(settings),
+            *_waste(settings, context, calls),
         ),
         policies=policies,
     )
@@ -173,6 +193,9 @@ def _sources(settings: AwsSettings, context: PluginContext, calls: Calls) -> Ite
         yield MetricsSource(calls, context.services, settings.accounts, settings=settings.metrics, clock=context.clock)
     if MonitorInstances.name in settings.actions:
         yield MonitoringSource(calls, context.services, settings.accounts, clock=context.clock)
+    if settings.waste is not None:
+        survey = Survey(calls, settings.accounts, settings=settings.waste, clock=context.clock)
+        yield WasteSource(survey, context.services)
 
 
 def _streams(settings: AwsSettings, context: PluginContext, calls: Calls, groups: LogGroups) -> Iterator[StreamSource]:
@@ -181,6 +204,19 @@ def _streams(settings: AwsSettings, context: PluginContext, calls: Calls, groups
         yield kinesis.KinesisSource(calls, stream, groups, services, accounts, clock=clock)
     if settings.logs is not None:
         yield logs.LogsSource(calls, settings.logs, groups, clock=clock)
+
+
+def _waste(settings: AwsSettings, context: PluginContext, calls: Calls) -> Iterator[LiveCheck]:
+    if settings.waste is not None:
+        survey = Survey(calls, settings.accounts, settings=settings.waste, clock=context.clock)
+        yield from (WasteCheck(survey, account) for account in settings.accounts)
+
+
+def _notifiers(settings: AwsSettings, calls: Calls) -> Iterator[Notifier]:
+    for name, topic in settings.publish_to.items():
+        _, _, _, region, ident, _ = topic.split(":")
+        account = next(one for one in settings.accounts if one.id == ident and region in one.regions)
+        yield SnsNotifier(name, topic, account=account, calls=calls)
 
 
 def _grants(
@@ -194,6 +230,9 @@ def _grants(
         yield from kinesis.grants_of(stream)
     if settings.logs is not None:
         yield from logs.grants_of(groups)
+    if settings.waste is not None:
+        yield from WASTE_GRANTS
+    yield from grants_of(settings.publish_to)
     for action in enabled:
         own = [address for address in addresses if address.kind is action.kind]
         if own:

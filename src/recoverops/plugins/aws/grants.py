@@ -21,6 +21,7 @@ ARNS: Mapping[Kind, str] = {
     Kind.ELB_LISTENER: "arn:{partition}:elasticloadbalancing:{region}:{account}:listener/{id}",
     Kind.ELB_RULE: "arn:{partition}:elasticloadbalancing:{region}:{account}:listener-rule/{id}",
     Kind.EBS: "arn:{partition}:ec2:{region}:{account}:volume/{id}",
+    Kind.EIP: "arn:{partition}:ec2:{region}:{account}:elastic-ip/{id}",
     Kind.SG_RULE: "arn:{partition}:ec2:{region}:{account}:security-group/{id}",
     Kind.IAM_KEY: "arn:{partition}:iam::{account}:user/{id}",
 }

@@ -47,6 +47,12 @@ def instances(calls: Calls, address: Address) -> tuple[Instance, ...]:
     return _present(pages)
 
 
+def running(calls: Calls, place: Place) -> tuple[Instance, ...]:
+    """Every instance that runs there. Raises what `calls` raises."""
+    filters = [{"Name": "instance-state-name", "Values": ["running"]}]
+    return _present(calls.pages(place, "ec2:DescribeInstances", "Reservations", Filters=filters))
+
+
 def described(calls: Calls, place: Place, idents: Iterable[str]) -> tuple[Instance, ...]:
     """These instances, as far as they are not gone. Raises `NotFoundError` for an id that AWS does not know."""
     pages = calls.pages(place, "ec2:DescribeInstances", "Reservations", InstanceIds=sorted(idents))

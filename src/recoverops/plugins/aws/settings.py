@@ -16,6 +16,7 @@ from recoverops.plugins.aws.keeping_settings import KeepingSettings, SmartCloudO
 from recoverops.plugins.aws.security_settings import Protected, SecuritySettings
 from recoverops.plugins.aws.ssm_settings import NEEDED_PARTS, SsmSettings
 from recoverops.plugins.aws.stream_settings import KinesisSettings, LogGroupSettings, LogsSettings
+from recoverops.plugins.aws.waste_settings import TopicArn, TopicName, WasteSettings
 
 ActionName = Literal[
     "ec2-reboot",
@@ -46,6 +47,9 @@ ActionName = Literal[
     "ssm-clean-disk",
     "ssm-run",
     "ssm-automation",
+    "emergency-shutdown",
+    "ebs-delete-unattached",
+    "eip-release",
 ]
 Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$")]
 OwnMetric = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$", max_length=100)]
@@ -310,11 +314,31 @@ class AwsSettings(BaseModel):
         description="What may be run through Systems Manager. Default none: the actions `ssm-*` cannot be enabled.",
     )
 
+    waste: WasteSettings | None = Field(
+        default=None,
+        description="The source `aws-waste`, and a line of `recoverops check`: idle instances, unattached volumes, "
+        "unused addresses. Default none: nobody looks.",
+    )
+    publish_to: Mapping[TopicName, TopicArn] = Field(
+        default={},
+        max_length=20,
+        description="SNS topics that people are told through, by name: `pages: arn:aws:sns:eu-central-1:...:pages` is "
+        "the notifier `sns-pages`. Each in a region of `accounts`. Default none: nothing is published anywhere else.",
+    )
+
     @model_validator(mode="after")
     def _ssm_is_declared(self) -> AwsSettings:
         for action, part in NEEDED_PARTS.items():
             if action in self.actions and not getattr(self.ssm, part, None):
                 raise ValueError(f"the action {action} needs ssm.{part}, which says what it may run; add it")
+        return self
+
+    @model_validator(mode="after")
+    def _topics_are_reached(self) -> AwsSettings:
+        for topic in self.publish_to.values():
+            _, _, _, region, account, _ = topic.split(":")
+            if not any(one.id == account and region in one.regions for one in self.accounts):
+                raise ValueError(f"the topic {topic} is in no account and region of accounts; add it there")
         return self
 
     @model_validator(mode="after")

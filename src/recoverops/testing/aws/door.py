@@ -80,10 +80,13 @@ def _passed(response: Any, usual: Callable[[Any], Any], admins: frozenset[str], 
             raise RefusedError(*_throttled(call))
         if fault is Fault.REFUSED:
             raise RefusedError("InsufficientCapacity", "There is no capacity for this request in this zone.")
-        judge(response, key, call, faults)
+        who = judge(response, key, call, faults)
     except RefusedError as error:
         return _refused(response, error)
-    answer = usual(response)
+    with faults.turn:
+        answer = usual(response)
+    if answer[0] < 400:  # a dry run is told as an error
+        faults.was_done(who, f"{call.service}:{call.api}")
     if fault is Fault.LOST:
         hang_up(response)
     return answer
@@ -128,7 +131,8 @@ def _call_of(response: Any) -> Call:
     )
 
 
-def judge(response: Any, key: str, call: Call, faults: Faults) -> None:
+def judge(response: Any, key: str, call: Call, faults: Faults) -> str:
+    """The name of the user or role. Raises `RefusedError`."""
     from moto.iam.access_control import AssumedRoleAccessKey, CreateAccessKeyFailure, create_access_key
 
     try:
@@ -136,6 +140,9 @@ def judge(response: Any, key: str, call: Call, faults: Faults) -> None:
     except CreateAccessKeyFailure:
         code = "AuthFailure" if call.service == "ec2" else "InvalidClientTokenId"
         raise RefusedError(code, "The security token included in the request is invalid") from None
+    action, who = action_of(call), str(owner.arn).split("/")[1]
+    if faults.expires_now(who, action):
+        faults.expire(key)
     if faults.is_expired(key, is_assumed=isinstance(owner, AssumedRoleAccessKey)):
         code = {
             "ec2": "RequestExpired",
@@ -145,9 +152,8 @@ def judge(response: Any, key: str, call: Call, faults: Faults) -> None:
             "ssm": "ExpiredTokenException",
         }.get(call.service, "ExpiredToken")
         raise RefusedError(code, "The security token included in the request is expired")
-    action = action_of(call)
     if action in _FREE:
-        return
+        return who
     policies = [_document(one) for one in owner.collect_policies()]
     for named in resources_of(call):
         asked = Asked(action=action, resource=named.arn, context=context_of(call, named))
@@ -162,6 +168,7 @@ def judge(response: Any, key: str, call: Call, faults: Faults) -> None:
         passing = Asked(action="iam:PassRole", resource=role, context={"iam:passedtoservice": (service,)})
         if not allows(policies, passing):
             raise RefusedError(*_denied(call, passing.action, owner.arn, Named(arn=role)))
+    return who
 
 
 def _is_trusted(action: str, named: Named, asked: Asked, principal: str) -> bool:
@@ -193,6 +200,8 @@ def _denied(call: Call, action: str, principal: str, named: Named) -> tuple[str,
         f"User: {principal} is not authorized to perform: {action}{where} because no identity-based policy allows the "
         f"{action} action"
     )
+    if call.service == "sns":
+        return "AuthorizationError", told
     if call.service == "ec2":
         return "UnauthorizedOperation", f"You are not authorized to perform this operation. {told}"
     return ("AccessDeniedException" if call.service in _JSON else "AccessDenied"), told

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import StrEnum
 
 
@@ -27,6 +27,8 @@ class Faults:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._planned: dict[str, list[Fault]] = {}
+        self.throttled = 0
+        """How many calls were throttled so far."""
         self._throttle_share = 0.0
         self._debt = 0.0
         self._is_cut_off = False
@@ -34,6 +36,10 @@ class Faults:
         self._expires_at_once = False
         self._calls: Counter[str] = Counter()
         self._before: dict[str, Callable[[], object]] = {}
+        self._done: dict[str, Counter[str]] = {}
+        self._expiring: dict[str, set[str]] = {}
+        self.turn: AbstractContextManager[object] = nullcontext()
+        """Held while a call is done."""
 
     @property
     def calls(self) -> dict[str, int]:
@@ -44,6 +50,36 @@ class Faults:
     def forget(self) -> None:
         with self._lock:
             self._calls.clear()
+
+    def done_by(self, principal: str) -> dict[str, int]:
+        """`service:Api` -> how often the user or role of this name had it done: not refused, no dry run."""
+        with self._lock:
+            return dict(self._done.get(principal, {}))
+
+    def was_done(self, principal: str, call: str) -> None:
+        with self._lock:
+            self._done.setdefault(principal, Counter())[call] += 1
+
+    @contextmanager
+    def one_at_a_time(self) -> Iterator[None]:
+        """Calls are done one after the other, for tests with many threads: moto's models are not made for them."""
+        self.turn = threading.RLock()
+        try:
+            yield
+        finally:
+            self.turn = nullcontext()
+
+    def expire_before(self, principal: str, calls: Iterable[str]) -> None:
+        """The credentials of this role expire right before the next of each of these calls."""
+        with self._lock:
+            self._expiring[principal] = set(calls)
+
+    def expires_now(self, principal: str, call: str) -> bool:
+        with self._lock:
+            is_due = call in self._expiring.get(principal, ())
+            if is_due:
+                self._expiring[principal].discard(call)
+            return is_due
 
     def plan(self, call: str, *faults: Fault) -> None:
         """The next calls of `service:Api` meet these, in turn."""
@@ -106,5 +142,6 @@ class Faults:
             self._debt += self._throttle_share
             if self._debt >= 1:
                 self._debt -= 1
+                self.throttled += 1
                 return Fault.THROTTLED
             return Fault.NONE

@@ -4,16 +4,16 @@ instance. Moto keeps those of the instance beside those of its interfaces, and s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 
-def interfaces_keep_their_groups() -> None:
-    """For this process, as long as it lives."""
+def interface_pieces() -> Iterator[tuple[type, str, Any]]:
     from moto.ec2.models.elastic_network_interfaces import NetworkInterface
     from moto.ec2.models.instances import InstanceBackend
 
-    NetworkInterface.group_set = property(lambda interface: interface._group_set)
-    InstanceBackend.modify_instance_security_groups = _of_the_only_interface
+    yield NetworkInterface, "group_set", property(lambda interface: interface._group_set)
+    yield InstanceBackend, "modify_instance_security_groups", _of_the_only_interface
 
 
 def _of_the_only_interface(backend: Any, instance_id: str, new_group_id_list: list[str]) -> Any:

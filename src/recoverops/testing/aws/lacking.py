@@ -12,6 +12,7 @@ from typing import Any
 from recoverops.testing.aws.aliases import alias_pieces
 from recoverops.testing.aws.failover import failover_pieces
 from recoverops.testing.aws.health import health_pieces
+from recoverops.testing.aws.interfaces import interface_pieces
 from recoverops.testing.aws.monitoring import monitoring_pieces
 from recoverops.testing.aws.refresh import refresh_pieces
 
@@ -20,6 +21,7 @@ _PIECES: tuple[Callable[[], Iterator[Piece]], ...] = (
     alias_pieces,
     failover_pieces,
     health_pieces,
+    interface_pieces,
     monitoring_pieces,
     refresh_pieces,
 )

@@ -217,6 +217,24 @@ def _load_balancing(parameter: str) -> Callable[[Call], tuple[Named, ...]]:
     return find
 
 
+def _addresses(call: Call) -> tuple[Named, ...]:
+    from moto.ec2.models import ec2_backends
+
+    known = {one.allocation_id: one for one in ec2_backends[call.account][call.region].addresses}
+    return tuple(
+        Named(arn=call.arn("ec2", f"elastic-ip/{one}"), tags=_ec2_tags(known.get(one)))
+        for one in call.values("AllocationId")
+    )
+
+
+def _ec2_tags(resource: Any) -> dict[str, str]:
+    return {} if resource is None else {one["key"]: one["value"] for one in resource.get_tags()}
+
+
+def _topic(call: Call) -> tuple[Named, ...]:
+    return tuple(Named(arn=one) for one in call.values("TopicArn"))
+
+
 def _interfaces(call: Call) -> tuple[Named, ...]:
     return tuple(Named(arn=call.arn("ec2", f"network-interface/{one}")) for one in call.values("NetworkInterfaceId"))
 
@@ -347,6 +365,9 @@ RESOURCES: dict[str, Callable[[Call], tuple[Named, ...]]] = {
     "ec2:ModifyNetworkInterfaceAttribute": _all_of(_interfaces, _security_groups("SecurityGroupId")),
     "ec2:RevokeSecurityGroupIngress": _security_groups("GroupId"),
     "ec2:AuthorizeSecurityGroupIngress": _all_of(_security_groups("GroupId"), tagged_at_creation),
+    "ec2:DeleteVolume": _volume,
+    "ec2:ReleaseAddress": _addresses,
+    "sns:Publish": _topic,
     "iam:GetPolicy": _policy,
     "iam:GetPolicyVersion": _policy,
     "iam:GetRolePolicy": _named_role,

@@ -24,7 +24,6 @@ from recoverops.testing.aws.deployments import Deployments
 from recoverops.testing.aws.destinations import Destinations, posting
 from recoverops.testing.aws.door import guarded
 from recoverops.testing.aws.faults import Faults
-from recoverops.testing.aws.interfaces import interfaces_keep_their_groups
 from recoverops.testing.aws.kinesis import Expiry, real_shards
 from recoverops.testing.aws.lacking import filled_in
 from recoverops.testing.aws.pricing import priced, pricing_answers
@@ -213,7 +212,6 @@ def _start_empty() -> None:
 
     settings.ec2_load_default_amis = lambda: False
     CloudWatchBackend.get_filtered_metrics = _metrics_once
-    interfaces_keep_their_groups()
     _reset()
 
 

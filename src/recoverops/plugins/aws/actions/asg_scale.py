@@ -35,6 +35,8 @@ class ScaleGroup(StateAction):
         address, group = self.reach.group(service)
         delta = int(arguments["count_delta"])
         goal = goal_of(group, delta, max_step=self.reach.settings.max_step)
+        if delta < 0:  # AWS chooses which member goes
+            self.reach.check_protected(*(one.id for one in group.members))
         return Aim(
             address=address,
             summary=f"scale the Auto Scaling group {group.name} of {service.name} from {group.desired} to {goal} "
