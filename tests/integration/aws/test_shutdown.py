@@ -113,7 +113,7 @@ def test_it_is_aimed_by_tags_and_not_at_members_of_a_group(aws: Aws, root: Key) 
             shop.action(NAMED, root).plan(shop["checkout"], {})
 
 
-def test_a_group_with_a_protected_member_is_not_scaled_down(aws: Aws, root: Key) -> None:
+def test_a_group_with_a_protected_member_is_neither_scaled_down_nor_refreshed(aws: Aws, root: Key) -> None:
     name = f"group-of-{unique_tags()['service']}"
     group(aws, name, desired=2, most=3, tags={})
     found = aws.admin("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"][0]
@@ -121,4 +121,6 @@ def test_a_group_with_a_protected_member_is_not_scaled_down(aws: Aws, root: Key)
     shop = shop_of(aws, f"asg id={name}", protected=[member])
     with pytest.raises(PermanentError, match=f"{member} is protected"):
         shop.action("asg-scale", root).plan(shop["checkout"], {"count_delta": "-1"})
+    with pytest.raises(PermanentError, match=f"{member} is protected"):
+        shop.action("asg-refresh", root).plan(shop["checkout"], {})
     assert shop.action("asg-scale", root).plan(shop["checkout"], {"count_delta": "+1"}).before["goal"] == "3"

@@ -54,6 +54,7 @@ class RefreshGroup(AwsAction):
 
     def aim(self, service: Service, arguments: Mapping[str, str]) -> Aim:
         address, group = self.reach.group(service)
+        self.reach.check_protected(*(one.id for one in group.members))
         newest = self._newest(address.place, group.name)
         settings = self.reach.settings
         told = check_refresh(group, settings.bounds.refresh_min_healthy, largest_share=settings.max_share_of_group)
@@ -95,6 +96,7 @@ class RefreshGroup(AwsAction):
     def _group(self, plan: Plan) -> Group:
         group = group_called(self.calls, place_of(plan), plan.before["group"])
         self.reach.check_scope(group.name, group.tags)
+        self.reach.check_protected(*(one.id for one in group.members))
         return group
 
     def _newest(self, place: Place, group: str) -> Refresh | None:

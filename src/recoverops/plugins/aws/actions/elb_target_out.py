@@ -51,6 +51,7 @@ class TakeTargetOut(StateAction):
         self.reach.check_scope(name, tags_of(self.calls, address.place, group.arn))
         found = targets(self.calls, address.place, group.arn)
         one = picked(name, found, sought if address.id is not None else None)
+        self.reach.check_protected(one.id, f"{name}/{one.id}")
         told = self._share(group.arn, found, one.id)
         rest = [other for other in found if other.id == one.id and other.port != one.port]
         return Aim(
@@ -77,6 +78,7 @@ class TakeTargetOut(StateAction):
     def change(self, plan: Plan, attempt: Attempt, *, wanted: str, key: str) -> None:
         place, arn, aimed = place_of(plan), plan.before["group"], _aimed(plan)
         self.reach.check_scope(arn.split("/")[1], tags_of(self.calls, place, arn))
+        self.reach.check_protected(plan.before["target"])
         if wanted == "state":
             self.calls.change(place, _IN, TargetGroupArn=arn, Targets=[aimed])
             attempt.begun(f"{plan.before['target']} was registered again, but ")
