@@ -94,7 +94,11 @@ def test_lines_that_name_no_service_are_about_the_one_of_the_stream() -> None:
     assert (named.resource, other.resource) == (None, CHECKOUT)
 
 
-@pytest.mark.parametrize("data", [b"\x1f\x8bxxxx", gzip.compress(b"x" * 1000)[:-12], b"H4sI!!!", b"H4sIAAAA"])
+@pytest.mark.parametrize(
+    "data",
+    [b"\x1f\x8bxxxx", gzip.compress(b"x" * 1000, mtime=0)[:-12], b"H4sI!!!", b"H4sIAAAA"],
+    ids=["no gzip", "gzip that ends too early", "no base64", "base64 of no gzip"],
+)
 def test_what_is_damaged_is_told_and_not_read(data: bytes) -> None:
     assert not READER.read(data, arrived=NOON).is_readable
 
