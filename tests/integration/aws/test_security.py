@@ -46,12 +46,13 @@ def test_what_is_protected_is_not_touched_by_any_action(aws: Aws, root: Key) -> 
     for named in SCENES:
         scene = SCENES[named](aws)
         shop = shop_of(aws, scene)
-        before, plan = scene.snapshot(), shop.action(named, root).plan(shop["checkout"], scene.arguments)
+        plan = shop.action(named, root).plan(shop["checkout"], scene.arguments)
         by_tags = named == "emergency-shutdown"
         ident = plan.before["instances"].split()[1] if by_tags else scene.address.split("id=")[1]
         if named in {"sg-close-ingress", "iam-key-deactivate"}:
             ident = ident.rpartition("/")[0]  # the group, the user
         shop = shop_of(aws, scene, protected=[ident])
+        before = scene.snapshot()
         with pytest.raises(PermanentError, match=r"is protected \(protected of the plugin aws\)"):
             shop.action(named, root).plan(shop["checkout"], scene.arguments)
         assert scene.snapshot() == before, named
