@@ -52,6 +52,7 @@ from recoverops.model import (
     Severity,
 )
 from recoverops.storage import SqlStore, StorageSettings, open_store
+from recoverops.testing.aws import Aws, running_aws
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -372,3 +373,10 @@ def _wait_until_it_answers(server: PostgresServer, process: subprocess.Popen[byt
             time.sleep(0.05)
         else:
             return
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[Aws]:
+    """The double of AWS: one for all tests of a process, because moto keeps what it knows in its modules."""
+    with running_aws() as running:
+        yield running

@@ -20,15 +20,9 @@ from tests.integration.aws.streams import Stream, counts_of, expected, unknown_i
 from recoverops.clock import SystemClock
 from recoverops.model import UnreachableError
 from recoverops.storage import SqlStore, StorageSettings, open_store
-from recoverops.testing.aws import Aws, Key, running_aws
+from recoverops.testing.aws import Aws, Key
 
 CHILD = Path(__file__).parent / "stream_child.py"
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[Aws]:
-    with running_aws() as running:
-        yield running
 
 
 class Reading:

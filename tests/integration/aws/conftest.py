@@ -13,7 +13,7 @@ from recoverops.model import Service
 from recoverops.plugins.aws import AwsSettings, plugin
 from recoverops.plugins.aws.assembly import ACTIONS as EVERY
 from recoverops.ports import Action, Clock, PluginContext, PluginParts
-from recoverops.testing.aws import ACCOUNT, REGION, Aws, Key, running_aws
+from recoverops.testing.aws import ACCOUNT, REGION, Aws, Key
 
 ACTIONS = [one.name for one in EVERY if not one.name.startswith("ssm-")]
 """Those of SSM say in further settings what they may run; their scenes have them."""
@@ -72,12 +72,6 @@ class Shop:
 
     def __getitem__(self, name: str) -> Service:
         return self.services[name]
-
-
-@pytest.fixture(scope="session")
-def aws() -> Iterator[Aws]:
-    with running_aws() as running:
-        yield running
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ import pytest
 from tests.integration.aws.conftest import Shop, group, service
 
 from recoverops.model import ExecutionStatus, MisconfiguredError, PermanentError, RecoverOpsError
+from recoverops.plugins.aws.identity import IdentityCheck
 from recoverops.testing.aws import ACCOUNT, REGION, Aws, Key
 
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
@@ -30,7 +31,7 @@ def shop(aws: Aws) -> Shop:
 
 
 def look(shop: Shop, key: Key, **settings: Any) -> str:
-    (check,) = shop.parts(key, **settings).checks
+    (check,) = (one for one in shop.parts(key, **settings).checks if isinstance(one, IdentityCheck))
     return check.look()
 
 

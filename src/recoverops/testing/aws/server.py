@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from recoverops.model import MisconfiguredError
+from recoverops.model import ConflictError, MisconfiguredError
 from recoverops.testing.aws.alarms import Alarms, telling
 from recoverops.testing.aws.automation import Automation
 from recoverops.testing.aws.automation_steps import Clients
@@ -162,7 +162,11 @@ def _loader() -> Any:
 
 @contextmanager
 def running_aws() -> Iterator[Aws]:
-    """Empty at the beginning, gone at the end. Raises `MisconfiguredError` without moto."""
+    """Empty at the beginning, gone at the end.
+
+    Raises `MisconfiguredError` without moto, `ConflictError` while another one runs in this process: moto keeps what it
+    knows in its modules.
+    """
     try:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
         from werkzeug.serving import make_server
@@ -171,7 +175,7 @@ def running_aws() -> Iterator[Aws]:
             f"the double of AWS needs moto: pip install 'recoverops[sandbox]' ({error})"
         ) from error
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    with _RUNNING:
+    with _the_only_one():
         _start_empty()
         server = make_server("127.0.0.1", 0, _nothing, threaded=True, request_handler=MotoRequestHandler)
         aws = Aws(server.server_port)
@@ -199,6 +203,16 @@ def running_aws() -> Iterator[Aws]:
                 aws.ssm.close()
                 aws.ecs.close()
                 _reset()
+
+
+@contextmanager
+def _the_only_one() -> Iterator[None]:
+    if not _RUNNING.acquire(blocking=False):
+        raise ConflictError("a double of AWS runs in this process already; share it, or start the other in a process")
+    try:
+        yield
+    finally:
+        _RUNNING.release()
 
 
 def _nothing(_environ: Any, _start_response: Any) -> Any:
