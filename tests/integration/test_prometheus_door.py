@@ -114,7 +114,7 @@ def test_one_bad_alert_refuses_the_whole_delivery(door: Door) -> None:
 
 def test_only_a_key_that_may_deliver_passes_and_the_refusal_says_how_to_send_one(door: Door) -> None:
     without = door.request("POST", json=[ALERT])
-    assert (without.status_code, without.headers["www-authenticate"]) == (401, "Bearer")
+    assert (without.status_code, without.headers["www-authenticate"]) == (401, 'Bearer, Basic realm="recoverops"')
     assert door.request("POST", json=[ALERT], headers={"accept": "application/json"}).status_code == 401
     assert door.post([ALERT], role=Role.VIEWER).status_code == 403
     assert door.stored() == []

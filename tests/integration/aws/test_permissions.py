@@ -37,8 +37,6 @@ ONLY_BY_ID = {"iam-key-deactivate", "elb-shift-weights", "elb-shift-rule-weights
 """Actions on what tags do not choose."""
 STAYS = ("ebs-snapshot", "ec2:DeleteSnapshot")
 """Whether a snapshot may be deleted again shows only when there is one: it is told, and it harms nobody."""
-_OF_THEIR_OWN = {Kind.EC2, Kind.ASG, Kind.EBS, Kind.SG_RULE}
-ONLY_BY_ID = {"iam-key-deactivate"}
 _OF_THEIR_OWN = {Kind.EC2, Kind.ASG, Kind.EBS, Kind.EIP, Kind.SG_RULE}
 BY_TAGS = {action.name for action in ACTIONS if action.kind not in _OF_THEIR_OWN} - ONLY_BY_ID
 """Actions that need `tag:GetResources` as well when an address chooses by tags."""

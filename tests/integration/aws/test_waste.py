@@ -30,7 +30,7 @@ def volume(aws: Aws, tags: dict[str, str]) -> str:
 
 
 def works_at(aws: Aws, ident: str, *percents: float) -> None:
-    """Its CPU in the last whole hours, the newest first."""
+    """Its CPU in the last whole hours, the newest first. The hour that runs is like the newest: it may end meanwhile."""
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     aws.admin("cloudwatch").put_metric_data(
         Namespace="AWS/EC2",
@@ -41,7 +41,7 @@ def works_at(aws: Aws, ident: str, *percents: float) -> None:
                 "Timestamp": hour - timedelta(hours=number + 1) + timedelta(minutes=5),
                 "Value": percent,
             }
-            for number, percent in enumerate(percents)
+            for number, percent in enumerate((percents[0], *percents), start=-1)
         ],
     )
 

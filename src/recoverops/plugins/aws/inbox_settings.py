@@ -176,7 +176,8 @@ class InboxSettings(BaseModel):
         "has kms:Decrypt on exactly these, by way of SQS and S3 only. Default none.",
     )
     suspicion: SuspicionSettings = Field(
-        default=SuspicionSettings(), description="What in the records of CloudTrail is an alert."
+        default=SuspicionSettings(),
+        description="What in the records of CloudTrail is an alert. Default: all of it, with the limits below.",
     )
 
     @model_validator(mode="after")

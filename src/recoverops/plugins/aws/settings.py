@@ -264,7 +264,8 @@ class AwsSettings(BaseModel):
         "and the generated policy only reads.",
     )
     security: SecuritySettings = Field(
-        default_factory=SecuritySettings, description="What the security actions may never cut off, and quarantine."
+        default_factory=SecuritySettings,
+        description="What the security actions may never cut off, and quarantine. Default: nothing is named.",
     )
     metrics: MetricsSettings | None = Field(
         default=None, description="The source `cloudwatch-metrics`. Default none: nothing is asked of CloudWatch."
@@ -274,7 +275,8 @@ class AwsSettings(BaseModel):
         description="The intake `aws-sns`, for alarms and events over SNS. Default none: no delivery of SNS is taken.",
     )
     inbox: InboxSettings = Field(
-        default=InboxSettings(), description="What is read from AWS piece by piece: queues of SQS and objects of S3."
+        default=InboxSettings(),
+        description="What is read from AWS piece by piece: queues of SQS and objects of S3. Default: nothing.",
     )
     eventbridge: EventBridgeSettings | None = Field(
         default=None,
@@ -303,7 +305,8 @@ class AwsSettings(BaseModel):
         "`recoverops check` can tell what is missing or too wide. Default false: the engine does not need them.",
     )
     keeping: KeepingSettings = Field(
-        default=KeepingSettings(), description="Where `ssm:` and `secretsmanager:` references lead."
+        default=KeepingSettings(),
+        description="Where `ssm:` and `secretsmanager:` references lead. Default: the only account and region.",
     )
     smartcloudops: SmartCloudOpsSettings | None = Field(
         default=None, description="The switch `/smartcloudops/<env>/approvals/auto`. Default none: it is not read."
