@@ -14,7 +14,7 @@ ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
 STALE := stale
 endif
 
-.PHONY: help setup setup-all lock up demo check test test-all bench bench-detection clean test-programs stale
+.PHONY: help setup setup-all lock up demo check test test-aws test-all bench bench-detection clean test-programs stale
 
 help: ## print these lines
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -42,8 +42,11 @@ check: setup test-programs ## format, lint, types, import contracts, documentati
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/docs --ignore tests/docs/test_readme.py
 
-test: setup test-programs ## every test that is not slow
-	$(BIN)/pytest -m "not slow" -n 3 --dist loadfile
+test: setup test-programs ## every test that is not slow, but for those of test-aws
+	$(BIN)/pytest -m "not slow" -n 3 --dist loadfile --ignore tests/integration/aws
+
+test-aws: setup test-programs ## the AWS plugin against the double of AWS: every action, every permission
+	$(BIN)/pytest -m "not slow" -n 3 --dist loadfile tests/integration/aws
 
 test-all: setup test-programs ## every test
 	$(BIN)/pytest -n 3 --dist loadfile

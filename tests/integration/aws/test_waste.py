@@ -30,7 +30,7 @@ def volume(aws: Aws, tags: dict[str, str]) -> str:
 
 
 def works_at(aws: Aws, ident: str, *percents: float) -> None:
-    """Its CPU in the last whole hours, the newest first. The hour that runs is like the newest: it may end meanwhile."""
+    """Its CPU in the last whole hours, the newest first. The hour that runs is like the newest, as it may end."""
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     aws.admin("cloudwatch").put_metric_data(
         Namespace="AWS/EC2",

@@ -63,7 +63,7 @@ class ObjectsSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    bucket: Bucket = Field(description="The bucket's name. No default.")
+    bucket: Bucket = Field(description="The bucket's name, without `s3://`. No default.")
     prefix: str = Field(
         min_length=1,
         max_length=500,

@@ -127,7 +127,7 @@ class CommandSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     name: DeclaredName = Field(description="The last part of the action's name: `ssm-run-<name>`. No default.")
-    document: DocumentName = Field(description="The Command document. No default.")
+    document: DocumentName = Field(description="The name of the Command document. No default.")
     parameters: Mapping[ParameterName, ValuePattern] = Field(
         default={},
         description="Parameters that a runbook gives, each with the regular expression that its whole value must "
@@ -149,7 +149,7 @@ class RollbackSettings(BaseModel):
     )
     look_version: DocumentVersion = Field(description='The version of `look`, e.g. "1". No default.')
     document: DocumentName = Field(description="The Automation document that takes it back. No default.")
-    version: DocumentVersion = Field(description='Its version, e.g. "1". No default.')
+    version: DocumentVersion = Field(description='The version of that document, e.g. "1". No default.')
     restore: Mapping[ParameterName, str] = Field(
         min_length=1,
         description="Parameters of `document`, each with the output of `look` whose value before the action it gets, "
@@ -163,7 +163,7 @@ class AutomationSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     name: DeclaredName = Field(description="The last part of the action's name: `ssm-automation-<name>`. No default.")
-    document: DocumentName = Field(description="The Automation document. No default.")
+    document: DocumentName = Field(description="The name of the Automation document. No default.")
     version: DocumentVersion = Field(
         description='Its version, e.g. "1". No default: a version never changes, so it is what you have read.'
     )
