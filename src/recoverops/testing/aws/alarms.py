@@ -2,12 +2,14 @@
 
 `tick(now)` evaluates all alarms once; `ticking` does so every few seconds in a thread, for `aws-sandbox`. A change of
 state, also one by `SetAlarmState`, is written into the alarm's history, told to its topics, and put on the event bus.
+A topic that is gone is left out, as CloudWatch does.
 Alarms on several metrics and composite ones are not evaluated; `SetAlarmState` works for them all the same.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ from typing import Any
 from recoverops.clock import SystemClock
 from recoverops.testing.aws.evaluation import MORE_PERIODS, Demand, State, state_of, statistic_of
 
+_LOG = logging.getLogger("recoverops.testing.aws")
 ALARM_EVENT = "CloudWatch Alarm State Change"
 
 
@@ -152,12 +155,16 @@ def _trigger(alarm: Any) -> dict[str, Any]:
 
 
 def _tell(backend: Any, topics: Sequence[str], message: Mapping[str, Any]) -> None:
+    from moto.core.exceptions import ServiceException
     from moto.sns.models import sns_backends
 
     subject = f'{message["NewStateValue"]}: "{message["AlarmName"]}" in {backend.region_name}'[:99]
     for topic in topics:
         _, _, _, region, account, _ = topic.split(":")
-        sns_backends[account][region].publish(json.dumps(message), arn=topic, subject=subject)
+        try:
+            sns_backends[account][region].publish(json.dumps(message), arn=topic, subject=subject)
+        except ServiceException as error:
+            _LOG.warning("alarm_not_told", extra={"topic": topic, "alarm": message["AlarmName"], "error": str(error)})
 
 
 def _put_event(backend: Any, alarm: Any, before: State, now: datetime) -> None:

@@ -2,12 +2,13 @@
 out the account.
 
 The event goes to the endpoint as JSON, with the header of the connection's API key, or its user name and password. A
-delivery that fails is noted and not repeated.
+delivery that fails is noted and not repeated; whoever put the event never hears of it, as in AWS.
 """
 
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import urllib.error
 import urllib.request
@@ -20,10 +21,13 @@ _TIMEOUT_S = 10.0
 
 
 class Destinations:
-    """What was posted: address and status, in order; status 0 is no answer."""
+    """What became of events that matched a rule, in order."""
 
     def __init__(self) -> None:
         self.posted: list[tuple[str, int]] = []
+        """Address and status; 0 is no answer."""
+        self.undelivered: list[tuple[str, str]] = []
+        """ARN of a target that is gone, or to which moto cannot deliver, and why."""
 
     def post(self, backend: Any, arn: str, event: Mapping[str, Any]) -> None:
         destination = backend.destinations[arn.split("/")[1]]
@@ -48,26 +52,29 @@ class Destinations:
 @contextmanager
 def posting(destinations: Destinations) -> Iterator[None]:
     """Rules of moto with such a target post for the time of the context."""
+    from moto.core.exceptions import JsonRESTError, ServiceException
     from moto.events.models import Rule, events_backends
 
     usual = Rule.send_to_targets
 
     def sending(rule: Any, original_event: Any, transform_input: bool = True) -> None:
-        every = list(rule.targets)
-        ours = [one for one in every if ":api-destination/" in one["Arn"]]
-        queues = [one for one in every if ":sqs:" in one["Arn"] and "InputTransformer" not in one]
-        if ours and rule.event_pattern.matches_event(original_event):
-            backend = events_backends[rule.account_id][rule.region_name]
-            for one in ours:
-                destinations.post(backend, one["Arn"], original_event)
+        if not rule.event_pattern.matches_event(original_event):
+            return
+        backend = events_backends[rule.account_id][rule.region_name]
         whole = {key: value for key, value in original_event.items() if key != "ingestion-time"}
-        try:
-            rule.targets = queues
-            usual(rule, whole, False)
-            rule.targets = [one for one in every if one not in ours and one not in queues]
-            usual(rule, original_event, transform_input)
-        finally:
-            rule.targets = every
+        for target in list(rule.targets):
+            arn = target["Arn"]
+            to_it = copy.copy(rule)
+            to_it.targets = [target]
+            try:
+                if ":api-destination/" in arn:
+                    destinations.post(backend, arn, original_event)
+                elif ":sqs:" in arn and "InputTransformer" not in target:
+                    usual(to_it, whole, False)
+                else:
+                    usual(to_it, original_event, transform_input)
+            except (ServiceException, JsonRESTError, NotImplementedError, KeyError) as error:
+                destinations.undelivered.append((arn, f"{type(error).__name__}: {error}"))
 
     Rule.send_to_targets = sending
     try:
