@@ -1,8 +1,4 @@
-"""Numba with the project's rules built in: types written down, without the GIL, kept on disk between starts.
-
-A kernel's cache is renewed when its own file changes, not when a kernel that it calls from another file does. While you
-work on one of them, delete `__pycache__`.
-"""
+"""Numba with the project's rules built in: types written down, without the GIL, kept on disk between starts."""
 
 from __future__ import annotations
 
@@ -11,6 +7,8 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
+
+from recoverops.model.kernel_cache import kept_by_room
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,4 +19,9 @@ U8 = cast("Callable[[Any], int]", np.uint8)
 
 def compiled(signature: object) -> Callable[[F], F]:
     """Compiles when the file is imported (or reads the result of an earlier time), so no call ever has to wait."""
-    return cast("Callable[[F], F]", numba.njit(signature, nogil=True, cache=True, forceinline=True))
+
+    def compile_it(function: F) -> F:
+        with kept_by_room():
+            return cast("F", numba.njit(signature, nogil=True, cache=True, forceinline=True)(function))
+
+    return compile_it

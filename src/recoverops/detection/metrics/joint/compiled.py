@@ -10,6 +10,8 @@ from typing import TypeVar
 
 import numba
 
+from recoverops.model.kernel_cache import kept_by_room
+
 F = TypeVar("F", bound=Callable[..., object])
 
 
@@ -17,7 +19,8 @@ def compiled(signature: str) -> Callable[[F], F]:
     """Compile at import for exactly these argument types."""
 
     def compile_it(function: F) -> F:
-        kernel: F = numba.njit(signature, nogil=True, cache=True, fastmath=False)(function)
+        with kept_by_room():
+            kernel: F = numba.njit(signature, nogil=True, cache=True, fastmath=False)(function)
         return kernel
 
     return compile_it

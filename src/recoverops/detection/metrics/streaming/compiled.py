@@ -1,8 +1,4 @@
-"""Numba with the project's rules built in: types written down, without the GIL, kept on disk between starts.
-
-A kernel's cache is renewed when its own file changes, not when a kernel that it calls from another file does. While you
-work on one of them, delete `__pycache__`.
-"""
+"""Numba with the project's rules built in: types written down, without the GIL, kept on disk between starts."""
 
 from __future__ import annotations
 
@@ -10,6 +6,8 @@ from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar, cast
 
 import numba
+
+from recoverops.model.kernel_cache import kept_by_room
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,4 +40,9 @@ counts references, which was a sixth of the cost of a point."""
 
 def compiled(signature: object) -> Callable[[F], F]:
     """Compiles when the file is imported (or reads the result of an earlier time), so no call ever has to wait."""
-    return cast("Callable[[F], F]", numba.njit(signature, **_OPTIONS))
+
+    def compile_it(function: F) -> F:
+        with kept_by_room():
+            return cast("F", numba.njit(signature, **_OPTIONS)(function))
+
+    return compile_it
