@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from numba.core import config
@@ -57,7 +57,7 @@ def room_of(source: Path) -> Path:
     return _PACKAGE / inside.relative_to(_PACKAGE).parts[0] if inside.is_relative_to(_PACKAGE) else inside.parent
 
 
-@lru_cache(maxsize=None)
+@cache
 def digest_of(room: Path) -> bytes:
     """SHA-256 of the names and contents of all its Python files, read once in the life of the process."""
     told = hashlib.sha256()
