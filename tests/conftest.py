@@ -17,6 +17,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,7 +26,9 @@ from typing import Any
 import psycopg
 import pytest
 from pydantic import SecretStr
+from tests.databases import prepared
 
+from recoverops.clock import SystemClock
 from recoverops.model import (
     ActionRecord,
     Alert,
@@ -206,13 +209,15 @@ class Database:
     data_dir: Path
 
     def open(self, clock: ManualClock) -> SqlStore:
+        if self.kind == "sqlite":
+            prepared(self.data_dir)
         return open_store(self.settings, data_dir=self.data_dir, clock=clock)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     kind: str = request.param
-    url = request.getfixturevalue("postgres_url") if kind == "postgresql" else ""
+    url = request.getfixturevalue("postgres_schema_url") if kind == "postgresql" else ""
     return Database(kind, StorageSettings(url=SecretStr(url)), tmp_path / "data")
 
 
@@ -276,10 +281,32 @@ def postgres_server() -> Iterator[PostgresServer]:
 @pytest.fixture
 def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     """A fresh, empty database, gone after the test."""
+    with _made_database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_schema_url(postgres_server: PostgresServer, _postgres_schema: str) -> Iterator[str]:
+    """A fresh database with this release's schema in it, gone after the test."""
+    with _made_database(postgres_server, template=_postgres_schema) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _postgres_schema(postgres_server: PostgresServer) -> Iterator[str]:
+    """The name of the database from which the others are copied."""
+    with _made_database(postgres_server) as url, tempfile.TemporaryDirectory() as folder:
+        settings = StorageSettings(url=SecretStr(url))
+        open_store(settings, data_dir=Path(folder), clock=SystemClock()).close()
+        yield url.rpartition("/")[2]
+
+
+@contextmanager
+def _made_database(server: PostgresServer, template: str = "template1") -> Iterator[str]:
     name = f"test_{uuid.uuid4().hex}"
-    postgres_server.run(f"CREATE DATABASE {name}")
-    yield postgres_server.url(name)
-    postgres_server.run(f"DROP DATABASE {name} WITH (FORCE)")
+    server.run(f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield server.url(name)
+    server.run(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _postgres_binaries() -> Path:

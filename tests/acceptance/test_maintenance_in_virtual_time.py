@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.acceptance.virtual_world import ACTING, ASKING, CHECKOUT, World
+from tests.acceptance.virtual_world import ACTING, ASKING, CHECKOUT, LONG_TICK, World
 
 from recoverops.decision import DecisionSettings
 from recoverops.model import (
@@ -57,7 +57,7 @@ def broken(world: World) -> World:
 def test_under_a_silence_the_incident_is_opened_and_waits_and_after_it_the_service_is_healed(tmp_path: Path) -> None:
     with World(directory=tmp_path) as world:
         standing = silenced(world, 10)
-        broken(world).live(9 * 60)
+        broken(world).live(9 * 60, tick=LONG_TICK)
 
         assert world.ledger == ()
         assert (world.incident.state, world.incident.reason) == (IncidentState.WAITING, Reason.SILENCED)
@@ -86,7 +86,7 @@ def test_a_silence_of_something_else_holds_nothing(tmp_path: Path) -> None:
 def test_a_silence_that_is_longer_than_the_patience_calls_nobody(tmp_path: Path) -> None:
     with World(directory=tmp_path, decision=SHORT) as world:
         standing = silenced(world, 60)
-        broken(world).live(59 * 60)
+        broken(world).live(59 * 60, tick=LONG_TICK)
         assert world.incident.state is IncidentState.WAITING
 
         world.live(120, until=world.is_(IncidentState.RESOLVED))
@@ -104,12 +104,12 @@ def test_blindness_during_a_maintenance_does_not_count_as_waiting_in_vain(tmp_pa
         world.is_measured = False
         world.boot()  # nothing is remembered, so there is no plan and no gate to ask
 
-        world.live(29 * 60)
+        world.live(29 * 60, tick=LONG_TICK)
         assert world.incident.state is IncidentState.WAITING
         assert world.decisions[-1].reason is Reason.EVIDENCE_STALE
         assert standing.id in world.decisions[-1].statement
 
-        world.live(10 * 60, until=world.is_(IncidentState.ESCALATED))
+        world.live(10 * 60, tick=LONG_TICK, until=world.is_(IncidentState.ESCALATED))
         assert world.incident.reason == Reason.GAVE_UP
         late = world.clock.now() - standing.ends_at
         assert timedelta(0) < late

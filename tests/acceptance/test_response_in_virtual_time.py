@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.acceptance.virtual_world import ACTING, ASKING, OBSERVING, RULE, Crashes, World
+from tests.acceptance.virtual_world import ACTING, ASKING, LONG_TICK, OBSERVING, RULE, Crashes, World
 
 from recoverops.decision import DecisionSettings
 from recoverops.model import (
@@ -117,7 +117,7 @@ def test_a_question_that_nobody_answers_goes_to_a_person_when_it_expires(tmp_pat
         broken(world).live(30, until=world.is_asking)
         (asked,) = world.pending()
 
-        world.live(ASKING.approval_ttl.total_seconds() + 5, until=world.is_(IncidentState.ESCALATED))
+        world.live(ASKING.approval_ttl.total_seconds() + 5, until=world.is_(IncidentState.ESCALATED), tick=LONG_TICK)
 
         assert world.incident.reason == Reason.APPROVAL_EXPIRED
         assert world.clock.now() >= asked.expires_at
@@ -281,7 +281,7 @@ def test_a_response_that_waits_in_vain_gives_up_and_calls_a_person(tmp_path: Pat
         broken(world).live(20)
         assert (world.incident.state, world.incident.reason) == (IncidentState.WAITING, Reason.RULE_UNKNOWN)
 
-        world.live(ACTING.give_up_after.total_seconds() + 120, until=world.is_(IncidentState.ESCALATED))
+        world.live(ACTING.give_up_after.total_seconds() + 120, until=world.is_(IncidentState.ESCALATED), tick=LONG_TICK)
 
         assert world.incident.reason == Reason.GAVE_UP
         assert "queue.length" in world.decisions[-1].statement

@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from tests.databases import prepared
+
 from recoverops.api.telemetry import Metrics
 from recoverops.decision import DecisionSettings, Rule, RuleBook
 from recoverops.detection import DetectionSettings
@@ -48,6 +50,8 @@ T = TypeVar("T")
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TICK = timedelta(milliseconds=500)
+LONG_TICK = timedelta(seconds=4)
+"""For hours in which nothing but waiting happens."""
 CHECKOUT = "checkout"
 ACTING = DecisionSettings(mode=Mode.ACT, ask_when_critical=False)
 ASKING = DecisionSettings(mode=Mode.ASK)
@@ -151,7 +155,7 @@ class World:
         self.clock = TickingClock(START)
         self.is_up = True
         self.is_measured = True
-        self._sql = open_store(StorageSettings(), data_dir=self.directory / "data", clock=self.clock)
+        self._sql = open_store(StorageSettings(), data_dir=prepared(self.directory / "data"), clock=self.clock)
         self.store: Store = CrashingStore(self._sql, self.crashes) if self.crash_in_writes else self._sql
         self.stop = StopFile(self.directory / "data" / "EMERGENCY_STOP", clock=self.clock)
         self.engine: VirtualEngine | None = None
@@ -243,7 +247,7 @@ class World:
     def break_service(self) -> None:
         self.is_up = False
 
-    def live(self, seconds: float, *, until: Callable[[], bool] = lambda: False) -> None:
+    def live(self, seconds: float, *, until: Callable[[], bool] = lambda: False, tick: timedelta = TICK) -> None:
         """Let time pass, dying and being booted as often as the crashes say; ends early when `until` holds."""
         end = self.clock.now() + timedelta(seconds=seconds)
         while self.clock.now() < end:
@@ -251,7 +255,7 @@ class World:
                 self.sweep.tick()
                 assert self.engine is not None
                 self.engine.run_until_idle()
-                self.clock.advance(TICK)
+                self.clock.advance(tick)
             except SimulatedCrash:
                 self.boot()
             if until():

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx import Response
 from tests.conftest import ManualClock, Records
+from tests.databases import prepared
 from tests.unit.api.oracle import Oracle
 
 from recoverops.api.application import make_application
@@ -122,7 +123,7 @@ def open_house(tmp_path: Path, clock: ManualClock, a: Records) -> Iterator[Calla
     opened: list[SqlStore] = []
 
     def make(*, intake_queue_bytes: int = 1024 * 1024, **changes: Any) -> House:
-        data_dir = tmp_path / f"data-{len(opened)}"
+        data_dir = prepared(tmp_path / f"data-{len(opened)}")
         store = open_store(StorageSettings(intake_queue_bytes=intake_queue_bytes), data_dir=data_dir, clock=clock)
         opened.append(store)
         store.write(lambda tx: fill(tx, a))
