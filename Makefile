@@ -14,7 +14,7 @@ ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
 STALE := stale
 endif
 
-.PHONY: help setup setup-all lock up demo check test test-aws test-all bench bench-detection clean test-programs stale
+.PHONY: help setup setup-all lock up demo check test test-aws test-all aws-live aws-live-plan aws-live-clean bench bench-detection clean test-programs stale
 
 help: ## print these lines
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -50,6 +50,15 @@ test-aws: setup test-programs ## the AWS plugin against the double of AWS: every
 
 test-all: setup test-programs ## every test
 	$(BIN)/pytest -n 3 --dist loadfile
+
+aws-live: setup ## play the live scenes in a REAL AWS account, which COSTS MONEY: docs/aws.md says what has to be set
+	@$(BIN)/python -m tests.live.aws run
+
+aws-live-plan: setup ## what aws-live would play, what it costs at most, what it leaves out; asks nobody
+	@$(BIN)/python -m tests.live.aws plan
+
+aws-live-clean: setup ## remove what a killed aws-live left in that account, by its tag
+	@$(BIN)/python -m tests.live.aws clean
 
 bench: setup ## measure, and print a table
 	@$(BIN)/python -m benchmarks.run

@@ -89,6 +89,23 @@ def root(aws: Aws) -> Key:
     return aws.user({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
 
 
+@pytest.fixture(scope="session")
+def _sdk(aws: Aws) -> Any:
+    import boto3
+
+    return boto3.session.Session(aws_access_key_id=aws.admin_key.id, aws_secret_access_key=aws.admin_key.secret)
+
+
+@pytest.fixture
+def live_session(aws: Aws, _sdk: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """For rehearsals: a session of the SDK. The plugin finds the same credentials in the environment."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", aws.admin_key.id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", aws.admin_key.secret)
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    return _sdk
+
+
 @pytest.fixture
 def calls(aws: Aws) -> Callable[[], Mapping[str, int]]:
     """How often each API was asked by what is tested, since the test began."""
