@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ class House:
     nudged: list[str] = field(default_factory=list)
     started: list[SegmentKey] = field(default_factory=list)
 
-    @property
+    @cached_property
     def application(self) -> FastAPI:
         return make_application(self.doors)
 
