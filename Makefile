@@ -9,6 +9,10 @@ STAMP := .venv/.installed
 PYTHON ?=
 export PYTHON
 
+# Most long tests wait for real processes, so there are more workers than cores; files go out in the order of their
+# names, because acceptance tests are the longest and come first.
+SPREAD := -n 4 --dist loadfile --no-loadscope-reorder
+
 # A .venv that was made in another folder points back to it: the stamp holds the folder, and a different one is stale.
 ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
 STALE := stale
@@ -43,13 +47,13 @@ check: setup test-programs ## format, lint, types, import contracts, documentati
 	$(BIN)/pytest -q tests/docs --ignore tests/docs/test_readme.py
 
 test: setup test-programs ## every test that is not slow, but for those of test-aws
-	$(BIN)/pytest -m "not slow" -n 3 --dist loadfile --ignore tests/integration/aws
+	$(BIN)/pytest -m "not slow" $(SPREAD) --ignore tests/integration/aws
 
 test-aws: setup test-programs ## the AWS plugin against the double of AWS: every action, every permission
-	$(BIN)/pytest -m "not slow" -n 3 --dist loadfile tests/integration/aws
+	$(BIN)/pytest -m "not slow" $(SPREAD) tests/integration/aws
 
 test-all: setup test-programs ## every test
-	$(BIN)/pytest -n 3 --dist loadfile
+	$(BIN)/pytest $(SPREAD)
 
 aws-live: setup ## play the live scenes in a REAL AWS account, which COSTS MONEY: docs/aws.md says what has to be set
 	@$(BIN)/python -m tests.live.aws run

@@ -77,7 +77,7 @@ def load(content: bytes) -> Everything:
 @example(text='api: "\\UFFFFFFFF"')
 @example(text="%YAML 1.3\n---\na: 1")
 @example(text="api: {port: " + "9" * 5000 + "}")
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_text_leads_to_sections_or_to_sentences(text: str) -> None:
     ends_well(lambda: load(text.encode("utf-8", "surrogatepass")))
 
@@ -89,7 +89,7 @@ def test_any_bytes_lead_to_sections_or_to_sentences(content: bytes) -> None:
 
 
 @given(value=st.dictionaries(KEYS, st.dictionaries(KEYS, VALUES, max_size=3) | st.lists(VALUES, max_size=2) | VALUES))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_any_values_under_known_keys_lead_to_sections_or_to_sentences(value: dict[str, object]) -> None:
     ends_well(lambda: load(repr(value).encode("utf-8", "surrogatepass")))
 
@@ -103,13 +103,13 @@ def test_any_values_under_known_keys_lead_to_sections_or_to_sentences(value: dic
         DOCUMENTS,
     )
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_environment_leads_to_sections_or_to_sentences(environment: dict[str, str]) -> None:
     ends_well(lambda: Everything(Configuration.load(None, environment)))
 
 
 @given(rate=st.integers(0, 1000), minutes=st.integers(0, 1440), approval=st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_no_switch_ever_loosens(rate: int, minutes: int, approval: bool) -> None:
     given_inside = Decision()
     environment = {
@@ -124,7 +124,7 @@ def test_no_switch_ever_loosens(rate: int, minutes: int, approval: bool) -> None
 
 
 @given(text=st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=40))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_quoted_text_is_read_as_it_was_written(text: str) -> None:
     node = read_yaml(json.dumps({"a": text}), source="x")
     assert node is not None

@@ -181,19 +181,19 @@ entries = st.fixed_dictionaries(
 envelopes = st.fixed_dictionaries({"version": st.just("4") | json_values, "alerts": st.lists(entries) | json_values})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(body=envelopes)
 def test_whatever_comes_in_this_shape_gives_alerts_or_a_refusal(body: dict[str, Any]) -> None:
     assert_alerts_or_refusal(json.dumps(body).encode())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(body=st.binary(max_size=200))
 def test_whatever_bytes_come_in_give_alerts_or_a_refusal(body: bytes) -> None:
     assert_alerts_or_refusal(body)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_a_real_delivery_with_damaged_bytes_gives_alerts_or_a_refusal(data: st.DataObject) -> None:
     body = bytearray(json.dumps(REAL_BODY).encode())

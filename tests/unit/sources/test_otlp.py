@@ -248,7 +248,7 @@ def test_series_beyond_the_limit_are_refused_by_name() -> None:
     assert "beyond the limit of 1 are not taken (intake.max_series)" in pushed.why
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(case=st.sampled_from(list(CASES.values())), data=st.data(), is_json=st.booleans())
 def test_a_request_with_bytes_changed_or_cut_is_read_or_refused_and_never_worse(
     case: tuple[bytes, dict[str, Any], Told], data: st.DataObject, is_json: bool

@@ -111,14 +111,14 @@ def both(content: bytes) -> None:
         same(decode(plain.packed(content), TABLE, LIMITS, now=0.0), told, TABLE)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(content=requests)
 def test_any_request_decodes_as_the_plain_decoder_has_it(content: bytes) -> None:
     told = plain.plain_decode(content)
     same(decode(plain.packed(content), TABLE, LIMITS, now=0.0), told, TABLE)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(content=requests, data=st.data())
 def test_a_request_with_bytes_changed_is_decoded_by_both_or_refused_by_both(
     content: bytes, data: st.DataObject

@@ -250,7 +250,7 @@ def test_the_number_of_a_later_flush_is_greater_even_when_the_clock_was_set_back
 
 def test_what_a_killed_process_had_flushed_is_there_and_no_half_file_is_ever_read(root: Path) -> None:
     """Killed at many moments: between flushes, inside one, inside upkeep."""
-    for after in range(6):
+    for after in (0, 2, 5):
         with subprocess.Popen(
             [sys.executable, str(CHILD), str(root / str(after))], stdout=subprocess.PIPE, text=True
         ) as child:
