@@ -38,6 +38,10 @@ LEDGER_PROGRAM = textwrap.dedent(
 )
 
 
+READY_WITHIN_S = 60.0
+"""An engine starts in some seconds; on a machine that is busy with other tests it may take many more."""
+
+
 def eventually(what: str, look: Callable[[], T | None], *, within_s: float = 20.0) -> T:
     """The first answer that is true, looked for every 50 ms; fails naming what never came."""
     ends = time.monotonic() + within_s
@@ -130,7 +134,7 @@ class Site:
                 start_new_session=True,
             )
         if wait:
-            eventually("the engine's readiness", self.is_ready)
+            eventually("the engine's readiness", self.is_ready, within_s=READY_WITHIN_S)
 
     def is_ready(self) -> bool:
         assert self._engine is not None

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from tests.acceptance.harness import eventually, free_port
+from tests.acceptance.harness import READY_WITHIN_S, eventually, free_port
 
 
 class Peer:
@@ -139,7 +139,7 @@ def _running(command: Sequence[str], port: int, log: Path) -> Iterator[Peer]:
         )
     peer = Peer(port, process, log)
     try:
-        eventually(f"{command[0]} getting ready", peer.is_ready)
+        eventually(f"{command[0]} getting ready", peer.is_ready, within_s=READY_WITHIN_S)
         yield peer
     finally:
         peer.stop()

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.acceptance.harness import Site, eventually, free_port
+from tests.acceptance.harness import READY_WITHIN_S, Site, eventually, free_port
 from tests.acceptance.prometheus_peers import Peer, amtool, running_alertmanager, running_prometheus
 
 from recoverops.testing.supervisor import Program, running_supervisor
@@ -112,7 +112,7 @@ def shop(directory: Path, *, warming_s: float = 0.0) -> Iterator[Shop]:
 
 def everybody_is_there(place: Shop, prometheus: Peer) -> None:
     eventually("the first scrape", lambda: prometheus.value('up{job="checkout"}') == 1.0)
-    eventually("the engine's readiness", place.is_ready)
+    eventually("the engine's readiness", place.is_ready, within_s=READY_WITHIN_S)
 
 
 def at(text: str) -> float:
@@ -236,7 +236,7 @@ def test_amtool_is_a_client_of_ours(tmp_path: Path) -> None:
         good.write_text(f"authorization: {{credentials: {KEY}}}\n")
         bad.write_text("authorization: {credentials: nobody-has-this-key-here}\n")
         down = ("alert", "add", "alertname=InstanceDown", "service=checkout", "severity=critical")
-        eventually("the engine's readiness", place.is_ready)
+        eventually("the engine's readiness", place.is_ready, within_s=READY_WITHIN_S)
         # given a service that is down without anybody knowing
         place.crash("checkout")
         # when a stranger tells, nothing happens

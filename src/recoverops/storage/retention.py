@@ -6,6 +6,7 @@ that may go: a resolved incident is never opened again, and an alert that is not
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -126,73 +127,49 @@ def remove(connection: sa.Connection, doomed: Doomed) -> dict[str, int]:
     return gone
 
 
+def _before(
+    key: sa.ColumnElement[Any],
+    at: sa.ColumnElement[Any],
+    *also: sa.ColumnElement[bool],
+    order: Sequence[sa.ColumnElement[Any]] = (),
+    limit: int = BATCH,
+) -> sa.Select[Any]:
+    """Keys of the first rows whose time is before `:before`, and of which the rest holds; the oldest when no order is
+    given."""
+    is_old = at < sa.bindparam("before", type_=at.type)
+    return sa.select(key).where(is_old, *also).order_by(*(order or (at,))).limit(limit)
+
+
 _OLD_ALERT, _NEWER = signal.alias(), signal.alias()
-_ALERTS = (
-    sa.select(_OLD_ALERT.c.seq)
-    .where(
-        _OLD_ALERT.c.processed_at.is_not(None),
-        _OLD_ALERT.c.received_at < sa.bindparam("before", type_=signal.c.received_at.type),
-        sa.or_(
-            _OLD_ALERT.c.status == AlertStatus.RESOLVED.value,
-            sa.exists().where(
-                _NEWER.c.source == _OLD_ALERT.c.source,
-                _NEWER.c.fingerprint == _OLD_ALERT.c.fingerprint,
-                _NEWER.c.seq > _OLD_ALERT.c.seq,
-                _NEWER.c.processed_at.is_not(None),
-            ),
+_ALERTS = _before(
+    _OLD_ALERT.c.seq,
+    _OLD_ALERT.c.received_at,
+    _OLD_ALERT.c.processed_at.is_not(None),
+    sa.or_(
+        _OLD_ALERT.c.status == AlertStatus.RESOLVED.value,
+        sa.exists().where(
+            _NEWER.c.source == _OLD_ALERT.c.source,
+            _NEWER.c.fingerprint == _OLD_ALERT.c.fingerprint,
+            _NEWER.c.seq > _OLD_ALERT.c.seq,
+            _NEWER.c.processed_at.is_not(None),
         ),
-    )
-    .order_by(_OLD_ALERT.c.seq)  # an older firing one goes before or with the resolved one that outdates it
-    .limit(BATCH)
+    ),
+    order=[_OLD_ALERT.c.seq],  # an older firing one goes before or with the resolved one that outdates it
 )
-_DELIVERIES = (
-    sa.select(delivery.c.seq)
-    .where(
-        delivery.c.state != DeliveryState.PENDING.value,
-        delivery.c.next_at < sa.bindparam("before", type_=delivery.c.next_at.type),
-    )
-    .order_by(delivery.c.seq)
-    .limit(BATCH)
+_DELIVERIES = _before(
+    delivery.c.seq, delivery.c.next_at, delivery.c.state != DeliveryState.PENDING.value, order=[delivery.c.seq]
 )
-_SILENCES = (
-    sa.select(silence.c.id)
-    .where(silence.c.ends_at < sa.bindparam("before", type_=silence.c.ends_at.type))
-    .order_by(silence.c.ends_at)
-    .limit(BATCH)
-)
-_RESERVATIONS = (
-    sa.select(reservation.c.seq)
-    .where(reservation.c.at < sa.bindparam("before", type_=reservation.c.at.type))
-    .order_by(reservation.c.at)
-    .limit(BATCH)
-)
-_EVENTS = (
-    sa.select(event.c.seq)
-    .where(event.c.received_at < sa.bindparam("before", type_=event.c.received_at.type))
-    .order_by(event.c.received_at)
-    .limit(BATCH)
-)
-_STREAM_IDS = (
-    sa.select(stream_record.c.id)
-    .where(stream_record.c.seen_at < sa.bindparam("before", type_=stream_record.c.seen_at.type))
-    .order_by(stream_record.c.seen_at)
-    .limit(_SMALL_ROWS)
-)
-_LOG_COUNTS = (
-    sa.select(log_count.c.minute)
-    .where(log_count.c.minute < sa.bindparam("before", type_=log_count.c.minute.type))
-    .order_by(log_count.c.minute)
-    .limit(1)
-)
+_SILENCES = _before(silence.c.id, silence.c.ends_at)
+_RESERVATIONS = _before(reservation.c.seq, reservation.c.at)
+_EVENTS = _before(event.c.seq, event.c.received_at)
+_STREAM_IDS = _before(stream_record.c.id, stream_record.c.seen_at, limit=_SMALL_ROWS)
+_LOG_COUNTS = _before(log_count.c.minute, log_count.c.minute, limit=1)
 """A minute with all that was counted in it."""
-_RESOLVED = (
-    sa.select(incident.c.record)
-    .where(
-        incident.c.state == IncidentState.RESOLVED.value,
-        incident.c.opened_at < sa.bindparam("before", type_=incident.c.opened_at.type),
-    )
-    .order_by(incident.c.opened_at, incident.c.id)
-    .limit(BATCH)
+_RESOLVED = _before(
+    incident.c.record,
+    incident.c.opened_at,
+    incident.c.state == IncidentState.RESOLVED.value,
+    order=[incident.c.opened_at, incident.c.id],
 )
 
 

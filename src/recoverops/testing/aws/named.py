@@ -114,15 +114,14 @@ def _instances(parameter: str) -> Callable[[Call], tuple[Named, ...]]:
 
 
 def _instance_tags(call: Call, instance: str) -> dict[str, str]:
+    from moto.ec2.exceptions import InvalidInstanceIdError
     from moto.ec2.models import ec2_backends
 
-    found = {}
-    with suppress(Exception):
-        found = {
-            one["key"]: one["value"]
-            for one in ec2_backends[call.account][call.region].get_instance(instance).get_tags()
-        }
-    return found
+    try:
+        found = ec2_backends[call.account][call.region].get_instance(instance)
+    except InvalidInstanceIdError:
+        return {}
+    return {one["key"]: one["value"] for one in found.get_tags()}
 
 
 def _groups(call: Call) -> tuple[Named, ...]:
@@ -157,6 +156,7 @@ def _ecs_services(call: Call) -> tuple[Named, ...]:
 
 
 def _functions(call: Call) -> tuple[Named, ...]:
+    from moto.awslambda.exceptions import UnknownFunctionException
     from moto.awslambda.models import lambda_backends
 
     name = re.search(r"/functions/([^/]+)|/tags/.*function(?::|%3A)([^/]+)$", call.path)
@@ -164,7 +164,7 @@ def _functions(call: Call) -> tuple[Named, ...]:
         return ()
     function = name[1] or name[2]
     tags: dict[str, str] = {}
-    with suppress(Exception):
+    with suppress(UnknownFunctionException):
         tags = dict(lambda_backends[call.account][call.region].get_function(function).tags or {})
     return (Named(arn=call.arn("lambda", f"function:{function}"), tags=tags),)
 
