@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ from tests.integration.aws.ssm_scenes import SERVICE
 from tests.live.aws.catalogue import SCENES
 from tests.live.aws.cleaning import Around, look_around
 from tests.live.aws.ground import Ground
+from tests.live.aws.kinds import Found
 from tests.live.aws.program import played
 from tests.live.aws.scene import Scene
 from tests.live.aws.scenes.commands import UNIT
+from tests.live.aws.stage import Stage
 
 from recoverops.testing.aws import Aws
 
@@ -38,12 +41,31 @@ def machine(aws: Aws, ident: str) -> str:
     return str(folder)
 
 
+GOES = {
+    "ebs-snapshot": {"snapshot"},
+    "ebs-delete-unattached": {"volume"},
+    "eip-release": {"elastic address"},
+}
+"""What the action itself, or its undo, removes."""
+
+
 @pytest.mark.parametrize("scene", SCENES, ids=lambda one: one.name)
-def test_a_live_scene_holds_on_the_double_and_its_clean_up_leaves_nothing_to_the_sweep(
+def test_a_live_scene_holds_on_the_double_and_all_that_it_makes_is_found_by_its_tag_and_cleaned_up(
     ground: Ground, scene: Scene
 ) -> None:
+    made: list[Found] = []
+    unseen: list[Found] = []
+
+    def play(stage: Stage) -> None:
+        scene.play(stage)
+        there = look_around(ground, run=ground.run).found
+        made.extend(stage.made)
+        unseen.extend(one for one in stage.made if one not in there)
+
     told: list[str] = []
-    (result,) = played(ground, [scene], told.append)
+    (result,) = played(ground, [replace(scene, play=play)], told.append)
     assert result.told == "", "\n".join(told)
+    assert made
+    assert {one.kind for one in unseen} == GOES.get(scene.name, set())
     assert not [one for one in told if one.startswith("still there")], told
     assert look_around(ground, run=ground.run) == Around(found=())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.live.aws.scene import Scene
+from tests.live.aws.scenes.balancers import BALANCERS
 from tests.live.aws.scenes.commands import COMMANDS
 from tests.live.aws.scenes.functions import FUNCTIONS
 from tests.live.aws.scenes.groups import GROUPS
@@ -22,20 +23,18 @@ SCENES: tuple[Scene, ...] = (
     *STREAMS,
     *INSTANCES,
     *GROUPS,
+    *BALANCERS,
     *COMMANDS,
 )
 """What costs next to nothing comes first."""
 
-_BALANCER = "a load balancer and targets that answer its health checks; no scene makes them yet"
 _DATABASE = "a database: some USD, and up to an hour for each change"
 EXCLUDED: dict[str, str] = {
-    "elb-target-out": _BALANCER,
-    "elb-shift-weights": _BALANCER,
-    "elb-shift-rule-weights": _BALANCER,
     "rds-failover": _DATABASE,
     "rds-storage": _DATABASE,
     "rds-class": _DATABASE,
     "aws-sns": "an address that SNS reaches from the internet",
     "aws-eventbridge": "an address that EventBridge reaches from the internet",
+    "smartcloudops": "a parameter whose name cannot be ours; the scene `parameter` makes the same call",
 }
 """Action or source -> what it would need."""

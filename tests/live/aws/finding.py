@@ -5,7 +5,7 @@ Of all runs. A thing whose name is ours but which has no tag of ours has the run
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tests.live.aws.ground import PATH, PREFIX, TAG, Ground, is_run
@@ -57,13 +57,16 @@ def volumes(ground: Ground) -> Iterator[tuple[str, str]]:
 
 def snapshots(ground: Ground) -> Iterator[tuple[str, str]]:
     """One that `ebs-snapshot` or `ebs-grow` made has no tag of ours, but the key of the run in theirs."""
-    wanted = [{"Name": "tag-key", "Values": [TAG, "recoverops:snapshot"]}]
-    for one in pages(ground.client("ec2"), "describe_snapshots", "Snapshots", OwnerIds=["self"], Filters=wanted):
-        tags = {tag["Key"]: tag["Value"] for tag in one.get("Tags", ())}
-        key = tags.get("recoverops:snapshot", "")
-        run = key.split(":")[1] if key.startswith(SNAPSHOT_KEY) else tags.get(TAG, "")
-        if is_run(run):
-            yield one["SnapshotId"], run
+    found: dict[str, str] = {}
+    for name in (TAG, "recoverops:snapshot"):
+        wanted = [{"Name": "tag-key", "Values": [name]}]
+        for one in pages(ground.client("ec2"), "describe_snapshots", "Snapshots", OwnerIds=["self"], Filters=wanted):
+            tags = {tag["Key"]: tag["Value"] for tag in one.get("Tags", ())}
+            key = tags.get("recoverops:snapshot", "")
+            run = key.split(":")[1] if key.startswith(SNAPSHOT_KEY) else tags.get(TAG, "")
+            if is_run(run):
+                found[one["SnapshotId"]] = run
+    yield from found.items()
 
 
 def security_groups(ground: Ground) -> Iterator[tuple[str, str]]:
@@ -99,6 +102,25 @@ def definitions(ground: Ground) -> Iterator[tuple[str, str]]:
 
 def _lower(tags: Iterable[Mapping[str, str]]) -> str:
     return _run_of({"Key": one["key"], "Value": one["value"]} for one in tags)
+
+
+def balancers(ground: Ground) -> Iterator[tuple[str, str]]:
+    arns = [one["LoadBalancerArn"] for one in pages(ground.client("elbv2"), "describe_load_balancers", "LoadBalancers")]
+    yield from _tagged_balancing(ground, arns)
+
+
+def target_groups(ground: Ground) -> Iterator[tuple[str, str]]:
+    arns = [one["TargetGroupArn"] for one in pages(ground.client("elbv2"), "describe_target_groups", "TargetGroups")]
+    yield from _tagged_balancing(ground, arns)
+
+
+def _tagged_balancing(ground: Ground, arns: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Names are short there, so that only tags tell; of twenty in one call."""
+    for start in range(0, len(arns), 20):
+        told = ground.client("elbv2").describe_tags(ResourceArns=arns[start : start + 20])["TagDescriptions"]
+        for one in told:
+            if run := _run_of(one.get("Tags", ())):
+                yield one["ResourceArn"], run
 
 
 def streams(ground: Ground) -> Iterator[tuple[str, str]]:

@@ -96,6 +96,16 @@ KINDS: tuple[Kind, ...] = (
         ),
     ),
     Kind(
+        name="load balancer",
+        find=finding.balancers,
+        remove=lambda on, one: on.client("elbv2").delete_load_balancer(LoadBalancerArn=one),
+    ),
+    Kind(
+        name="target group",
+        find=finding.target_groups,
+        remove=lambda on, one: on.client("elbv2").delete_target_group(TargetGroupArn=one),
+    ),
+    Kind(
         name="launch template",
         find=finding.templates,
         remove=lambda on, one: on.client("ec2").delete_launch_template(LaunchTemplateId=one),

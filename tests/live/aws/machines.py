@@ -21,6 +21,7 @@ _SELF_END = """#cloud-boothook
 systemd-run --on-calendar='{at:%Y-%m-%d %H:%M:%S} UTC' /usr/bin/systemctl poweroff
 mkdir -p {folder}
 touch -d '30 days ago' {folder}/old.log {folder}/older.log
+systemd-run /usr/bin/python3 -m http.server 80 --directory {folder}
 """
 """At every boot. An instance that switches itself off is terminated; `StopInstances` only stops it."""
 
@@ -75,12 +76,12 @@ def described(stage: Stage, *, group: str, is_public: bool = False) -> dict[str,
     }
 
 
-def launched(stage: Stage, *, count: int = 1, is_public: bool = False, profile: str = "") -> list[str]:
-    """Running instances."""
+def launched(stage: Stage, *, count: int = 1, is_public: bool = False, profile: str = "", group: str = "") -> list[str]:
+    """Running instances, with this security group or one that lets nobody in. They answer HTTP to whom it lets in."""
     from botocore.exceptions import ClientError
 
     ec2 = stage.client("ec2")
-    given = described(stage, group=firewall(stage), is_public=is_public)
+    given = described(stage, group=group or firewall(stage), is_public=is_public)
     given["NetworkInterfaces"][0]["SubnetId"] = subnet(stage)["SubnetId"]
     ends = _SELF_END.format(at=expiry_of(stage.ground.run), folder=FOLDER)
     given |= {"IamInstanceProfile": {"Name": profile}} if profile else {}

@@ -25,6 +25,7 @@ PRICES: dict[str, Decimal] = {
     "GiB of snapshot": Decimal("0.00010"),
     "detailed monitoring": Decimal("0.0050"),
     "custom metric": Decimal("0.0010"),
+    "load balancer": Decimal("0.050"),
     "alarm": Decimal("0.0010"),
     "Kinesis shard": Decimal("0.025"),
     "secret": Decimal("0.0010"),
