@@ -10,6 +10,7 @@ from recoverops.ports.joint import JointCore, JointDetector, JointKind
 from recoverops.ports.metric_intake import SampleSink, SeriesNames
 from recoverops.ports.models import ModelInUse, ModelParts, ModelStore, ModelVersion
 from recoverops.ports.notifier import Notifier
+from recoverops.ports.objects import ObjectEntry, ObjectStore, ObjectStores, StoredObject
 from recoverops.ports.observation import ConditionView, StopSwitch
 from recoverops.ports.plugin import PLUGIN_API, LiveCheck, Plugin, PluginContext, PluginParts, Policy
 from recoverops.ports.ranges import RangeReader
@@ -64,6 +65,9 @@ __all__ = [
     "ModelStore",
     "ModelVersion",
     "Notifier",
+    "ObjectEntry",
+    "ObjectStore",
+    "ObjectStores",
     "Outbox",
     "Parameter",
     "Permission",
@@ -89,6 +93,7 @@ __all__ = [
     "Standing",
     "StopSwitch",
     "Store",
+    "StoredObject",
     "StreamSource",
     "StreamStore",
     "Telemetry",

@@ -1,7 +1,7 @@
 """Where trained models are kept: versions with digests, one of them current.
 
-`storage/models` implements it in a local folder. Training writes, detection reads at start and when told to; a model is
-plain JSON and arrays of numbers, never code.
+`storage/models` implements it in a local folder and on an object store (`ports/objects.py`). Training writes, detection
+reads at start and when told to; a model is plain JSON and arrays of numbers, never code.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from recoverops.ports.caution import CautionSwitch
 from recoverops.ports.clock import Clock
 from recoverops.ports.joint import JointKind
 from recoverops.ports.notifier import Notifier
+from recoverops.ports.objects import ObjectStores
 from recoverops.ports.ranges import RangeReader
 from recoverops.ports.secrets import Secrets
 from recoverops.ports.series import SeriesDetectorKind
@@ -46,6 +47,8 @@ class PluginContext:
     """
     references: tuple[str, ...] = ()
     """What the configuration asks of this plugin's own `schemes`: `("ssm:/shop/token",)`. For its permissions."""
+    object_urls: tuple[str, ...] = ()
+    """Every object store that the configuration names, whatever its scheme: `("s3://bucket/models",)`."""
     telemetry: Telemetry | None = None
     """Where calls to the other side are counted (`recoverops_plugin_calls_total`); None where no engine runs."""
 
@@ -88,6 +91,8 @@ class PluginParts:
     """Of several metrics together."""
     readers: tuple[RangeReader, ...] = ()
     """History that the other side keeps, to train on."""
+    object_stores: tuple[ObjectStores, ...] = ()
+    """Where models and history may be kept, one for each scheme."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

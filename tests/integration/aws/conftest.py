@@ -41,6 +41,7 @@ class Shop:
     settings: dict[str, Any]
     counts: Counts = field(default_factory=Counts)
     references: tuple[str, ...] = ()
+    object_urls: tuple[str, ...] = ()
     clock: Clock = field(default_factory=SystemClock)
 
     def parts(self, key: Key, **settings: Any) -> PluginParts:
@@ -63,6 +64,7 @@ class Shop:
             services=self.services,
             secret=secrets.__getitem__,
             references=self.references,
+            object_urls=self.object_urls,
             telemetry=self.counts,
         )
         return plugin.build(AwsSettings.model_validate(given), context)

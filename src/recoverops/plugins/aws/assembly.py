@@ -49,8 +49,10 @@ from recoverops.plugins.aws.identity import IdentityCheck
 from recoverops.plugins.aws.intake.assembly import intake_checks, intakes
 from recoverops.plugins.aws.keeping import ManagedSecrets, Parameters, keeping_grants, keeping_place
 from recoverops.plugins.aws.log_groups import LogGroups
+from recoverops.plugins.aws.object_store import S3Stores, StoreCheck, own_urls, store_grants, store_place
 from recoverops.plugins.aws.policy import policies_of
 from recoverops.plugins.aws.rights_check import RightsCheck, check_grants
+from recoverops.plugins.aws.s3_endpoint import EndpointSessions
 from recoverops.plugins.aws.sessions import need_sdk
 from recoverops.plugins.aws.settings import AwsSettings
 from recoverops.plugins.aws.sns import SnsNotifier, grants_of
@@ -117,8 +119,11 @@ def assembled(settings: AwsSettings, context: PluginContext) -> PluginParts:
     reach = Reach(calls, settings, context.services)
     enabled = enabled_actions(settings)
     kept = partial(keeping_place, settings.keeping, settings.accounts)
+    urls, where = own_urls(context.object_urls), partial(store_place, settings)
+    store_calls = _store_calls(settings, context, calls)
     own = _grants(settings, enabled, addresses, groups)
-    grants = [*own, *_kept_grants(settings, context), *_check_grants(settings)]
+    kept_here = store_grants(settings, urls)
+    grants = [*own, *_kept_grants(settings, context), *kept_here, *_check_grants(settings)]
     policies = policies_of(settings.accounts, grants, addresses, only_tagged=settings.only_tagged)
     return PluginParts(
         sources=tuple(_sources(settings, context, calls)),
@@ -133,9 +138,18 @@ def assembled(settings: AwsSettings, context: PluginContext) -> PluginParts:
             *_rights(settings, calls, policies),
             *intake_checks(settings),
             *_waste(settings, context, calls),
+            *(StoreCheck(store_calls, where, url) for url in urls),
         ),
         policies=policies,
+        object_stores=(S3Stores(store_calls, where),),
     )
+
+
+def _store_calls(settings: AwsSettings, context: PluginContext, calls: Calls) -> Calls:
+    """A server that is not AWS has keys of its own."""
+    if settings.object_store.endpoint_url is None:
+        return calls
+    return Calls.of(settings, context, EndpointSessions(settings, secret=context.secret))
 
 
 def _check_grants(settings: AwsSettings) -> Iterator[Grant]:

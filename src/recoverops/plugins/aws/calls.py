@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from recoverops.model import (
     ForbiddenError,
@@ -34,24 +34,36 @@ Count = Callable[[str, str], None]
 """Told each call, and its outcome: `ok`, `denied`, `expired`, `throttled`, `no_answer` or `refused`."""
 
 
+class Clients(Protocol):
+    """Where clients of the SDK come from: `sessions.Sessions`, or `s3_endpoint.EndpointSessions`."""
+
+    def client(self, place: Place, service: str, *, changes: bool) -> Any: ...
+
+    def own_key(self) -> str | None: ...
+
+    def renew(self, account: str) -> None: ...
+
+
 class Calls:
     """Thread-safe."""
 
-    def __init__(self, settings: AwsSettings, *, sessions: Sessions, clock: Clock, count: Count) -> None:
+    def __init__(self, settings: AwsSettings, *, sessions: Clients, clock: Clock, count: Count) -> None:
         self._settings = settings
         self._sessions = sessions
         self._clock = clock
         self._count = count
 
     @classmethod
-    def of(cls, settings: AwsSettings, context: PluginContext) -> Calls:
+    def of(cls, settings: AwsSettings, context: PluginContext, sessions: Clients | None = None) -> Calls:
+        """`sessions`: others than those of the accounts."""
+
         def count(call: str, outcome: str) -> None:
             if context.telemetry is not None:
                 context.telemetry.count("recoverops_plugin_calls_total", plugin="aws", call=call, outcome=outcome)
 
         translate = partial(_told, changes=False)
-        sessions = Sessions(settings, clock=context.clock, secret=context.secret, translate=translate)
-        return cls(settings, sessions=sessions, clock=context.clock, count=count)
+        usual = sessions or Sessions(settings, clock=context.clock, secret=context.secret, translate=translate)
+        return cls(settings, sessions=usual, clock=context.clock, count=count)
 
     def own_key(self) -> str | None:
         """The id of the access key in use, which nobody may deactivate."""

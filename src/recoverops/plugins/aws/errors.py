@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from recoverops.model import (
+    ConflictError,
     ForbiddenError,
     MisconfiguredError,
     NotFoundError,
@@ -47,6 +48,9 @@ _THROTTLED = frozenset(
         "LimitExceededException",
     }
 )
+_AT_ONCE = frozenset({"ConditionalRequestConflict", "OperationAborted"})
+"""S3 did nothing because somebody else wrote at the same moment, and asks to do it again."""
+_CHANGED = "PreconditionFailed"
 _ABSENT = re.compile(r"NotFound|NoSuch|DoesNotExist|Malformed$")
 _WHAT = re.compile(r"not authorized to perform:? ([a-z0-9-]+:\w+)(?: on resource: ([^\s]+))?")
 _LONGEST = 400
@@ -61,18 +65,19 @@ class ThrottledError(RetryableError):
 
 
 def is_dry_run_success(error: Any) -> bool:
-    return _code(error) == "DryRunOperation"
+    return code_of(error) == "DryRunOperation"
 
 
 def translated(error: Any, call: str, where: str, *, changes: bool) -> RecoverOpsError:
     """`error` is a ClientError: AWS answered. `call` is `service:Api`, `changes` says whether it may have an effect."""
-    code, message = _code(error), redact(str(error.response.get("Error", {}).get("Message", "")))[:_LONGEST]
+    code, message = code_of(error), redact(str(error.response.get("Error", {}).get("Message", "")))[:_LONGEST]
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     refusal = _not_let_in(code, message, call, where)
     if refusal is not None:
         return refusal
-    if code in _THROTTLED:
-        return ThrottledError(f"{call} in {where} is throttled by AWS ({code})", delay=timedelta(seconds=5))
+    collision = _not_now(code, message, call, where)
+    if collision is not None:
+        return collision
     if status >= 500 or code in {"InternalError", "InternalFailure", "ServiceUnavailable", "Unavailable"}:
         told = f"{call} in {where}: AWS has trouble of its own ({code}: {message})"
         return OutcomeUnknownError(f"{told}; it may have taken effect") if changes else UnreachableError(told)
@@ -95,6 +100,17 @@ def _not_let_in(code: str, message: str, call: str, where: str) -> RecoverOpsErr
     return None
 
 
+def _not_now(code: str, message: str, call: str, where: str) -> RecoverOpsError | None:
+    """None unless others were in the way: nothing was done."""
+    if code in _THROTTLED:
+        return ThrottledError(f"{call} in {where} is throttled by AWS ({code})", delay=timedelta(seconds=5))
+    if code in _AT_ONCE:
+        return ThrottledError(f"{call} in {where}: another write of the same was under way ({code})")
+    if code == _CHANGED:
+        return ConflictError(f"{call} in {where}: it is not what it was expected to be ({message})")
+    return None
+
+
 def lost(error: Exception, call: str, where: str, *, changes: bool, was_sent: bool) -> RecoverOpsError:
     """AWS did not answer. A call that changes something and was sent may have taken effect."""
     told = f"{call} in {where}: no answer ({type(error).__name__})"
@@ -103,7 +119,8 @@ def lost(error: Exception, call: str, where: str, *, changes: bool, was_sent: bo
     return UnreachableError(told)
 
 
-def _code(error: Any) -> str:
+def code_of(error: Any) -> str:
+    """What AWS calls it; empty when AWS did not answer."""
     answer = getattr(error, "response", None) or {}  # None with the SDK's own errors
     return str(answer.get("Error", {}).get("Code", ""))
 

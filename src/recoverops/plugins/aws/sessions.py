@@ -58,6 +58,21 @@ def session_of(key: str | None, secret: str | None, token: str | None = None) ->
     )
 
 
+def client_config(settings: AwsSettings, *, changes: bool, **more: Any) -> Any:
+    """Time limits and attempts; the SDK never repeats a call that changes something."""
+    from botocore.config import Config
+
+    timeout_s = settings.timeout.total_seconds()
+    attempts = 1 if changes else settings.attempts
+    return Config(
+        connect_timeout=timeout_s,
+        read_timeout=timeout_s,
+        retries={"total_max_attempts": attempts, "mode": "adaptive"},
+        user_agent_appid="recoverops",
+        **more,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Assumed:
     session: Any
@@ -171,16 +186,7 @@ class Sessions:
         return credentials
 
     def _options(self, *, changes: bool) -> dict[str, Any]:
-        from botocore.config import Config
-
-        timeout_s = self._settings.timeout.total_seconds()
-        attempts = 1 if changes else self._settings.attempts
-        config = Config(
-            connect_timeout=timeout_s,
-            read_timeout=timeout_s,
-            retries={"total_max_attempts": attempts, "mode": "adaptive"},
-            user_agent_appid="recoverops",
-        )
+        config = client_config(self._settings, changes=changes)
         return {"config": config, "endpoint_url": self._settings.endpoint_url}
 
 

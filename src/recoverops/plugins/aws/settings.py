@@ -13,6 +13,7 @@ from recoverops.plugins.aws.action_bounds import BoundsSettings
 from recoverops.plugins.aws.inbox_settings import InboxSettings
 from recoverops.plugins.aws.intake_settings import EventBridgeSettings, SnsSettings
 from recoverops.plugins.aws.keeping_settings import KeepingSettings, SmartCloudOpsSettings
+from recoverops.plugins.aws.object_store_settings import ObjectStoreSettings
 from recoverops.plugins.aws.security_settings import Protected, SecuritySettings
 from recoverops.plugins.aws.ssm_settings import NEEDED_PARTS, SsmSettings
 from recoverops.plugins.aws.stream_settings import KinesisSettings, LogGroupSettings, LogsSettings
@@ -307,6 +308,10 @@ class AwsSettings(BaseModel):
     keeping: KeepingSettings = Field(
         default=KeepingSettings(),
         description="Where `ssm:` and `secretsmanager:` references lead. Default: the only account and region.",
+    )
+    object_store: ObjectStoreSettings = Field(
+        default=ObjectStoreSettings(),
+        description="How `s3://` places of models and history are reached. Default: the only account and region.",
     )
     smartcloudops: SmartCloudOpsSettings | None = Field(
         default=None, description="The switch `/smartcloudops/<env>/approvals/auto`. Default none: it is not read."

@@ -1,7 +1,8 @@
-"""Trained models on disk, behind `ports.ModelStore`. Only `app` imports this room."""
+"""Trained models in a folder or on an object store, behind `ports.ModelStore`. Only `app` imports this room."""
 
 from __future__ import annotations
 
 from recoverops.storage.models.folder import FolderModelStore
+from recoverops.storage.models.objects import ObjectModelStore
 
-__all__ = ["FolderModelStore"]
+__all__ = ["FolderModelStore", "ObjectModelStore"]

@@ -8,20 +8,27 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from recoverops.model import ConflictError, MisconfiguredError, NotFoundError, PermanentError, UnreachableError
+from recoverops.model import NotFoundError, PermanentError, UnreachableError
 from recoverops.ports import ModelInUse, ModelParts, ModelVersion
 from recoverops.storage.durable_file import flush_directory
 from recoverops.storage.models.files import read_manifest, read_version, write_version
 from recoverops.storage.models.pointer import Pointer, read_pointer, write_pointer
+from recoverops.storage.models.versions import (
+    NAME,
+    checked_keep,
+    checked_name,
+    first_whole,
+    next_number,
+    numbers_in,
+    outdated,
+)
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _LOCK = ".lock"
 
 
@@ -29,16 +36,13 @@ class FolderModelStore:
     """`keep`: how many of the newest versions of a name stay."""
 
     def __init__(self, root: Path, *, keep: int = 5) -> None:
-        if keep < 1:
-            raise MisconfiguredError(f"keeping {keep} versions of a model keeps none; keep 1 or more")
         self._root = root
-        self._keep = keep
+        self._keep = checked_keep(keep)
 
     def save(self, name: str, parts: ModelParts, *, at: datetime) -> ModelVersion:
         with self._turn(name) as folder:
             pointer = _pointer_or_none(folder)
-            taken = [*_numbers(folder), *(() if pointer is None else pointer.used)]
-            number = max(taken, default=0) + 1
+            number = next_number(_numbers(folder), pointer)
             saved = write_version(folder / str(number), parts, name=name, version=number, at=at)
             if pointer is not None:
                 _prune(folder, pointer, keep=self._keep)
@@ -48,7 +52,7 @@ class FolderModelStore:
         with _worded(self._root):
             if not self._root.is_dir():
                 return ()
-            return tuple(sorted(one.name for one in self._root.iterdir() if one.is_dir() and _NAME.fullmatch(one.name)))
+            return tuple(sorted(one.name for one in self._root.iterdir() if one.is_dir() and NAME.fullmatch(one.name)))
 
     def versions(self, name: str) -> tuple[ModelVersion, ...]:
         return tuple(found for found in self._looked_at(name) if isinstance(found, ModelVersion))
@@ -72,27 +76,13 @@ class FolderModelStore:
     def load_current(self, name: str) -> ModelInUse | None:
         with _worded(self._root):
             used = read_pointer(self._folder(name)).used
-        refused: list[str] = []
-        for number in used:
-            try:
-                loaded = self.load(name, number)
-            except (PermanentError, NotFoundError) as error:
-                refused.append(str(error))
-                continue
-            return ModelInUse(version=loaded.version, parts=loaded.parts, refused=tuple(refused))
-        if refused:
-            raise PermanentError(f"no version of the model {name!r} that was in use is whole: {'; '.join(refused)}")
-        return None
+        return first_whole(name, used, self.load)
 
     def switch(self, name: str, *, to: int, expected: int | None) -> ModelVersion:
         wanted = self.load(name, to).version
         with self._turn(name) as folder:
             pointer = read_pointer(folder)
-            if pointer.current != expected:
-                raise ConflictError(
-                    f"version {pointer.current} of the model {name!r} is current, expected {expected}; somebody "
-                    "switched in between, look again"
-                )
+            pointer.check(name, expected)
             if not (folder / str(to)).is_dir():
                 raise NotFoundError(f"version {to} of the model {name!r} was removed in between")
             write_pointer(folder, pointer.switched(to))
@@ -108,9 +98,7 @@ class FolderModelStore:
                     yield error
 
     def _folder(self, name: str) -> Path:
-        if _NAME.fullmatch(name) is None:
-            raise PermanentError(f"{name!r} is no name of a model; use a-z, 0-9, - and _, at most 64 of them")
-        return self._root / name
+        return self._root / checked_name(name)
 
     @contextmanager
     def _turn(self, name: str) -> Iterator[Path]:
@@ -148,16 +136,13 @@ def _numbers(folder: Path) -> list[int]:
     """Newest first."""
     if not folder.is_dir():
         return []
-    names = (entry.name for entry in folder.iterdir() if entry.is_dir())
-    return sorted((int(name) for name in names if re.fullmatch(r"[1-9][0-9]{0,8}", name)), reverse=True)
+    return numbers_in(entry.name for entry in folder.iterdir() if entry.is_dir())
 
 
 def _prune(folder: Path, pointer: Pointer, *, keep: int) -> None:
     """Remove what nobody needs, and what a killed writer left behind."""
-    for number in _numbers(folder)[keep:]:
-        if number not in pointer.used[:2]:
-            gone = folder / f".{number}.gone"
-            (folder / str(number)).rename(gone)
+    for number in outdated(_numbers(folder), pointer, keep=keep):
+        (folder / str(number)).rename(folder / f".{number}.gone")
     for leftover in (*folder.glob(".*.gone"), *folder.glob(".*.tmp")):
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)

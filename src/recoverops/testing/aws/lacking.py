@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from recoverops.testing.aws.aliases import alias_pieces
+from recoverops.testing.aws.conditional_writes import conditional_write_pieces
 from recoverops.testing.aws.failover import failover_pieces
 from recoverops.testing.aws.health import health_pieces
 from recoverops.testing.aws.interfaces import interface_pieces
@@ -19,6 +20,7 @@ from recoverops.testing.aws.refresh import refresh_pieces
 Piece = tuple[type, str, Any]
 _PIECES: tuple[Callable[[], Iterator[Piece]], ...] = (
     alias_pieces,
+    conditional_write_pieces,
     failover_pieces,
     health_pieces,
     interface_pieces,

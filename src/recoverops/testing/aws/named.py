@@ -421,6 +421,7 @@ RESOURCES: dict[str, Callable[[Call], tuple[Named, ...]]] = {
     "s3:ListBucket": _bucket,
     "s3:GetObject": _object,
     "s3:PutObject": _object,
+    "s3:DeleteObject": _object,
     "sts:AssumeRole": _role,
     "kinesis:ListShards": _stream,
     "kinesis:GetShardIterator": _stream,

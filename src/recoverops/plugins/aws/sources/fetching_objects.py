@@ -21,11 +21,12 @@ def fetched(calls: Calls, place: Place, key: str, settings: ObjectsSettings) -> 
     if size > settings.max_bytes:
         answer["Body"].close()
         raise PermanentError(f"it has {size} bytes, more than {settings.max_bytes} (max_bytes)")
-    body = _read(answer["Body"], settings.max_bytes + 1, key)
+    body = read_body(answer["Body"], settings.max_bytes + 1, key)
     return content_of(body, settings.kind, max_bytes=settings.max_bytes, max_lines=settings.max_lines)
 
 
-def _read(stream: Any, most: int, key: str) -> bytes:
+def read_body(stream: Any, most: int, key: str) -> bytes:
+    """At most that many bytes. Raises UnreachableError when it breaks off."""
     from botocore.exceptions import BotoCoreError
     from urllib3.exceptions import HTTPError
 
