@@ -17,6 +17,7 @@ from recoverops.model.columns import Columns
 from recoverops.ports import Clock, HistoryDrop, HistoryStore, SeriesKey
 from recoverops.storage.history import HistorySettings
 from recoverops.storage.history.store import open_history
+from recoverops.testing.objects import MemoryObjects
 from recoverops.workflows import VirtualClock
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -27,7 +28,10 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 Open = Callable[[Path, Clock], HistoryStore]
 STORES: dict[str, Open] = {
-    "parquet": lambda path, clock: open_history(HistorySettings(keep=7 * DAY), path / "history", clock=clock)
+    "parquet": lambda path, clock: open_history(HistorySettings(keep=7 * DAY), path / "history", clock=clock),
+    "objects": lambda path, clock: open_history(
+        HistorySettings(keep=7 * DAY), path / "history", clock=clock, objects=MemoryObjects(now=clock.now)
+    ),
 }
 
 

@@ -87,7 +87,7 @@ class InBucket:
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
         self._objects: ObjectStore = bucket.store()
-        self.files, self.read, self.write, self.remove = bucket.keys, bucket.read, bucket.write, bucket.remove
+        self.files, self.read, self.write, self.remove = bucket.files, bucket.read, bucket.write, bucket.remove
 
     def store(self, *, keep: int = 3) -> ModelStore:
         return ObjectModelStore(self._objects, keep=keep)

@@ -14,13 +14,21 @@ from typing import TYPE_CHECKING
 
 from recoverops.api.telemetry import Metrics, Reading
 from recoverops.app.compiler_pages import give_back_compiler_pages
-from recoverops.app.files import MODELS_FOLDER
 from recoverops.app.history import HistoryWorker
+from recoverops.app.places import models_folder
 from recoverops.app.settings import Settings
 from recoverops.app.structs import prepare_structs
 from recoverops.app.workers import Worker
-from recoverops.model import ComponentState, OverloadedError, PermanentError, Resource, UnreachableError
-from recoverops.ports import Clock, ModelVersion, RangeReader
+from recoverops.model import (
+    ComponentState,
+    OverloadedError,
+    PermanentError,
+    RecoverOpsError,
+    Resource,
+    UnreachableError,
+)
+from recoverops.ports import Clock, ModelStore, ModelVersion, RangeReader
+from recoverops.ports.objects import scheme_of
 
 if TYPE_CHECKING:
     from recoverops.app.desk import Audit, Desk
@@ -32,6 +40,8 @@ if TYPE_CHECKING:
     from recoverops.storage.history.store import ParquetHistory
 
 LOOK_EVERY_S = 5.0
+LOOK_AT_OBJECTS_EVERY_S = 60.0
+"""Each look at an object store is some calls that are paid for."""
 
 
 class AnomalyWorker(Worker):
@@ -57,6 +67,10 @@ class AnomalyWorker(Worker):
         self._changed = threading.Event()
         self._desk: Desk | None = None
         self._was_asked = False
+        self._is_on_objects = bool(scheme_of(settings.detection.model_place))
+        self._problem = ""
+        self.open_models: Callable[[], ModelStore | None] = lambda: None
+        """Where they are when that is no folder; the plugins are loaded when it is called."""
         self.kinds: Kinds = {}
         """Kinds of models that plugins brought."""
         self.readers: Mapping[str, RangeReader] = {}
@@ -69,16 +83,20 @@ class AnomalyWorker(Worker):
 
     def round(self) -> None:
         self._changed.clear()
-        if self._is_needed():
-            desk = self._opened()
-            desk.save_sometimes()
-            desk.refresh()
-            desk.retrain_due(self._read_history)
-        self._changed.wait(LOOK_EVERY_S)
+        try:
+            if self._is_needed():
+                desk = self._opened()
+                desk.save_sometimes()
+                desk.refresh()
+                desk.retrain_due(self._read_history)
+        finally:
+            self._changed.wait(LOOK_AT_OBJECTS_EVERY_S if self._is_on_objects else LOOK_EVERY_S)
 
     def _is_needed(self) -> bool:
         """Models and what scores them take memory, so they are loaded when there are any, or somebody asks."""
-        folder = self._settings.data_dir / MODELS_FOLDER
+        if self._is_on_objects:
+            return True
+        folder = models_folder(self._settings)
         is_retraining = self._settings.detection.retrain_every > timedelta(0)
         return self._desk is not None or self._was_asked or is_retraining or (folder.is_dir() and any(folder.iterdir()))
 
@@ -118,11 +136,13 @@ class AnomalyWorker(Worker):
         if self._desk is None:
             self._was_asked = True
             self.wake()
+            if self._problem:
+                raise UnreachableError(self._problem)
             raise OverloadedError("the models are being loaded; ask again in a moment")
         return self._desk
 
     def _opened(self) -> Desk:
-        from recoverops.app.desk import Desk
+        from recoverops.app.desk import Brought, Desk
 
         if self._desk is None:
             self._desk = Desk(
@@ -131,13 +151,20 @@ class AnomalyWorker(Worker):
                 self._metrics,
                 audit=self._audit,
                 changed=self.wake,
-                kinds=self.kinds,
+                brought=Brought(kinds=self.kinds, readers=self.readers, models=self._place()),
                 incidents=self._incidents,
-                readers=self.readers,
             )
             give_back_compiler_pages()
             prepare_structs()
         return self._desk
+
+    def _place(self) -> ModelStore | None:
+        self._problem = ""
+        try:
+            return self.open_models()
+        except RecoverOpsError as error:
+            self._problem = str(error)
+            raise
 
     def _history_told(self) -> tuple[str, bool]:
         if self._history is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from recoverops.app.places import place_problems
 from recoverops.app.plugins import Loaded
 from recoverops.app.settings import Settings
 from recoverops.app.shipped import shipped_configs
@@ -24,6 +25,7 @@ def check_names(settings: Settings, loaded: Loaded) -> None:
         *_arguments(settings, loaded),
         *_channels(settings, loaded),
         *_detectors(settings, loaded),
+        *place_problems(settings, loaded),
     ]
     if problems:
         raise MisconfiguredError(*problems)

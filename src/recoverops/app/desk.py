@@ -9,19 +9,37 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from recoverops.api.telemetry import Metrics
-from recoverops.app.files import MODELS_FOLDER, WINDOWS_FILE
+from recoverops.app.files import WINDOWS_FILE
 from recoverops.app.learned import Learned
+from recoverops.app.places import models_folder
 from recoverops.app.settings import Settings
 from recoverops.app.training import Trainer
 from recoverops.detection.metrics.joint import KINDS, NO_KINDS, Kinds, Lack, UntrainableError
-from recoverops.model import ConflictError, MisconfiguredError, NotFoundError, PermanentError, Resource, RetryableError
+from recoverops.model import (
+    ConflictError,
+    ForbiddenError,
+    MisconfiguredError,
+    NotFoundError,
+    PermanentError,
+    RecoverOpsError,
+    Resource,
+    RetryableError,
+)
 from recoverops.model.joint import MetricTable
 from recoverops.operations.anomaly_answers import KEPT, TrainingWish, UnfitQuestionError
-from recoverops.operations.anomaly_status import AnomalyStatus, TrainingJob, TrainingView, budget_of, model_views
+from recoverops.operations.anomaly_status import (
+    AnomalyStatus,
+    ModelView,
+    TrainingJob,
+    TrainingView,
+    budget_of,
+    model_views,
+)
 from recoverops.operations.drift_watch import DriftWatch
 from recoverops.operations.history_table import history_table
 from recoverops.operations.incident_windows import Stretch
@@ -30,7 +48,7 @@ from recoverops.operations.model_training import Activation, LoadedModel, Traini
 from recoverops.operations.reader_table import reader_table
 from recoverops.operations.retraining import next_due
 from recoverops.operations.scoring import Scoring
-from recoverops.ports import Clock, HistoryStore, ModelVersion, RangeReader
+from recoverops.ports import Clock, HistoryStore, ModelStore, ModelVersion, RangeReader
 from recoverops.storage.models import FolderModelStore
 
 if TYPE_CHECKING:
@@ -42,6 +60,16 @@ Audit = Callable[[str, str, str, Mapping[str, str]], None]
 _LOG = logging.getLogger("recoverops.models")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brought:
+    """By plugins."""
+
+    kinds: Kinds = field(default_factory=lambda: NO_KINDS)
+    readers: Mapping[str, RangeReader] = field(default_factory=dict)
+    models: ModelStore | None = None
+    """Where models are; None for the folder that the settings name."""
+
+
 class Desk:
     def __init__(
         self,
@@ -51,20 +79,19 @@ class Desk:
         *,
         audit: Audit,
         changed: Callable[[], None],
-        kinds: Kinds = NO_KINDS,
-        readers: Mapping[str, RangeReader] | None = None,
+        brought: Brought | None = None,
         incidents: Callable[[Resource], tuple[Stretch, ...]] = lambda resource: (),
     ) -> None:
-        """`changed` is called when a version may have become current; `kinds` and `readers` are those of plugins."""
+        """`changed` is called when a version may have become current."""
+        brought = brought or Brought()
         self._detection = settings.detection
         self._clock = clock
         self._audit = audit
         self._changed = changed
-        self._kinds = kinds
-        self._readers = readers or {}
+        self._kinds = brought.kinds
+        self._readers = brought.readers
         self._incidents = incidents
-        folder = settings.data_dir / MODELS_FOLDER
-        self._store = FolderModelStore(folder)
+        self._store = brought.models or FolderModelStore(models_folder(settings))
         self.scoring = Scoring(settings.inventory, clock, metrics, settings.detection)
         self._learned = Learned({"scoring": self.scoring}, settings.data_dir / WINDOWS_FILE, clock)
         self._learned.load()
@@ -75,6 +102,7 @@ class Desk:
         self._watches: dict[str, DriftWatch] = {}
         self._tried: dict[str, datetime] = {}
         self._problem = ""
+        self._seen: tuple[ModelView, ...] = ()
         self._refreshing = threading.Lock()
 
     def close(self) -> None:
@@ -88,9 +116,16 @@ class Desk:
     # --- which models count ---------------------------------------------------------------------------------------
 
     def refresh(self) -> None:
-        """Loads what has become current since the last look. Raises UnreachableError for a folder that is away."""
+        """Loads what has become current since the last look. What is loaded stays in use while the store is away.
+
+        Raises UnreachableError then, and what else the store says.
+        """
         with self._refreshing:
-            self._refresh()
+            try:
+                self._refresh()
+            except RecoverOpsError as error:
+                self._tell(str(error))
+                raise
 
     def _refresh(self) -> None:
         models, problems = dict[str, LoadedModel](), list[str]()
@@ -132,8 +167,9 @@ class Desk:
     def status(self, *, history: str, is_history_available: bool, baselines: Baselines | None) -> AnomalyStatus:
         spending = baselines.spending() if baselines is not None else None
         budget = budget_of(*spending) if spending is not None and spending[0] else None
+        views = self._views()
         return AnomalyStatus(
-            models=model_views(self._store, self.scoring.models, self.scoring.drift()),
+            models=views,
             resources_remembered=self.scoring.remembered,
             training=TrainingView(
                 minimum_points=self._detection.joint.minimum_points,
@@ -145,6 +181,14 @@ class Desk:
             budget=budget,
             problem=self._problem,
         )
+
+    def _views(self) -> tuple[ModelView, ...]:
+        """As they were when the store last answered, while it does not."""
+        try:
+            self._seen = model_views(self._store, self.scoring.models, self.scoring.drift())
+        except (RetryableError, ForbiddenError, MisconfiguredError) as error:
+            self._tell(str(error))
+        return self._seen
 
     def train(
         self,

@@ -26,6 +26,7 @@ from recoverops.app.history import HistoryWorker, disabled_history
 from recoverops.app.learned import Learned, Remembers
 from recoverops.app.metric_intake import MetricIntake
 from recoverops.app.offline import incidents_learned_from
+from recoverops.app.places import history_objects, model_store
 from recoverops.app.plugins import Loaded, load_plugins
 from recoverops.app.pruning import PruneWorker
 from recoverops.app.release import release
@@ -189,9 +190,11 @@ class RecoverOps:
         engine.launch()
         self._closing.callback(engine.stop, timeout=DRAIN_TIMEOUT)
         if self._history is not None:
+            self._history.open_objects = partial(history_objects, self.settings, self.loaded)
             self._closing.callback(self._history.close)
             self._run_workers([self._history])
         self.anomaly.baselines = baselines
+        self.anomaly.open_models = partial(model_store, self.settings, self.loaded)
         self.anomaly.kinds, self.anomaly.readers = self.loaded.model_kinds, self.loaded.readers
         self._closing.callback(self.anomaly.close)
         self._run_workers([self.anomaly])

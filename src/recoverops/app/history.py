@@ -7,7 +7,7 @@ The pipeline is never slowed: while too much waits, samples are left out and cou
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -15,9 +15,9 @@ import numpy as np
 
 from recoverops.api.telemetry import Metrics
 from recoverops.app.workers import Worker
-from recoverops.model import ComponentState, ComponentStatus, RetryableError, Sample, format_duration
+from recoverops.model import ComponentState, ComponentStatus, RecoverOpsError, Sample, format_duration
 from recoverops.model.columns import Columns
-from recoverops.ports import Clock, HistoryDrop, SeriesKey
+from recoverops.ports import Clock, HistoryDrop, ObjectStore, SeriesKey
 from recoverops.storage.history import HistorySettings
 from recoverops.storage.history.store import HistoryStanding, ParquetHistory, open_history
 
@@ -36,6 +36,8 @@ class HistoryWorker(Worker):
         self._metrics = metrics
         self._history: ParquetHistory | None = None
         self._problem = ""
+        self.open_objects: Callable[[], ObjectStore | None] = lambda: None
+        """Where the files are kept beside the folder; the plugins are loaded when it is called."""
         self._lock = threading.Lock()
         self._queue: list[Sample] = []
         self._open_due = self._prune_due = clock.monotonic()
@@ -63,11 +65,16 @@ class HistoryWorker(Worker):
     def _told(self, standing: HistoryStanding | None) -> tuple[ComponentState, str]:
         if standing is None:
             return (ComponentState.UNREACHABLE, self._problem) if self._problem else (ComponentState.STARTING, "opens")
-        told = f"samples are kept for {format_duration(self._settings.keep)}; {standing.waiting} wait to be written"
+        where = f" in {self._settings.place}" if self._settings.place else ""
+        told = (
+            f"samples are kept for {format_duration(self._settings.keep)}{where}; {standing.waiting} wait to be written"
+        )
         if standing.flushed_at is not None:
             told += f", the last were written at {standing.flushed_at:%H:%M:%S} UTC"
         if standing.problem:
             return ComponentState.DEGRADED, f"{standing.problem}; {standing.waiting} samples wait in memory"
+        if standing.away:
+            return ComponentState.DEGRADED, f"{told}; {standing.away}"
         if standing.damaged:
             return ComponentState.DEGRADED, f"{told}; set aside because damaged: {', '.join(standing.damaged)}"
         return ComponentState.UP, told
@@ -89,8 +96,8 @@ class HistoryWorker(Worker):
 
     def _opened(self) -> ParquetHistory:
         try:
-            return open_history(self._settings, self._root, clock=self._clock)
-        except RetryableError as error:
+            return open_history(self._settings, self._root, clock=self._clock, objects=self.open_objects())
+        except RecoverOpsError as error:
             self._problem = str(error)
             raise
 

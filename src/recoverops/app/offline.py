@@ -9,15 +9,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from recoverops.app.files import ANCHOR_FILE, HISTORY_FOLDER, MODELS_FOLDER
-from recoverops.app.plugins import load_plugins, vault_of
+from recoverops.app.files import ANCHOR_FILE, HISTORY_FOLDER
+from recoverops.app.places import history_objects, model_store
+from recoverops.app.plugins import Loaded, load_plugins, vault_of
 from recoverops.app.settings import Settings
 from recoverops.app.store_address import with_store_address
+from recoverops.app.vault import Vault
 from recoverops.clock import SystemClock
 from recoverops.model import AuditReport, MisconfiguredError, NotFoundError, Resource
 from recoverops.ports import Clock, HistoryStore, ModelStore, RangeReader
+from recoverops.ports.objects import scheme_of
 from recoverops.storage import STOP_FILE, AuditAnchor, SqlStore, StopFile, open_store, verify_against
 
 if TYPE_CHECKING:  # it loads numpy
@@ -45,10 +49,8 @@ def opened_store(settings: Settings, *, clock: Clock | None = None, may_create: 
 
 def opened_models(settings: Settings) -> ModelStore:
     """The trained models; the data directory is made private where there is none, as the engine demands it."""
-    from recoverops.storage.models import FolderModelStore
-
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return FolderModelStore(settings.data_dir / MODELS_FOLDER)
+    return model_store(settings, _loaded_for(settings.detection.model_place, settings))
 
 
 @contextmanager
@@ -57,19 +59,28 @@ def opened_history(settings: Settings) -> Iterator[HistoryStore]:
 
     Raises NotFoundError when nothing was ever kept there.
     """
-    from recoverops.storage.history.folder import Folder
-    from recoverops.storage.history.store import ParquetHistory
+    from recoverops.storage.history.store import read_history
 
-    root = settings.data_dir / HISTORY_FOLDER
-    if not root.is_dir():
+    root, place = settings.data_dir / HISTORY_FOLDER, settings.history.place
+    if not root.is_dir() and not place:
         raise NotFoundError(
             f"there is no history in {root}; let the engine run with history.enabled, or train from a file with --from"
         )
-    history = ParquetHistory(settings.history, Folder(root), clock=SystemClock())
-    try:
-        yield history
-    finally:
-        history.close()
+    objects = history_objects(settings, _loaded_for(place, settings))
+    with TemporaryDirectory(prefix="recoverops-history-") as cache:
+        history = read_history(settings.history, root, cache=Path(cache), clock=SystemClock(), objects=objects)
+        try:
+            yield history
+        finally:
+            history.close()
+
+
+def _loaded_for(place: str, settings: Settings) -> Loaded:
+    """No plugin is built for a folder."""
+    clock = SystemClock()
+    if scheme_of(place):
+        return load_plugins(settings, clock)
+    return Loaded(vault=Vault.without_plugins(settings.environment, clock))
 
 
 def incidents_learned_from(

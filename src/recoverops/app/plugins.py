@@ -33,6 +33,7 @@ from recoverops.ports import (
     JointKind,
     LiveCheck,
     Notifier,
+    ObjectStores,
     Plugin,
     PluginContext,
     PluginParts,
@@ -45,6 +46,7 @@ from recoverops.ports import (
     StreamSource,
     Telemetry,
 )
+from recoverops.ports.objects import scheme_of
 from recoverops.redact import redact
 
 
@@ -64,6 +66,8 @@ class Loaded:
     detectors: dict[str, SeriesDetectorKind] = field(default_factory=dict)
     model_kinds: dict[str, JointKind] = field(default_factory=dict)
     readers: dict[str, RangeReader] = field(default_factory=dict)
+    object_stores: dict[str, ObjectStores] = field(default_factory=dict)
+    """By scheme."""
     checks: list[LiveCheck] = field(default_factory=list)
     policies: dict[str, tuple[Policy, ...]] = field(default_factory=dict)
     """By plugin; those that need no rights of another side are not in it."""
@@ -86,6 +90,12 @@ def load_plugins(
         if only in {None, entry.name}:
             loading.build(position)
     return loading.finished()
+
+
+def object_urls(settings: Settings) -> tuple[str, ...]:
+    """Every object store that the configuration names."""
+    places = (settings.detection.model_place, settings.history.place)
+    return tuple(one for one in places if scheme_of(one))
 
 
 def vault_of(settings: Settings, clock: Clock) -> Vault:
@@ -160,6 +170,7 @@ class _Loading:
             services=self._settings.inventory.services,
             secret=self.vault.resolve,
             references=tuple(one for scheme in plugin.schemes for one in reader.references(scheme)),
+            object_urls=object_urls(self._settings),
             telemetry=self._telemetry,
         )
         return _build(self._settings, position, plugin, section.value, context)
@@ -193,6 +204,7 @@ def _take(loaded: Loaded, entry: PluginEntry, parts: PluginParts) -> None:
         ({STREAMING, *loaded.detectors}, [part.name for part in parts.detectors], "detector"),
         ({*KINDS, *loaded.model_kinds}, [part.name for part in parts.model_kinds], "kind of model"),
         (loaded.readers, [part.name for part in parts.readers], "history"),
+        (loaded.object_stores, [part.scheme for part in parts.object_stores], "object store"),
     ):
         _refuse_twice(known, brought, what)
     loaded.sources.update({part.name: part for part in parts.sources})
@@ -205,6 +217,7 @@ def _take(loaded: Loaded, entry: PluginEntry, parts: PluginParts) -> None:
     loaded.detectors.update({part.name: part for part in parts.detectors})
     loaded.model_kinds.update({part.name: part for part in parts.model_kinds})
     loaded.readers.update({part.name: part for part in parts.readers})
+    loaded.object_stores.update({part.scheme: part for part in parts.object_stores})
     loaded.checks.extend(parts.checks)
     if parts.policies:
         loaded.policies[entry.name] = parts.policies

@@ -67,6 +67,12 @@ class DetectionSettings(BaseModel):
         description="Which kind of model is trained when nobody names one: `residual`, `isolation_forest` (extra ml), "
         "or one that a plugin brings. Default residual.",
     )
+    model_place: str = Field(
+        default="",
+        max_length=1000,
+        description="Where trained models are kept: a folder, or an object store as `s3://bucket/prefix` (plugin aws), "
+        "which several engines may share. Default empty: `models` in the data directory.",
+    )
     joint: JointSettings = Field(
         default_factory=JointSettings, description="Models of several metrics of one host or service together."
     )

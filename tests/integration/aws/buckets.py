@@ -41,7 +41,7 @@ class Bucket:
     def check(self, key: Key | None = None) -> LiveCheck:
         return next(one for one in self.shop.parts(key or self.key()).checks if one.name.startswith("aws objects"))
 
-    def keys(self) -> list[str]:
+    def files(self) -> list[str]:
         found = self.s3.list_objects_v2(Bucket=self.name, Prefix=f"{self.prefix}/").get("Contents", [])
         return [one["Key"].removeprefix(f"{self.prefix}/") for one in found]
 

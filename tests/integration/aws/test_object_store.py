@@ -66,7 +66,7 @@ def test_a_missing_permission_is_named(right: str, bucket: Bucket) -> None:
     bucket.write("there", b"1")
     with pytest.raises(ForbiddenError, match=rf"the permission {right} is missing on arn:aws:s3:::{bucket.name}"):
         used(bucket.store(bucket.key(without=right)))
-    assert bucket.keys() == ["there"]
+    assert bucket.files() == ["there"]
 
 
 @pytest.mark.parametrize("right", RIGHTS[:3])
@@ -75,12 +75,12 @@ def test_the_check_names_what_is_missing_and_changes_nothing(right: str, bucket:
     with pytest.raises(ForbiddenError, match=f"the permission {right} is missing"):
         bucket.check(bucket.key(without=right)).look()
     assert "has 1 objects; may be listed, read and written" in bucket.check().look()
-    assert bucket.keys() == ["there"]
+    assert bucket.files() == ["there"]
 
 
 def test_the_check_of_an_empty_place_is_fine(bucket: Bucket) -> None:
     assert "has 0 objects" in bucket.check().look()
-    assert bucket.keys() == []
+    assert bucket.files() == []
 
 
 def test_a_bucket_that_is_not_there_is_no_missing_object(bucket: Bucket) -> None:
@@ -110,7 +110,7 @@ def test_what_was_changed_on_the_way_is_refused_by_its_sha256(bucket: Bucket, mo
         patch.setattr("recoverops.plugins.aws.object_store.hashlib", of_other_bytes)
         with pytest.raises(RecoverOpsError, match="SHA256"):
             store.put("a", b"data", over=None)
-    assert bucket.keys() == []
+    assert bucket.files() == []
 
 
 def test_a_write_that_is_throttled_is_done_later(bucket: Bucket) -> None:

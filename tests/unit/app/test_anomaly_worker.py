@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tests.unit.operations.loads import BEGIN, load, row_of
 
 from recoverops.api.telemetry import Metrics
-from recoverops.app.desk import Desk
+from recoverops.app.desk import Brought, Desk
 from recoverops.app.load import load_settings
 from recoverops.detection.metrics.joint import JointSettings, UntrainableError
 from recoverops.model import ConflictError, MisconfiguredError, NotFoundError, Resource, ResourceKind
@@ -80,7 +80,7 @@ class House:
             self.metrics,
             audit=lambda event, actor, subject, detail: self.audited.append(f"{actor} {event} {subject}"),
             changed=lambda: None,
-            readers={"elsewhere": Kept()},
+            brought=Brought(readers={"elsewhere": Kept()}),
         )
 
     def keep(self, rows: int) -> None:

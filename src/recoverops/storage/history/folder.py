@@ -1,4 +1,4 @@
-"""The place of the files: a local folder. What an object store would have to do instead is exactly these methods.
+"""The place of the files: a local folder. With an object store (`objects.py`) it is where they wait and are copied.
 
 A file is there wholly or not at all: it is written under another name, flushed, and then renamed. One process at a time
 writes here (the lock of the data directory).
@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
-from recoverops.storage.durable_file import flush_directory
+from recoverops.storage.durable_file import flush_directory, write_durably
 from recoverops.storage.history.names import DAMAGED, Level, PartName, day_of, folder_of, part_of
 
 _TEMPORARY = ".writing"
@@ -21,7 +21,9 @@ _CHUNK = 1024 * 1024
 
 
 class Folder:
-    """Every method raises OSError as the file system does."""
+    """Implements `place.Place`. Every method raises OSError as the file system does."""
+
+    problem = ""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -33,8 +35,9 @@ class Folder:
     def open(self) -> None:
         """Makes it, private, and removes what a killed process left half-written."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for left in self.root.glob(f"day=*/*{_TEMPORARY}"):
-            left.unlink(missing_ok=True)
+        for half_written in (f"day=*/*{_TEMPORARY}", "day=*/.*.tmp"):
+            for left in self.root.glob(half_written):
+                left.unlink(missing_ok=True)
 
     def uri(self, part: PartName) -> str:
         """As DuckDB wants to be told where it is."""
@@ -52,6 +55,9 @@ class Folder:
     def parts_of(self, day: date) -> tuple[PartName, ...]:
         names = os.listdir(self.root / folder_of(day))
         return tuple(sorted(part for name in names if (part := part_of(day, name)) is not None))
+
+    def newest_us(self) -> int:
+        return max((part.written_us for part in self.parts()), default=0)
 
     def size_of(self, part: PartName) -> int:
         return (self.root / part.folder / part.file).stat().st_size
@@ -74,6 +80,13 @@ class Folder:
         flush_directory(directory)
         self._whole.add(part)
         return part
+
+    def keep(self, part: PartName, data: bytes) -> None:
+        """A copy of a file whose bytes are known to be right."""
+        path = self.root / part.folder / part.file
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_durably(path, data)
+        self._whole.add(part)
 
     def is_whole(self, part: PartName) -> bool:
         """Whether its bytes are those that were written; looked at once in the life of the process."""
@@ -108,6 +121,15 @@ class Folder:
 
     def damaged(self) -> tuple[str, ...]:
         return tuple(sorted(str(path) for path in self.root.glob(f"day=*/*{DAMAGED}")))
+
+    def trim(self) -> None:
+        """There are no copies."""
+
+    def tend(self) -> None:
+        """Nothing waits."""
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

@@ -27,6 +27,19 @@ class HistorySettings(BaseModel):
         description="How long samples are kept, 1d to 3660d; whole days (UTC) are removed when they are older. "
         "Default 30d: four weeks to learn the rhythm of a week from.",
     )
+    place: str = Field(
+        default="",
+        max_length=1000,
+        pattern=r"^([a-z][a-z0-9+.-]*://.+)?$",
+        description="An object store in which the files are kept, as `s3://bucket/prefix` (plugin aws); each engine "
+        "needs a prefix of its own. Default empty: they stay in the data directory.",
+    )
+    cache_bytes: int = Field(
+        default=512 * MIB,
+        ge=16 * MIB,
+        description="How much room in the data directory copies of files of `place` may take, 16 MiB or more; those "
+        "that were used longest ago go first. Default 512 MiB.",
+    )
     max_bytes: int = Field(
         default=2048 * MIB,
         ge=16 * MIB,

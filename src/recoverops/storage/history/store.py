@@ -7,6 +7,7 @@ stops nobody. Nothing here is asked for by the event loop.
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,20 +20,28 @@ from numpy.typing import NDArray
 
 from recoverops.model import OverloadedError, PermanentError, Resource, RetryableError, UnreachableError
 from recoverops.model.columns import Columns
-from recoverops.ports import Clock, HistoryDrop, SeriesKey, SeriesPoints
+from recoverops.ports import Clock, HistoryDrop, ObjectStore, SeriesKey, SeriesPoints
+from recoverops.storage.durable_file import write_durably
 from recoverops.storage.history import upkeep
 from recoverops.storage.history.buffer import Buffer, Rows, joined, newest_of_each
 from recoverops.storage.history.folder import Folder
+from recoverops.storage.history.lease import Lease
 from recoverops.storage.history.names import Level, PartName
+from recoverops.storage.history.objects import FolderAndObjects
 from recoverops.storage.history.parquet import DamagedError, Parquet, microseconds
+from recoverops.storage.history.place import AwayError, GoneError, Place
 from recoverops.storage.history.settings import HistorySettings
 
 _LOG = logging.getLogger("recoverops.history")
 AHEAD = timedelta(minutes=10)
 """How far ahead of our clock a sample may be: clocks differ."""
 RETRY = timedelta(seconds=30)
+CACHE, OWNER_FILE = "cache", "owner"
+"""Beside the files, where there is an object store: copies of what it has, and who we are to it."""
 _HOUR_US = 3_600_000_000
 T = TypeVar("T")
+Found = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]
+"""Times, values and when each was written, of one series in one file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +56,13 @@ class HistoryStanding:
     """Why the last attempt to write failed; empty when it did not."""
     damaged: tuple[str, ...]
     """Files that were set aside."""
+    away: str = ""
+    """Why files wait on this machine and not in the object store; empty when none has to."""
 
 
 class ParquetHistory:
     def __init__(
-        self, settings: HistorySettings, folder: Folder, *, clock: Clock, damaged: tuple[str, ...] = ()
+        self, settings: HistorySettings, folder: Place, *, clock: Clock, damaged: tuple[str, ...] = ()
     ) -> None:
         self._settings = settings
         self._folder = folder
@@ -95,16 +106,22 @@ class ParquetHistory:
         with self._files:
             with self._memory:
                 taken = self._buffer.take()
-            if not taken:
-                return
+            if taken:
+                self._write_or_put_back(taken)
             try:
-                self._write(newest_of_each(joined(taken)))
+                self._folder.tend()
             except OSError as error:
-                with self._memory:
-                    self._buffer.put_back(taken)
                 raise self._refusal("written", error) from error
-            self._problem = ""
-            self._flushed_at = self._clock.now()
+
+    def _write_or_put_back(self, taken: tuple[Rows, ...]) -> None:
+        try:
+            self._write(newest_of_each(joined(taken)))
+        except OSError as error:
+            with self._memory:
+                self._buffer.put_back(taken)
+            raise self._refusal("written", error) from error
+        self._problem = ""
+        self._flushed_at = self._clock.now()
 
     def _write(self, rows: Rows) -> None:
         """One file for each hour. When a later hour fails all are written again; equal points are one."""
@@ -125,7 +142,7 @@ class ParquetHistory:
     def _next_written_us(self) -> int:
         """Later than every file that is there, whatever the wall clock does."""
         if not self._written_us:
-            self._written_us = max((part.written_us for part in self._folder.parts()), default=0)
+            self._written_us = self._folder.newest_us()
         self._written_us = max(self._written_us + 1, microseconds(self._clock.now()))
         return self._written_us
 
@@ -136,17 +153,18 @@ class ParquetHistory:
         with self._files:
             parts = self._parts_between(start, end)
             waiting = self._waiting(start_us, end_us)
-            return tuple(self._points(key, parts, waiting, start_us, end_us) for key in keys)
+            found: dict[SeriesKey, list[Found]] = {key: [] for key in keys}
+            for part in parts:  # each file once: it may have to be fetched
+                told = self._read(part, lambda uri: self._of_part(uri, keys, start_us, end_us))
+                for key, one in (told or {}).items():
+                    found[key].append(one)
+                self._trim()
+            return tuple(self._points(key, found[key], waiting) for key in keys)
 
-    def _points(
-        self, key: SeriesKey, parts: Sequence[PartName], waiting: Rows, start_us: int, end_us: int
-    ) -> SeriesPoints:
-        found = [
-            one
-            for part in parts
-            if (one := self._read(part, lambda uri: self._parquet.range(uri, key, start_us=start_us, end_us=end_us)))
-            is not None
-        ]
+    def _of_part(self, uri: str, keys: Sequence[SeriesKey], start_us: int, end_us: int) -> dict[SeriesKey, Found]:
+        return {key: self._parquet.range(uri, key, start_us=start_us, end_us=end_us) for key in keys}
+
+    def _points(self, key: SeriesKey, found: Sequence[Found], waiting: Rows) -> SeriesPoints:
         number = waiting.keys.index(key) if key in waiting.keys else -1
         mine = waiting.where(waiting.series == number)
         at_us = np.concatenate([*(one[0] for one in found), mine.at_us])
@@ -168,6 +186,7 @@ class ParquetHistory:
             for part in self._parts_between(start, end):
                 told = self._read(part, lambda uri: self._parquet.series(uri, start_us=start_us, end_us=end_us))
                 found |= told or set()
+                self._trim()
         wanted = (
             key
             for key in found
@@ -194,10 +213,19 @@ class ParquetHistory:
             problem = "its bytes are not those that were written"
         except DamagedError as error:
             problem = str(error)
+        except GoneError as error:
+            _LOG.warning("history_file_gone", extra={"error": str(error)})
+            return None
         except OSError as error:
             raise self._refusal("read", error) from error
         self._set_aside(part, problem)
         return None
+
+    def _trim(self) -> None:
+        try:
+            self._folder.trim()
+        except OSError as error:
+            raise self._refusal("written", error) from error
 
     def _set_aside(self, part: PartName, problem: str) -> None:
         try:
@@ -212,7 +240,9 @@ class ParquetHistory:
     def prune(self) -> None:
         with self._files:
             try:
-                self._prune(self._clock.now())
+                self._folder.tend()
+                if not self._folder.problem:
+                    self._prune(self._clock.now())
             except OSError as error:
                 raise self._refusal("written", error) from error
 
@@ -240,10 +270,15 @@ class ParquetHistory:
             )
             for part in whole:
                 self._folder.remove(part)
+            self._folder.trim()
 
     def _whole_of(self, parts: Iterable[PartName]) -> Iterator[PartName]:
         for part in parts:
-            if self._folder.is_whole(part):
+            try:
+                is_whole = self._folder.is_whole(part)
+            except GoneError:
+                continue
+            if is_whole:
                 yield part
             else:
                 self._set_aside(part, "its bytes are not those that were written")
@@ -254,7 +289,11 @@ class ParquetHistory:
         with self._memory:
             waiting = self._buffer.rows
         return HistoryStanding(
-            waiting=waiting, flushed_at=self._flushed_at, problem=self._problem, damaged=self._damaged
+            waiting=waiting,
+            flushed_at=self._flushed_at,
+            problem=self._problem,
+            damaged=self._damaged,
+            away=self._folder.problem,
         )
 
     def close(self) -> None:
@@ -263,26 +302,69 @@ class ParquetHistory:
         except RetryableError as error:
             _LOG.error("history_lost", extra={"samples": self.standing().waiting, "error": str(error)})
         with self._files:
+            self._folder.close()
             self._parquet.close()
 
     def _refusal(self, what: str, error: OSError) -> RetryableError:
+        if isinstance(error, AwayError):
+            return UnreachableError(f"history: {self._folder} cannot be {what}: {error}", delay=RETRY)
         told = f"history: {self._folder} cannot be {what}: {error.strerror or error}"
         self._problem = f"{told}; free some room there, lower history.max_bytes, or set history.enabled: false"
         is_full = "no space left" in told.lower() or "quota" in told.lower()
         return (OverloadedError if is_full else UnreachableError)(self._problem, delay=RETRY)
 
 
-def open_history(settings: HistorySettings, root: Path, *, clock: Clock) -> ParquetHistory:
-    """Raises UnreachableError when the folder cannot be made."""
+def open_history(
+    settings: HistorySettings, root: Path, *, clock: Clock, objects: ObjectStore | None = None
+) -> ParquetHistory:
+    """For the one engine that writes. Raises UnreachableError when the folder cannot be made; asks no object store."""
     folder = Folder(root)
     try:
         folder.open()
-        damaged = folder.damaged()
+        lease = Lease(objects, _ident_of(root), clock) if objects is not None else None
+        place = _place(settings, folder, root / CACHE, objects, clock=clock, lease=lease)
+        place.open()
+        damaged = place.damaged()
     except OSError as error:
         raise UnreachableError(
             f"history: {root} cannot be used: {error.strerror}; make it writable, or set history.enabled: false"
         ) from error
-    return ParquetHistory(settings, folder, clock=clock, damaged=damaged)
+    return ParquetHistory(settings, place, clock=clock, damaged=damaged)
+
+
+def read_history(
+    settings: HistorySettings, root: Path, *, cache: Path, clock: Clock, objects: ObjectStore | None = None
+) -> ParquetHistory:
+    """For reading only, also beside a running engine; `cache` is a folder of this reader alone.
+
+    What an engine on another machine has not sent yet is not in it.
+    """
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return ParquetHistory(
+        settings, _place(settings, Folder(root), cache, objects, clock=clock, lease=None), clock=clock
+    )
+
+
+def _place(
+    settings: HistorySettings,
+    folder: Folder,
+    cache: Path,
+    objects: ObjectStore | None,
+    *,
+    clock: Clock,
+    lease: Lease | None,
+) -> Place:
+    if objects is None:
+        return folder
+    return FolderAndObjects(folder, Folder(cache), objects, settings=settings, clock=clock, lease=lease)
+
+
+def _ident_of(root: Path) -> str:
+    """Whose history this is: made once for a data directory."""
+    path = root / OWNER_FILE
+    if not path.is_file():
+        write_durably(path, secrets.token_hex(8).encode())
+    return path.read_text(encoding="ascii")
 
 
 def _seconds(at_us: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ different numbers, and the pointer is replaced only when it is still the one tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -53,15 +53,18 @@ class ObjectModelStore:
         """(key, tag) -> what never changes"""
 
     def save(self, name: str, parts: ModelParts, *, at: datetime) -> ModelVersion:
-        """What is to go goes first: a store that removes nothing for us gets nothing new either."""
+        """What is to go goes when the files are there and before the manifest is: who may not remove saves nothing."""
         files = files_of(parts)
         found, pointer = self._found(name), self._pointer_or_none(name)
+
+        def prune(new: int) -> None:
+            if pointer is not None:
+                self._prune(name, found, pointer, new=new, at=at)
+
         number = next_number(found, pointer)
-        if pointer is not None:
-            self._prune(name, found, pointer, new=number, at=at)
         for candidate in range(number, number + _ATTEMPTS):
             with suppress(ConflictError):
-                return self._written(name, candidate, files, parts.kind, at)
+                return self._written(name, candidate, files, parts.kind, at, prune)
         raise ConflictError(f"{_ATTEMPTS} others saved the model {name!r} at the same time; save it again")
 
     def names(self) -> tuple[str, ...]:
@@ -174,12 +177,22 @@ class ObjectModelStore:
         except PermanentError:
             return None
 
-    def _written(self, name: str, number: int, files: Mapping[str, bytes], kind: str, at: datetime) -> ModelVersion:
+    def _written(
+        self,
+        name: str,
+        number: int,
+        files: Mapping[str, bytes],
+        kind: str,
+        at: datetime,
+        before_manifest: Callable[[int], None],
+    ) -> ModelVersion:
         """Raises `ConflictError` when the number is taken. What was written of a version that failed is removed."""
         manifest = manifest_of(files, name=name, version=number, kind=kind, at=at)
         written: list[str] = []
         try:
             for file, data in (*files.items(), (MANIFEST, manifest)):
+                if file == MANIFEST:
+                    before_manifest(number)
                 put_once(self._objects, f"{name}/{number}/{file}", data, over=None)
                 written.append(f"{name}/{number}/{file}")
         except RecoverOpsError:
