@@ -90,7 +90,8 @@ class AnomalyWorker(Worker):
                 desk.refresh()
                 desk.retrain_due(self._read_history)
         finally:
-            self._changed.wait(LOOK_AT_OBJECTS_EVERY_S if self._is_on_objects else LOOK_EVERY_S)
+            if not self._stopping.is_set():
+                self._changed.wait(LOOK_AT_OBJECTS_EVERY_S if self._is_on_objects else LOOK_EVERY_S)
 
     def _is_needed(self) -> bool:
         """Models and what scores them take memory, so they are loaded when there are any, or somebody asks."""

@@ -14,19 +14,21 @@ from numpy.typing import NDArray
 from tests.unit.operations.loads import BEGIN, load, row_of
 
 from recoverops.api.telemetry import Metrics
+from recoverops.app.anomaly import AnomalyWorker
 from recoverops.app.desk import Brought, Desk
 from recoverops.app.load import load_settings
 from recoverops.detection.metrics.joint import JointSettings, UntrainableError
-from recoverops.model import ConflictError, MisconfiguredError, NotFoundError, Resource, ResourceKind
+from recoverops.model import ConflictError, MisconfiguredError, NotFoundError, Resource, ResourceKind, UnreachableError
 from recoverops.model.columns import Columns
 from recoverops.operations.anomaly_answers import Lacking, Question, Scored, TrainingWish, UnfitQuestionError, Unscored
 from recoverops.operations.anomaly_status import JobState, TrainingJob
 from recoverops.operations.model_training import TrainingOrder, train_and_keep
-from recoverops.ports import SeriesKey
+from recoverops.ports import ModelStore, SeriesKey
 from recoverops.storage.history import HistorySettings
 from recoverops.storage.history.store import ParquetHistory, open_history
-from recoverops.storage.models import FolderModelStore
+from recoverops.storage.models import FolderModelStore, ObjectModelStore
 from recoverops.testing.doubles import ManualClock
+from recoverops.testing.objects import MemoryObjects
 
 WEB = Resource(kind=ResourceKind.HOST, name="web")
 AS_KEPT = {
@@ -70,6 +72,7 @@ class House:
         self.metrics = Metrics()
         self.models = FolderModelStore(settings.data_dir / "models")
         self._settings = settings
+        self.brought = Brought(readers={"elsewhere": Kept()})
         self.desk = self.another_desk()
 
     def another_desk(self) -> Desk:
@@ -80,7 +83,7 @@ class House:
             self.metrics,
             audit=lambda event, actor, subject, detail: self.audited.append(f"{actor} {event} {subject}"),
             changed=lambda: None,
-            brought=Brought(readers={"elsewhere": Kept()}),
+            brought=self.brought,
         )
 
     def keep(self, rows: int) -> None:
@@ -246,3 +249,48 @@ def test_a_model_is_trained_anew_by_itself_when_its_time_has_come(tmp_path: Path
     assert len(house.desk.trainer.jobs) == 1
     house.desk.close()
     house.history.close()
+
+
+def test_a_model_is_trained_and_switched_on_an_object_store_and_stays_in_use_while_that_is_away(house: House) -> None:
+    objects = MemoryObjects()
+    house.brought = Brought(models=ObjectModelStore(objects))
+    house.desk = house.another_desk()
+    house.keep(4000)
+    for _ in range(2):
+        asked(house)
+        assert house.waited() is JobState.ACTIVATED, house.desk.trainer.jobs[0].statement
+    assert house.desk.activate("host-web", to=1, by="key:ada").version == 1
+    assert "host-web/2/manifest.json" in objects.kept
+
+    def away(call: str, key: str) -> None:
+        raise UnreachableError("s3 does not answer")
+
+    before = house.desk.status(history="", is_history_available=True, baselines=None)
+    objects.before = away
+    with pytest.raises(UnreachableError):
+        house.desk.refresh()
+    status = house.desk.status(history="", is_history_available=True, baselines=None)
+    assert (status.models, status.problem) == (before.models, "s3 does not answer")
+    assert house.desk.scoring.models["host-web"].version.version == 1
+
+
+def test_why_models_cannot_be_opened_is_answered(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text("data_dir: data\ndetection: {model_place: 's3://bucket/models'}\n")
+    worker = AnomalyWorker(
+        load_settings(tmp_path / "r.yaml", {}),
+        ManualClock(BEGIN),
+        Metrics(),
+        history=None,
+        audit=lambda event, actor, subject, detail: None,
+        incidents=lambda resource: (),
+    )
+    worker.ask_to_stop()  # so that a round does not wait
+
+    def refused() -> ModelStore:
+        raise MisconfiguredError("no plugin opens s3://")
+
+    worker.open_models = refused
+    with pytest.raises(MisconfiguredError):
+        worker.round()
+    with pytest.raises(UnreachableError, match="no plugin opens s3://"):
+        worker.status()
