@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ def test_what_a_command_trained_is_used_by_an_engine_elsewhere(bucket: Bucket, r
         assert place.down() == 0
         (place.data_dir / "history" / "owner").unlink()  # another machine, with an empty data directory
         told = place.command("train", "metrics", "--resource", "service:checkout", check=False).stderr
-        assert "learning from 1 rows" in told
+        assert re.search("learning from [1-9]", told), told
         # and the check says so, too
         assert "may be listed, read and written" in place.command("check").stdout
 
