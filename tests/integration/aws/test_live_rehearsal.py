@@ -49,6 +49,7 @@ GOES = {
 """What the action itself, or its undo, removes."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scene", SCENES, ids=lambda one: one.name)
 def test_a_live_scene_holds_on_the_double_and_all_that_it_makes_is_found_by_its_tag_and_cleaned_up(
     ground: Ground, scene: Scene
