@@ -186,13 +186,18 @@ def test_another_server_has_its_own_keys_and_no_policy(bucket: Bucket) -> None:
     """No account is asked about: there is no STS on such servers."""
     key = bucket.key()
     server = {"endpoint_url": bucket.aws.url, "access_key": "env:ID", "secret_key": "env:SECRET"}
-    parts = bucket.shop.parts(key, object_store=server)
-    assert "s3:" not in parts.policies[0].document
+    assert "s3:" not in bucket.shop.parts(key, object_store=server).policies[0].document
+    parts = bucket.shop.parts(key, object_store=server, accounts=[])
+    assert parts.policies == ()
     bucket.aws.faults.forget()
     store = parts.object_stores[0].open(bucket.url)
     store.put("a", b"1", over=None)
     assert store.get("a").data == b"1"
     assert set(bucket.aws.faults.calls) == {"s3:PutObject", "s3:GetObject"}
+    (check,) = parts.checks
+    assert "has 1 objects" in check.look()
+    with pytest.raises(ValueError, match="accounts is missing"):
+        bucket.shop.parts(key, accounts=[])
 
 
 @pytest.mark.parametrize("given", [{"endpoint_url": "https://minio:9000"}, {"access_key": "env:A"}])

@@ -194,7 +194,11 @@ class AwsSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     accounts: tuple[AccountSettings, ...] = Field(
-        min_length=1, max_length=100, strict=False, description="The accounts, each with its regions. No default."
+        default=(),
+        max_length=100,
+        strict=False,
+        description="The accounts, each with its regions, one or more. Default none, which is right only when this "
+        "plugin has nothing to do but reach `object_store.endpoint_url`.",
     )
     access_key: str | None = Field(
         default=None,
@@ -351,6 +355,8 @@ class AwsSettings(BaseModel):
 
     @model_validator(mode="after")
     def _is_whole(self) -> AwsSettings:
+        if not self.accounts and self.object_store.endpoint_url is None:
+            raise ValueError("accounts is missing; name at least one account with its id and regions")
         names = [one.name for one in self.accounts]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:

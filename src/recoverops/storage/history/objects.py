@@ -59,6 +59,8 @@ class FolderAndObjects:
         self._listed_at: datetime | None = None
         self._pause_until: datetime | None = None
         self._silence = ""
+        self._copied: int | None = None
+        """Bytes of the cache, at most; None while they were never counted."""
         self.problem = ""
 
     def __str__(self) -> str:
@@ -100,7 +102,7 @@ class FolderAndObjects:
         data = self._fetched(part)
         if zlib.crc32(data) != part.crc:
             return False
-        self._cache.keep(part, data)
+        self._copy(part, data)
         return True
 
     def damaged(self) -> tuple[str, ...]:
@@ -183,14 +185,24 @@ class FolderAndObjects:
         return f"{self._objects.url}/{key}"
 
     def trim(self) -> None:
-        """Copies that were used longest ago go first."""
-        copies = sorted((Path(self._cache.uri(part)).stat().st_mtime_ns, part) for part in self._cache.parts())
-        over = sum(self._cache.size_of(part) for _, part in copies) - self._settings.cache_bytes
-        for _, part in copies:
-            if over <= 0:
+        """Copies that were used longest ago go first; some more than needed, so that they are not counted each time."""
+        most = self._settings.cache_bytes
+        if self._copied is not None and self._copied <= most:
+            return
+        sizes = {part: self._cache.size_of(part) for part in self._cache.parts()}
+        self._copied = sum(sizes.values())
+        if self._copied <= most:
+            return
+        for part in sorted(sizes, key=lambda one: Path(self._cache.uri(one)).stat().st_mtime_ns):
+            if self._copied <= most - most // 8:
                 return
-            over -= self._cache.size_of(part)
+            self._copied -= sizes[part]
             self._cache.remove(part)
+
+    def _copy(self, part: PartName, data: bytes) -> None:
+        self._cache.keep(part, data)
+        if self._copied is not None:
+            self._copied += len(data)
 
     def tend(self) -> None:
         self.trim()
@@ -231,7 +243,7 @@ class FolderAndObjects:
             data = Path(self._folder.uri(part)).read_bytes()
             self._hold()
             self._put_new(part.path, data)
-            self._cache.keep(part, data)
+            self._copy(part, data)
             self._folder.remove(part)
             self._known()[part] = len(data)
 
