@@ -73,8 +73,11 @@ class Aws:
             self._admins[service, region] = self.client(service, self.admin_key, region=region)
         return self._admins[service, region]
 
-    def client(self, service: str, key: Key, *, region: str = REGION, token: str | None = None) -> Any:
+    def client(
+        self, service: str, key: Key, *, region: str = REGION, token: str | None = None, attempts: int = 5
+    ) -> Any:
         import boto3
+        from botocore.config import Config
         from botocore.session import get_session
 
         inner = get_session()
@@ -86,7 +89,8 @@ class Aws:
             region_name=region,
             botocore_session=inner,
         )
-        return session.client(service, endpoint_url=self.url)
+        retries = Config(retries={"total_max_attempts": attempts, "mode": "standard"})
+        return session.client(service, endpoint_url=self.url, config=retries)
 
     def user(self, policy: Mapping[str, Any]) -> Key:
         """A new user who may do what the policy says."""
@@ -121,11 +125,11 @@ class Aws:
         return arn
 
     def _as_role(self, role: str, region: str) -> Clients:
-        """Clients with the rights of a role, as a service of AWS has them that assumed it."""
+        """Clients with the rights of a role, as a service of AWS has them that assumed it; throttled, it is patient."""
         given = self.admin("sts", region=region).assume_role(RoleArn=role, RoleSessionName="automation")["Credentials"]
         key = Key(id=given["AccessKeyId"], secret=given["SecretAccessKey"])
         token = given["SessionToken"]
-        return lambda service: self.client(service, key, region=region, token=token)
+        return lambda service: self.client(service, key, region=region, token=token, attempts=12)
 
     def expire_credentials(self) -> None:
         """Those of every assumed role that was handed out so far."""
