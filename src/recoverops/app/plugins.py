@@ -256,6 +256,7 @@ def _inventory_of(parts: PluginParts) -> str:
         "secrets": [f"{part.scheme}:" for part in parts.secrets],
         "detectors": [part.name for part in parts.detectors],
         "kinds of models": [part.name for part in parts.model_kinds],
+        "object stores": [f"{part.scheme}://" for part in parts.object_stores],
     }
     told = [f"{what} {', '.join(names)}" for what, names in kinds.items() if names]
     return "; ".join(told) or "brings nothing with these settings"
