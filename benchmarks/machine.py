@@ -13,6 +13,7 @@ from typing import Any
 from benchmarks.figures import median, percentile
 
 _SYNCS = 100
+_LOOPS, _LOOP = 5, 1_000_000
 _QUIET_LOOK_S = 5.0
 
 
@@ -39,6 +40,7 @@ def describe(directory: Path) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
+        "python_loop_ms": round(min(_loop_ms() for _ in range(_LOOPS)), 1),
         "fdatasync_ms_p50": round(median(syncs), 3),
         "fdatasync_ms_p99": round(percentile(syncs, 0.99), 3),
     }
@@ -50,6 +52,14 @@ def _cpu_model() -> str:
         if key.strip() == "model name":
             return value.strip()
     return platform.processor() or "unknown"
+
+
+def _loop_ms() -> float:
+    """A million turns of a loop with one sum of products: how fast this machine is today, for a shared one drifts."""
+    began, total = time.perf_counter(), 0
+    for number in range(_LOOP):
+        total += number * number
+    return (time.perf_counter() - began) * 1000
 
 
 def _sync_times_ms(directory: Path) -> list[float]:

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     told["calibration"] = _calibration(given, settings, told["skipped"])
     with tempfile.TemporaryDirectory(prefix="recoverops-bench-") as folder:
         described = machine.describe(Path(folder))
-    told["machine"] = {key: described[key] for key in ("cpu", "cores", "python")} | {"load": load}
+    told["machine"] = {key: described[key] for key in ("cpu", "cores", "python", "python_loop_ms")} | {"load": load}
     text = page(told, picture=f"images/{_PICTURE}" if told["calibration"] else None)
     if given.write:
         given.write.write_text(text, encoding="utf-8")

@@ -17,7 +17,7 @@ from tests.unit.plugins.aws.test_access_log import line
 from tests.unit.plugins.aws.test_trail import trail
 
 from recoverops.clock import SystemClock
-from recoverops.model import Batch, RecoverOpsError, Service
+from recoverops.model import Batch, ForbiddenError, RecoverOpsError, Service
 from recoverops.pipeline import StreamIntake
 from recoverops.ports import StreamSource
 from recoverops.storage import StorageSettings, open_store
@@ -216,6 +216,31 @@ def test_objects_that_a_queue_tells_of_are_read_once(aws: Aws, root: Key) -> Non
     world.send({"Records": [told]}, event("Object Created", detail, source="aws.s3"))
     second = world.read(first.position)
     assert (second.events, second.unreadable, world.left) == ((), 0, 0)
+
+
+def test_the_news_of_an_object_that_is_gone_holds_up_nothing_and_is_given_up_in_the_end(aws: Aws, root: Key) -> None:
+    # given the news of an object that nobody finds any more, and rights that do not include listing
+    bucket, prefix = f"trail-{next(_NUMBERS)}", f"AWSLogs/{ACCOUNT}/CloudTrail/{REGION}/"
+    aws.admin("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    objects = [{"bucket": bucket, "prefix": prefix, "kind": "cloudtrail", "listed": False}]
+    world = World(aws, root, objects=objects, queues={"give_up_after": 3})
+    gone = event("Object Created", {"bucket": {"name": bucket}, "object": {"key": f"{prefix}0.json"}}, source="aws.s3")
+    world.send(gone)
+    # when it is alone it is told which right is missing, as far as anybody can know
+    with pytest.raises(ForbiddenError, match="s3:GetObject"):
+        world.read()
+    # then an alarm that comes with it is taken
+    make_visible(world)
+    world.send(on_web())
+    first = world.read()
+    assert (len(first.alerts), world.left) == (1, 1)
+    # and at the third delivery it is reported and gone
+    make_visible(world)
+    second = world.read(first.position)
+    (told,) = second.events
+    assert "at delivery 3, was given up" in told.summary
+    assert "s3:GetObject" in told.summary
+    assert world.left == 0
 
 
 def test_what_is_too_much_for_one_batch_comes_with_the_next_one(

@@ -13,7 +13,15 @@ from typing import Any
 
 import msgspec
 
-from recoverops.model import Batch, Mark, MisconfiguredError, PermanentError, StreamParts, UnreachableError
+from recoverops.model import (
+    Batch,
+    ForbiddenError,
+    Mark,
+    MisconfiguredError,
+    PermanentError,
+    StreamParts,
+    UnreachableError,
+)
 from recoverops.plugins.aws.address import Place
 from recoverops.plugins.aws.calls import Calls
 from recoverops.plugins.aws.grants import Grant
@@ -100,12 +108,19 @@ class QueueStream:
         messages = self._messages(part, place, position)
         gathered = Gathered(source=NAME, owners=self._owners, now=self._clock.now())
         receipts, seen, left = list[str](), dict(progress.seen), list[Mapping[str, Any]]()
+        denied: ForbiddenError | None = None
         for number, message in enumerate(messages):
             if gathered.is_enough:
                 left = messages[number:]
                 break
-            may_go = self._read(message, part, place, gathered, seen)
+            try:
+                may_go = self._read(message, part, place, gathered, seen)
+            except ForbiddenError as error:
+                denied, may_go = error, False
             receipts.append(f"{part} {message['ReceiptHandle'] if may_go else _STAYS}")
+        if denied is not None and all(one.endswith(f" {_STAYS}") for one in receipts):
+            self._unconfirmed.pop(part, None)
+            raise denied
         self._left[part] = left
         watch = gathered.watched(progress.watch, self._settings.suspicion)
         after = msgspec.structs.replace(
@@ -164,15 +179,17 @@ class QueueStream:
     def _read(
         self, message: Mapping[str, Any], part: str, place: Place, gathered: Gathered, seen: dict[str, Any]
     ) -> bool:
-        """Whether it may be deleted once this is stored."""
+        """Whether it may be deleted once this is stored. Raises ForbiddenError, as long as it is not to be given up."""
         try:
             told = told_by(message["Body"], self._owners, region=place.region, source=NAME)
             for bucket, key in told.objects:
                 self._object(bucket, key, gathered, seen)
-        except PermanentError as error:
+        except (PermanentError, ForbiddenError) as error:
             times = int(message.get("Attributes", {}).get("ApproximateReceiveCount", 1))
             if times < self._queues.give_up_after:
                 gathered.unreadable += 1
+                if isinstance(error, ForbiddenError):
+                    raise
                 return False
             queue = part.rpartition(":")[2]
             gathered.give_up(f"message {message['MessageId']} of the queue {queue}, at delivery {times},", str(error))
@@ -181,18 +198,20 @@ class QueueStream:
         return True
 
     def _object(self, bucket: str, key: str, gathered: Gathered, seen: dict[str, Any]) -> None:
-        """Raises PermanentError for an object of a prefix that nobody named."""
+        """Raises PermanentError for an object of a prefix that nobody named, and ForbiddenError for one that may not be
+        read: the right is missing, or the object is gone, which S3 tells to nobody who may not list.
+        """
         mark = mark_of(bucket, key)
         if mark in seen:
             return
         settings = _settings_for(bucket, key, self._settings.objects)
         if settings is None:
             raise PermanentError(f"s3://{bucket}/{key} is under no entry of `objects`")
-        seen[mark] = gathered.now
         try:
             gathered.take(fetched(self._calls, place_of(settings, self._accounts), key, settings))
         except PermanentError as error:
             gathered.give_up(f"the object s3://{bucket}/{key}", str(error))
+        seen[mark] = gathered.now
 
     def _delete(self, part: str, handles: Sequence[str]) -> None:
         place = queue_place(part, self._accounts)
