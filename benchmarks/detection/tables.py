@@ -33,8 +33,8 @@ def page(told: dict[str, Any], *, picture: str | None) -> str:
         f"table is of configuration `{digest}` (code `{told['code']}`): the defaults, all components on, a fresh "
         "detector for every series.\n",
         "Measured on {cpu}, {cores} cores, Python {python}; when it began, {load} processes wanted a core, and a core "
-        "that is shared is slower. A million turns of a plain loop of Python took {python_loop_ms} ms: that is how fast the "
-        "machine was that day.\n".format(**told["machine"]),
+        "that is shared is slower. A million turns of a plain loop of Python took {python_loop_ms} ms: that is how "
+        "fast the machine was that day.\n".format(**told["machine"]),
     ]
     parts += _nab(told, digest) + _cloud(told, digest) + _calibration(told, digest, picture)
     if "speed" in told:
