@@ -53,7 +53,7 @@ test-aws: setup test-programs ## the AWS plugin against the double of AWS: every
 	$(BIN)/pytest -m "not slow" $(SPREAD) tests/integration/aws
 
 test-all: setup test-programs ## every test
-	$(BIN)/pytest $(SPREAD)
+	$(BIN)/pytest $(SPREAD) --hypothesis-profile thorough
 
 aws-live: setup ## play the live scenes in a REAL AWS account, which COSTS MONEY: docs/aws.md says what has to be set
 	@$(BIN)/python -m tests.live.aws run

@@ -32,7 +32,7 @@ rm -f .venv/.installed
 count=$(grep -c '^[a-zA-Z0-9]' requirements.lock)
 say "installing the $count packages of requirements.lock (the first time this takes about a minute)"
 export PIP_DISABLE_PIP_VERSION_CHECK=1
-.venv/bin/python -m pip install -q --require-hashes -r requirements.lock
+.venv/bin/python -m pip install -q --no-compile --require-hashes -r requirements.lock
 say "installing recoverops from this checkout"
 .venv/bin/python -m pip install -q --no-deps --no-build-isolation -e .
 say "compiling the detection kernels (once; later starts read them from __pycache__)"

@@ -25,6 +25,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import settings as hypothesis_settings
 from pydantic import SecretStr
 from tests.databases import prepared
 
@@ -56,6 +57,10 @@ from recoverops.model import (
 )
 from recoverops.storage import SqlStore, StorageSettings, open_store
 from recoverops.testing.aws import Aws, running_aws
+
+hypothesis_settings.register_profile("usual", max_examples=40, deadline=None)
+hypothesis_settings.register_profile("thorough", max_examples=400, deadline=None)
+hypothesis_settings.load_profile("usual")  # `make test-all` takes the other one
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

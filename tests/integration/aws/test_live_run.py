@@ -1,4 +1,7 @@
-"""The machinery of `make aws-live`, on the double: opt-in, account, price, tags, clean-up after a kill, leftovers."""
+"""The machinery of `make aws-live`, on the double: opt-in, account, price, tags, clean-up after a kill, leftovers.
+
+Part of `make test-all`, which whoever means to run `make aws-live` runs before.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,8 @@ from tests.live.aws.stage import Stage
 
 from recoverops.model import MisconfiguredError
 from recoverops.testing.aws import REGION, Aws
+
+pytestmark = pytest.mark.slow
 
 WAITS = "ssm-run"
 """A scene that, on a double without a machine for its instance, waits in its middle for ten minutes."""

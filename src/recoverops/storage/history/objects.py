@@ -7,6 +7,7 @@ and what is put together or removed waits as well. Without a lease (`lease.py`) 
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import zlib
@@ -26,6 +27,7 @@ from recoverops.storage.history.place import AwayError, GoneError
 from recoverops.storage.history.settings import HistorySettings
 from recoverops.storage.put_once import put_once
 
+_LOG = logging.getLogger("recoverops.history")
 PAUSE = timedelta(seconds=30)
 """After no answer nobody waits for another one for so long."""
 LISTED_FOR = timedelta(minutes=10)
@@ -256,10 +258,11 @@ class FolderAndObjects:
                 raise AwayError(f"{self._objects.url}/{key} is there with another content: {error}") from error
 
     def _bound(self, waiting: tuple[PartName, ...]) -> None:
-        """What waits is kept within `history.max_bytes`: the oldest goes."""
+        """What waits is kept within `history.max_bytes`: the oldest goes, and is lost, which is said."""
         sizes = {part: self._folder.size_of(part) for part in waiting}
         for part in upkeep.too_much(sizes, max_bytes=self._settings.max_bytes):
             self._folder.remove(part)
+            _LOG.error("history_lost_unsent", extra={"file": part.path, "bytes": sizes[part], "error": self.problem})
 
     def _asked(self, work: Callable[[], T]) -> T:
         """Raises AwayError, NotFoundError and ConflictError; a silent store is not asked again at once."""

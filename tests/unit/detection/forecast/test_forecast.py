@@ -186,14 +186,14 @@ def test_a_late_or_repeated_sample_and_one_that_is_no_number_change_nothing(seco
 
 def test_the_rhythm_of_the_day_is_taken_into_account_after_two_days() -> None:
     """Every morning it climbs steeply, and every day a little higher: it is full in days, not this morning."""
-    seconds = np.arange(0, 4.2 * 86400, 60.0)
+    seconds = np.arange(0, 4.2 * 86400, 180.0)
     values = 0.5 + 0.3 * np.sin(seconds / 86400 * 2 * math.pi) + 0.01 * seconds / 86400
-    two_days = int(2.1 * 1440)
-    followed = Followed().take(values[:two_days], every_s=60.0)
+    two_days = int(2.1 * 480)
+    followed = Followed().take(values[:two_days], every_s=180.0)
     before = len(followed.anomalies)
     assert before > 0  # a climb like any other, as long as the rhythm is not known
 
-    followed.take(values[two_days:], every_s=60.0)
+    followed.take(values[two_days:], every_s=180.0)
 
     assert len(followed.anomalies) == before
     assert followed.is_(ConditionStatus.NORMAL)

@@ -125,13 +125,17 @@ def test_what_was_never_listed_cannot_be_read_and_that_is_said(house: House, clo
         values(house.engine("two"))
 
 
-def test_what_waits_stays_within_the_bound(house: House, clock: VirtualClock) -> None:
+def test_what_waits_stays_within_the_bound_and_what_is_lost_is_said(
+    house: House, clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
     history = house.engine(max_bytes=2500)
     house.objects.before = failing(UnreachableError("away"))
     for number in range(5):
         flushed(history, clock, float(number))
         clock.advance(MINUTE)
     assert 0 < len(house.waiting()) < 5
+    lost = [one for one in caplog.records if one.message == "history_lost_unsent"]
+    assert len(lost) == 5 - len(house.waiting())
 
 
 def test_pieces_are_put_together_there_and_retention_removes_there(house: House, clock: VirtualClock) -> None:
