@@ -1,6 +1,7 @@
 """A process that reads a Kinesis stream into a store until it is killed. Started by `test_stream_kills.py`.
 
-Arguments: data directory, the double's address, access key id and secret, the stream's ARN, log records a batch.
+Arguments: data directory, the double's address, access key id and secret, the stream's ARN, log records a batch;
+for one of several on a PostgreSQL also its address, a name, and the seconds of a lease.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import sys
 import threading
 from datetime import timedelta
 from pathlib import Path
+
+from pydantic import SecretStr
 
 from recoverops.api.telemetry import Metrics
 from recoverops.app.streams import StreamWorker
@@ -22,7 +25,17 @@ from recoverops.storage import DirectoryLock, StorageSettings, open_store
 from recoverops.topology import Inventory
 
 
-def main(directory: str, url: str, key: str, secret: str, arn: str, at_once: str) -> None:
+def main(
+    directory: str,
+    url: str,
+    key: str,
+    secret: str,
+    arn: str,
+    at_once: str,
+    database: str = "",
+    owner: str = "engine",
+    lease_s: str = "30",
+) -> None:
     clock = SystemClock()
     account = {"name": "shop", "id": arn.split(":")[4], "regions": [arn.split(":")[3]]}
     settings = {
@@ -40,7 +53,7 @@ def main(directory: str, url: str, key: str, secret: str, arn: str, at_once: str
     assert isinstance(source, KinesisSource)
     source.most_records = int(at_once)
     with DirectoryLock(Path(directory), clock):
-        store = open_store(StorageSettings(), data_dir=Path(directory), clock=clock)
+        store = open_store(StorageSettings(url=SecretStr(database)), data_dir=Path(directory), clock=clock)
         intake = StreamIntake(
             source.name,
             store=store,
@@ -54,8 +67,8 @@ def main(directory: str, url: str, key: str, secret: str, arn: str, at_once: str
             store,
             clock,
             Metrics(),
-            owner="engine",
-            lease=timedelta(seconds=30),
+            owner=owner,
+            lease=timedelta(seconds=float(lease_s)),
             deliver=lambda samples: None,
             alerts_stored=lambda: None,
         )

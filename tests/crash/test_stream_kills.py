@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
+from tests.acceptance.harness import eventually
 from tests.integration.aws.streams import Stream, counts_of, expected, unknown_ids
 
 from recoverops.clock import SystemClock
@@ -23,23 +25,27 @@ from recoverops.storage import SqlStore, StorageSettings, open_store
 from recoverops.testing.aws import Aws, Key
 
 CHILD = Path(__file__).parent / "stream_child.py"
+LEASE_S = 4
+"""Of readers that share a store: after so long others take what a killed one held."""
 
 
 class Reading:
     """The child, and a look into its store from outside."""
 
-    def __init__(self, aws: Aws, stream: Stream, directory: Path, *, at_once: int) -> None:
+    def __init__(self, aws: Aws, stream: Stream, directory: Path, *, at_once: int, database: str = "") -> None:
         may = {"Effect": "Allow", "Action": "kinesis:*", "Resource": stream.arn}
         key: Key = aws.user({"Version": "2012-10-17", "Statement": [may]})
-        self._words = [str(directory), aws.url, key.id, key.secret, stream.arn, str(at_once)]
+        self._words = [aws.url, key.id, key.secret, stream.arn, str(at_once)]
         self.source = f"kinesis-{stream.name}"
         self._directory = directory
+        self._database = database
         self._store: SqlStore | None = None
 
     @contextmanager
-    def life(self) -> Iterator[subprocess.Popen[bytes]]:
-        """One process; whatever happens, it is killed at the end."""
-        process = subprocess.Popen([sys.executable, str(CHILD), *self._words])
+    def life(self, owner: str = "") -> Iterator[subprocess.Popen[bytes]]:
+        """One process; whatever happens, it is killed at the end. With a name it is one of several."""
+        shared = [self._database, owner, str(LEASE_S)] if owner else []
+        process = subprocess.Popen([sys.executable, str(CHILD), str(self._directory / owner), *self._words, *shared])
         try:
             yield process
         finally:
@@ -48,11 +54,18 @@ class Reading:
 
     def store(self) -> SqlStore:
         if self._store is None:
-            self._store = open_store(StorageSettings(), data_dir=self._directory, clock=SystemClock())
+            settings = StorageSettings(url=SecretStr(self._database))
+            self._store = open_store(settings, data_dir=self._directory, clock=SystemClock())
         return self._store
 
+    def owners(self) -> set[str]:
+        """Who holds a part that is not read to its end."""
+        now = SystemClock().now()
+        marks = self.store().read(lambda tx: tx.streams.marks(self.source))
+        return {one.owner for one in marks if one.is_held(now) and not one.is_finished}
+
     def counted(self) -> int:
-        if not (self._directory / "recoverops.sqlite").exists():
+        if not self._database and not (self._directory / "recoverops.sqlite").exists():
             return 0
         try:
             return sum(counts_of(self.store(), self.source).values())
@@ -100,6 +113,28 @@ def read_through_two_kills(aws: Aws, directory: Path, *, events: int, each: int,
 
 def test_ten_thousand_records_a_reshard_and_two_kills(aws: Aws, tmp_path: Path) -> None:
     read_through_two_kills(aws, tmp_path / "data", events=10_000, each=5, at_once=300)
+
+
+def test_two_readers_on_one_postgresql_share_the_shards_and_when_one_is_killed_the_other_takes_its_part(
+    aws: Aws, tmp_path: Path, postgres_schema_url: str
+) -> None:
+    stream, events = Stream(aws, shards=4), 10_000
+    reading = Reading(aws, stream, tmp_path, at_once=200, database=postgres_schema_url)
+    try:
+        stream.send(events // 2, each=5, repeat_every=11)
+        with reading.life("one") as one:
+            with reading.life("two") as two:
+                eventually("each reader to hold a shard", lambda: reading.owners() == {"one", "two"}, within_s=60)
+                reading.wait_until(events // 5, two)
+            # when the second is killed, and more comes
+            stream.send(events // 2, each=5)
+            reading.wait_until(events, one)
+            # then the first has read everything that the other held
+            assert unknown_ids(reading.store(), reading.source, events) == 0, "no record is lost"
+            assert counts_of(reading.store(), reading.source, signs=True) == expected(events), "and none counted twice"
+            eventually("the first to hold all", lambda: reading.owners() == {"one"}, within_s=60)
+    finally:
+        reading.close()
 
 
 @pytest.mark.slow
