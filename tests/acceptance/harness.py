@@ -43,13 +43,17 @@ READY_WITHIN_S = 60.0
 
 
 def eventually(what: str, look: Callable[[], T | None], *, within_s: float = 20.0) -> T:
-    """The first answer that is true, looked for every 50 ms; fails naming what never came."""
-    ends = time.monotonic() + within_s
+    """The first answer that is true; fails naming what never came.
+
+    Looked for every 50 ms at first and ever more rarely up to every 300 ms: a look costs the engine time as well.
+    """
+    ends, pause_s = time.monotonic() + within_s, 0.05
     while time.monotonic() < ends:
         found = look()
         if found:
             return found
-        time.sleep(0.05)
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 1.3, 0.3)
     raise AssertionError(f"{what} did not happen within {within_s:g} s")
 
 
