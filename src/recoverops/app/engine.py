@@ -17,13 +17,11 @@ import sqlalchemy as sa
 from recoverops.api.telemetry import Metrics
 from recoverops.app.anomaly import AnomalyWorker
 from recoverops.app.caution import CautionWorker, demands_of
-from recoverops.app.compiler_pages import give_back_compiler_pages
 from recoverops.app.crosscheck import check_names
 from recoverops.app.debug import Inside, debug_view
-from recoverops.app.detectors import series_kind
-from recoverops.app.files import ANCHOR_FILE, HISTORY_FOLDER, LEARNED_FILE
+from recoverops.app.detecting import Detecting
+from recoverops.app.files import ANCHOR_FILE, HISTORY_FOLDER
 from recoverops.app.history import HistoryWorker, disabled_history
-from recoverops.app.learned import Learned, Remembers
 from recoverops.app.metric_intake import MetricIntake
 from recoverops.app.offline import incidents_learned_from
 from recoverops.app.places import history_objects, model_store
@@ -33,19 +31,18 @@ from recoverops.app.release import release
 from recoverops.app.reload import Reloader
 from recoverops.app.settings import Settings
 from recoverops.app.store_address import with_store_address
+from recoverops.app.store_standing import Anchoring, StoreStanding
 from recoverops.app.streams import StreamWorker
 from recoverops.app.structs import prepare_structs
 from recoverops.app.vault import Vault
 from recoverops.app.workers import QUEUED_POLLS, CourierWorker, PipelineWorker, SourceWorker, SweepWorker, Worker
 from recoverops.clock import SystemClock
-from recoverops.detection.metrics.settings import STREAMING
 from recoverops.model import (
     ComponentState,
     ComponentStatus,
     Decision,
     Incident,
     IncidentState,
-    MisconfiguredError,
     Resource,
     Sample,
     SegmentKey,
@@ -67,16 +64,13 @@ from recoverops.pipeline import (
     on_failure,
     respond,
 )
-from recoverops.pipeline.foresight import Foresight
 from recoverops.ports import Clock, StreamSource, Tx, WorkflowContext
-from recoverops.storage import STOP_FILE, AuditAnchor, DirectoryLock, SqlStore, StopFile, open_store
+from recoverops.storage import STOP_FILE, DirectoryLock, SqlStore, StopFile, open_store
 from recoverops.workflows import DbosEngine
 
 if TYPE_CHECKING:  # they load the compiled detectors
     from recoverops.operations.incident_windows import Stretch
-    from recoverops.pipeline.baselines import Baselines
 
-ANCHOR_EVERY = timedelta(seconds=10)
 JOIN_TIMEOUT = timedelta(seconds=5)
 DRAIN_TIMEOUT = timedelta(seconds=10)
 
@@ -103,8 +97,7 @@ class RecoverOps:
         self._couriers: list[CourierWorker] = []
         self._cautions: list[CautionWorker] = []
         self._metric_intake: MetricIntake | None = None
-        self._baselines_built: Baselines | None = None
-        self._detector_problem = ""
+        self._detecting: Detecting | None = None
         self._history = (
             HistoryWorker(settings.history, settings.data_dir / HISTORY_FOLDER, self.clock, self.metrics)
             if settings.history.enabled
@@ -118,8 +111,7 @@ class RecoverOps:
             audit=self._audit_model,
             incidents=self._incidents_of,
         )
-        self._anchored_at: datetime | None = None
-        self._known_store: ComponentStatus | None = None
+        self._standing: StoreStanding | None = None
         self._is_started = False
         self._began, self._began_at = self.clock.monotonic(), self.clock.now()
 
@@ -159,16 +151,18 @@ class RecoverOps:
         prepare_structs()
         self._store = open_store(self.settings.storage, data_dir=self.settings.data_dir, clock=self.clock)
         self._closing.callback(self._store.close, timeout=DRAIN_TIMEOUT)
-        self._closing.callback(self._anchor)
+        self._standing = StoreStanding(self._store, self.clock)
+        anchoring = Anchoring(self._store, self.settings.data_dir / ANCHOR_FILE, self.clock)
+        self._closing.callback(anchoring.write)
         self._reloader = Reloader(self.settings, self.loaded, self.playbook, self._store, self.clock)
         self._cautions = [CautionWorker(one, self.clock, self.metrics) for one in self.loaded.cautions]
         parts = self._parts_built = self._parts(self._store)
         if (newest := self._store.read(lambda tx: tx.audit.head())) is not None:
             parts.wall.stored_before(newest.at)
         engine = self._workflows = self._engine(parts, self._store)
-        baselines, foresight = self._baselines(parts), Foresight(parts.detection)
-        learned = self._learned(baselines, foresight)
-        observer = Observer(parts, engine.start, baselines=baselines, foresight=foresight)
+        detecting = self._detecting = Detecting(self.settings, parts, self.loaded)
+        learned = detecting.learned
+        observer = Observer(parts, engine.start, baselines=detecting.baselines, foresight=detecting.foresight)
         observer.remember_alerts(self._store.read(_alerts_to_remember))
         self._couriers = [
             CourierWorker(channel, courier, self.clock, self.metrics)
@@ -181,7 +175,7 @@ class RecoverOps:
             self.settings.intake, self.settings.inventory, self._pipeline, self.clock, self.metrics
         )
         self._sweep.sweep = Sweep(parts, engine)
-        self._sweep.after_tick = self._anchor_sometimes
+        self._sweep.after_tick = anchoring.sometimes
         self._sources = [
             SourceWorker(source, self._pipeline.take, self.clock, self.metrics)
             for source in self.loaded.sources.values()
@@ -193,7 +187,7 @@ class RecoverOps:
             self._history.open_objects = partial(history_objects, self.settings, self.loaded)
             self._closing.callback(self._history.close)
             self._run_workers([self._history])
-        self.anomaly.baselines = baselines
+        self.anomaly.baselines = detecting.baselines
         self.anomaly.open_models = partial(model_store, self.settings, self.loaded)
         self.anomaly.kinds, self.anomaly.readers = self.loaded.model_kinds, self.loaded.readers
         self._closing.callback(self.anomaly.close)
@@ -230,32 +224,6 @@ class RecoverOps:
 
     def _pruning(self, engine: DbosEngine) -> PruneWorker:
         return PruneWorker(self.store, self.settings.storage.retention, engine.forget, self.clock, self.metrics)
-
-    def _baselines(self, parts: Parts) -> Baselines | None:
-        """No compiler is loaded where no metric has a baseline."""
-        if not parts.detection.baselines:
-            return None
-        import numba  # noqa: F401 - first, so that what loading it needs is given back before the kernels need more
-
-        give_back_compiler_pages()
-        from recoverops.pipeline.baselines import Baselines
-
-        try:
-            kind = series_kind(parts.detection.detector, parts.detection, self.loaded)
-        except MisconfiguredError as error:  # its plugin is disabled; a name that nobody could offer was refused before
-            self._detector_problem = f"disabled, because {error}"
-            return None
-        self._baselines_built = baselines = Baselines(parts.detection, parts.conditions, kind)
-        give_back_compiler_pages()
-        return baselines
-
-    def _learned(self, baselines: Baselines | None, foresight: Foresight) -> Learned:
-        learns: dict[str, Remembers] = {"forecasts": foresight}
-        if baselines is not None:
-            learns[f"baselines of {self.settings.detection.detector}"] = baselines
-        learned = Learned(learns, self.settings.data_dir / LEARNED_FILE, self.clock)
-        learned.load()
-        return learned
 
     def _keep(self, samples: tuple[Sample, ...]) -> None:
         if self._history is not None:
@@ -348,40 +316,17 @@ class RecoverOps:
         """Whether it can store, decide and act now."""
         return self._is_started and self._store_status().state is ComponentState.UP
 
+    def _store_status(self) -> ComponentStatus:
+        assert self._standing is not None, "the engine has not been started"
+        return self._standing.status()
+
     def components(self) -> tuple[ComponentStatus, ...]:
         sources = [*(one.status for one in self._sources), *(one.status for one in self._streams)]
         switches = [one.status for one in self._cautions]
         rules = (self._reloader.status,) if self._reloader is not None else ()
         history = self._history.status if self._history is not None else disabled_history(self.clock.now())
-        detector = self._detector_status()
+        detector = self._detecting.statuses(self._began_at) if self._detecting is not None else ()
         return (self._store_status(), history, *rules, *self.loaded.statuses, *switches, *detector, *sources)
-
-    def _detector_status(self) -> tuple[ComponentStatus, ...]:
-        """Of a detector that a plugin brings; the bundled one has nothing that could fail."""
-        if self.settings.detection.detector == STREAMING:
-            return ()
-        broken = self._baselines_built.problem if self._baselines_built is not None else ""
-        state, told = ComponentState.UP, "judges series by their own past"
-        if self._detector_problem or broken:
-            state = ComponentState.DISABLED if self._detector_problem else ComponentState.DEGRADED
-            told = self._detector_problem or broken
-        name = f"detector {self.settings.detection.detector}"
-        return (ComponentStatus(name=name, state=state, statement=told, since=self._began_at),)
-
-    def _store_status(self) -> ComponentStatus:
-        """Asked by really writing, and at most once a second: /ready is open to everybody who reaches the port."""
-        known = self._known_store
-        if known is None or self.clock.now() - known.since >= timedelta(seconds=1):
-            known = self._known_store = self._ask_store()
-        return known
-
-    def _ask_store(self) -> ComponentStatus:
-        now = self.clock.now()
-        try:
-            self.store.ping(timeout=timedelta(seconds=2))
-        except UnreachableError as error:
-            return ComponentStatus(name="store", state=ComponentState.UNREACHABLE, statement=str(error), since=now)
-        return ComponentStatus(name="store", state=ComponentState.UP, statement="writes durably", since=now)
 
     def debug(self, *, loop_lag_s: float | None = None) -> dict[str, Any]:
         """What it does right now, as plain JSON without secrets."""
@@ -448,17 +393,6 @@ class RecoverOps:
 
     def _incidents_of(self, resource: Resource) -> tuple[Stretch, ...]:
         return incidents_learned_from(self.settings, self.store, resource, now=self.clock.now())
-
-    def _anchor_sometimes(self) -> None:
-        now = self.clock.now()
-        if self._anchored_at is None or now - self._anchored_at >= ANCHOR_EVERY:
-            self._anchored_at = now
-            self._anchor()
-
-    def _anchor(self) -> None:
-        head = self.store.read(lambda tx: tx.audit.head())
-        if head is not None:
-            AuditAnchor(self.settings.data_dir / ANCHOR_FILE).write(head)
 
 
 def _alerts_to_remember(tx: Tx) -> tuple[StoredAlert, ...]:
