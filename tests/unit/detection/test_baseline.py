@@ -164,3 +164,39 @@ def test_a_sample_without_a_value_and_a_late_one_change_nothing() -> None:
     series.take(0.1, surprise=NORMAL)
 
     assert (series.usual, series.condition) == before
+
+
+def troubled() -> Series:
+    """Ten seconds of trouble, and twenty in which all is well."""
+    series = settled().take(*[1.5] * 10, surprise=UNUSUAL).take(*[0.1] * 20, surprise=NORMAL)
+    assert (series.status, len(series.anomalies)) == (ConditionStatus.NORMAL, 1)
+    return series
+
+
+def test_trouble_that_comes_back_soon_is_trouble_although_the_detector_has_learned_it() -> None:
+    series = troubled().take(*[1.2] * 5, surprise=NORMAL)
+
+    assert series.status is ConditionStatus.ABNORMAL
+    assert "it is back 23 s after the last time" in series.anomalies[-1].statement
+    assert series.take(0.1, surprise=NORMAL).status is ConditionStatus.NORMAL
+
+
+def test_what_is_much_less_bad_or_comes_back_late_is_judged_by_the_detector_alone() -> None:
+    assert troubled().take(*[0.6] * 5, surprise=NORMAL).status is ConditionStatus.NORMAL
+    assert troubled().take(*[0.1] * 170, *[1.5] * 5, surprise=NORMAL).status is ConditionStatus.NORMAL
+    assert troubled().take(*[0.1] * 170, *[1.5] * 5, surprise=UNUSUAL).status is ConditionStatus.ABNORMAL
+
+
+def test_a_peak_that_did_not_last_is_no_trouble_that_could_come_back() -> None:
+    series = settled().take(1.5, surprise=UNUSUAL).take(*[0.1] * 5, surprise=NORMAL)
+
+    assert series.take(*[1.5] * 5, surprise=NORMAL).status is ConditionStatus.NORMAL
+
+
+def test_a_change_that_was_accepted_is_no_trouble_any_more() -> None:
+    series = settled(accept_after=timedelta(minutes=1)).take(*[1.5] * 10, surprise=UNUSUAL)
+    series.take(*[1.5] * 100, surprise=NORMAL)
+
+    assert series.status is ConditionStatus.NORMAL
+    assert series.usual is not None
+    assert series.usual.trouble_at is None

@@ -8,7 +8,7 @@ is over when the value is back where it used to be, which is sooner than the det
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -23,6 +23,9 @@ _MARGIN = 4.0
 _LEAST_MARGIN = 0.25
 """... and at least this share of the usual value: what moves by less is no trouble, however unusual."""
 
+_RELAPSE, _AS_BAD = timedelta(minutes=3), 0.5
+"""Trouble that comes back so soon, and at least half as bad, is trouble, although the detector has just learned that
+values like these occur. What comes back later and again and again may become usual."""
 _PUNCTUAL = 0.95
 """Polls come a few milliseconds early or late: two that are two seconds apart by plan have lasted for two seconds."""
 
@@ -47,10 +50,19 @@ class Usual(Record, frozen=True, kw_only=True):
     samples: int = 1
     accepted_since: datetime | None = None
     """Since when the detector finds nothing unusual in a value that is not the usual one."""
+    trouble: float = 0.0
+    """How far from the usual value the last trouble was when it was found."""
+    trouble_at: datetime | None = None
+    """When it was seen last; None: there was none."""
 
     def margin(self, settings: BaselineSettings) -> float:
         """Nearer than this to the usual value is where it used to be."""
         return max(_MARGIN * self.deviation, _LEAST_MARGIN * abs(self.value), settings.least)
+
+    def relapses(self, sample: Sample) -> bool:
+        """Whether the value is about as bad as the trouble that was over a moment ago."""
+        is_soon = self.trouble_at is not None and sample.at - self.trouble_at <= _RELAPSE
+        return is_soon and abs(sample.value - self.value) >= _AS_BAD * self.trouble
 
 
 def step(
@@ -62,12 +74,12 @@ def step(
     """
     if not math.isfinite(sample.value) or (condition is not None and sample.at <= condition.last_at):
         return usual, condition, None
-    if usual is None:
-        return Usual(since=sample.at, value=sample.value), None, None
-    is_young = sample.at - usual.since < settings.learn_for
-    if condition is None and (surprise.is_unusual is None or is_young):
-        return _learned(usual, sample.value), None, None
-    is_bad = _is_away(settings, usual, sample.value) and (surprise.is_unusual or _is_bad(condition))
+    is_young = usual is None or sample.at - usual.since < settings.learn_for
+    if usual is None or (condition is None and (surprise.is_unusual is None or is_young)):
+        return _watched(usual, sample), None, None
+    is_bad = _is_away(settings, usual, sample.value) and (
+        surprise.is_unusual or _is_bad(condition) or usual.relapses(sample)
+    )
     if not is_bad:
         calm = usual if surprise.is_unusual else _learned(usual, sample.value)
         return calm, _following(settings, usual, condition, sample, ConditionStatus.NORMAL), None
@@ -83,8 +95,16 @@ def step(
     if condition is not None and condition.status is ConditionStatus.ABNORMAL:
         status = ConditionStatus.ABNORMAL
     following = _following(settings, usual, condition, sample, status)
-    is_new = status is ConditionStatus.ABNORMAL and (condition is None or condition.status is not status)
-    return usual, following, _anomaly(settings, following, surprise) if is_new else None
+    if status is not ConditionStatus.ABNORMAL:
+        return usual, following, None
+    is_new = condition is None or condition.status is not status
+    told = _anomaly(settings, following, _why(usual, sample, surprise)) if is_new else None
+    trouble = abs(sample.value - usual.value) if is_new else usual.trouble
+    return msgspec.structs.replace(usual, trouble=trouble, trouble_at=sample.at), following, told
+
+
+def _watched(usual: Usual | None, sample: Sample) -> Usual:
+    return Usual(since=sample.at, value=sample.value) if usual is None else _learned(usual, sample.value)
 
 
 def _is_away(settings: BaselineSettings, usual: Usual, value: float) -> bool:
@@ -108,6 +128,8 @@ def _learned(usual: Usual, value: float) -> Usual:
         value=usual.value + gain * (value - usual.value),
         deviation=usual.deviation + gain * (abs(value - usual.value) - usual.deviation),
         samples=samples,
+        trouble=usual.trouble,
+        trouble_at=usual.trouble_at,
     )
 
 
@@ -142,7 +164,13 @@ def _following(
     )
 
 
-def _anomaly(settings: BaselineSettings, condition: Condition, surprise: Surprise) -> Anomaly:
+def _why(usual: Usual, sample: Sample, surprise: Surprise) -> str:
+    if surprise.is_unusual is False and usual.trouble_at is not None and usual.relapses(sample):
+        return f"it is back {(sample.at - usual.trouble_at).total_seconds():.0f} s after the last time"
+    return f"{surprise.why}, p = {surprise.p_value:.1g}"
+
+
+def _anomaly(settings: BaselineSettings, condition: Condition, why: str) -> Anomaly:
     return Anomaly(
         series=condition.series,
         resource=condition.resource,
@@ -151,6 +179,6 @@ def _anomaly(settings: BaselineSettings, condition: Condition, surprise: Surpris
         since=condition.since,
         at=condition.last_at,
         value=condition.value,
-        statement=f"{condition.statement}: {surprise.why}, p = {surprise.p_value:.1g}",
+        statement=f"{condition.statement}: {why}",
         detector=DETECTOR,
     )
