@@ -32,9 +32,11 @@ rm -f .venv/.installed
 count=$(grep -c '^[a-zA-Z0-9]' requirements.lock)
 say "installing the $count packages of requirements.lock (the first time this takes about a minute)"
 export PIP_DISABLE_PIP_VERSION_CHECK=1
-.venv/bin/python -m pip install -q --no-compile --require-hashes -r requirements.lock
+.venv/bin/python -m pip install -q --require-hashes -r requirements.lock
 say "installing recoverops from this checkout"
 .venv/bin/python -m pip install -q --no-deps --no-build-isolation -e .
+# Where PYTHONDONTWRITEBYTECODE is set, every start of a command would compile all of it once more.
+.venv/bin/python -m compileall -q src
 say "compiling the detection kernels (once; later starts read them from __pycache__)"
 .venv/bin/python -c 'from recoverops.detection.metrics import joint, streaming; streaming.StreamDetector, joint.train
 import recoverops.sources.remote_write'
