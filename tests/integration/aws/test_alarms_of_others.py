@@ -8,7 +8,11 @@ from datetime import timedelta
 from recoverops.clock import SystemClock
 from recoverops.testing.aws import ACCOUNT, REGION, Aws
 
-PATTERN = {"source": ["aws.cloudwatch"], "detail-type": ["CloudWatch Alarm State Change"]}
+PATTERN = {
+    "source": ["aws.cloudwatch"],
+    "detail-type": ["CloudWatch Alarm State Change"],
+    "detail": {"alarmName": ["of-others"]},
+}
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:of-nobody"
 
 
