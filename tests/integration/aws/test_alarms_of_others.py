@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
+import pytest
+
 from recoverops.clock import SystemClock
 from recoverops.testing.aws import ACCOUNT, REGION, Aws
 
@@ -16,7 +18,9 @@ PATTERN = {
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:of-nobody"
 
 
-def test_a_topic_and_a_target_that_are_gone_are_left_out_and_the_next_one_hears(aws: Aws) -> None:
+def test_a_topic_and_a_target_that_are_gone_are_left_out_and_the_next_one_hears(
+    aws: Aws, caplog: pytest.LogCaptureFixture
+) -> None:
     # given an alarm that is about to fire, told to a topic that is gone, with one rule to a function and one to a queue
     cloudwatch, events, sqs = aws.admin("cloudwatch"), aws.admin("events"), aws.admin("sqs")
     queue = sqs.create_queue(QueueName="of-others")["QueueUrl"]
@@ -46,3 +50,4 @@ def test_a_topic_and_a_target_that_are_gone_are_left_out_and_the_next_one_hears(
     (message,) = sqs.receive_message(QueueUrl=queue).get("Messages", [])
     assert json.loads(message["Body"])["detail"]["alarmName"] == "of-others"
     assert FUNCTION in [arn for arn, _ in aws.destinations.undelivered]
+    assert {"event_not_delivered", "alarm_not_told"} <= {one.message for one in caplog.records}

@@ -2,7 +2,7 @@
 out the account.
 
 The event goes to the endpoint as JSON, with the header of the connection's API key, or its user name and password. A
-delivery that fails is noted and not repeated; whoever put the event never hears of it, as in AWS.
+delivery that fails is noted, logged and not repeated; whoever put the event never hears of it, as in AWS.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import logging
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+_LOG = logging.getLogger("recoverops.testing.aws")
 _TIMEOUT_S = 10.0
 
 
@@ -74,7 +76,9 @@ def posting(destinations: Destinations) -> Iterator[None]:
                 else:
                     usual(to_it, original_event, transform_input)
             except (ServiceException, JsonRESTError, NotImplementedError, KeyError) as error:
-                destinations.undelivered.append((arn, f"{type(error).__name__}: {error}"))
+                told = f"{type(error).__name__}: {error}"
+                destinations.undelivered.append((arn, told))
+                _LOG.warning("event_not_delivered", extra={"target": arn, "error": told})
 
     Rule.send_to_targets = sending
     try:
