@@ -135,7 +135,7 @@ def state(aws: Aws, name: str) -> str:
 
 def recovered(place: Site) -> tuple[dict[str, Any], dict[str, Any]]:
     """The incident once it is over, and its one effect."""
-    incident = place.incident_in("resolved", within_s=60)
+    incident = place.incident_in("resolved", within_s=110)
     told = place.story(incident["id"])
     (run,) = [run for run in told["runs"] if run["actions"]]
     assert run["state"] == "succeeded", told["timeline"]
@@ -155,7 +155,7 @@ def test_an_alarm_restarts_the_service_on_an_instance_by_ssm_and_the_recovery_is
     ledger = machine.folder / "starts"
     machine.install(UNIT, (sys.executable, "-S", "-c", SERVICE, str(ledger)))
     how = {
-        "runbook": "{name: repair, action: ssm-restart-service, verify: {hold: 1s, timeout: 30s}}",
+        "runbook": "{name: repair, action: ssm-restart-service, verify: {hold: 1s, timeout: 75s}}",
         "when": 'kind == "service_down"',
         "address": f"ec2 id={ident}",
         "actions": ["ssm-restart-service"],
@@ -225,7 +225,7 @@ def test_an_ecs_deployment_that_raises_errors_is_rolled_back(aws: Aws, root: Key
     machine = aws.ecs.enrol(ACCOUNT, REGION, "shop/deployed")
     dimensions = {"ClusterName": "shop", "ServiceName": "deployed"}
     how = {
-        "runbook": "{name: repair, action: ecs-rollback, verify: {hold: 1s, timeout: 30s}}",
+        "runbook": "{name: repair, action: ecs-rollback, verify: {hold: 1s, timeout: 75s}}",
         "when": 'symptom == "alert:DeployedErrors"',
         "address": "ecs id=shop/deployed",
         "actions": ["ecs-rollback"],
