@@ -30,7 +30,8 @@ def volume(aws: Aws, tags: dict[str, str]) -> str:
 
 
 def works_at(aws: Aws, ident: str, *percents: float) -> None:
-    """Its CPU in the last whole hours, the newest first. The hour that runs is like the newest, as it may end."""
+    """Its CPU in the last whole hours, the newest first. The hour that runs is like the newest, as it may end; the one
+    before them all is like the oldest, as in the first minutes of an hour the look ends an hour earlier."""
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     aws.admin("cloudwatch").put_metric_data(
         Namespace="AWS/EC2",
@@ -41,7 +42,7 @@ def works_at(aws: Aws, ident: str, *percents: float) -> None:
                 "Timestamp": hour - timedelta(hours=number + 1) + timedelta(minutes=5),
                 "Value": percent,
             }
-            for number, percent in enumerate((percents[0], *percents), start=-1)
+            for number, percent in enumerate((percents[0], *percents, percents[-1]), start=-1)
         ],
     )
 
