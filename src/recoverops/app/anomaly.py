@@ -13,11 +13,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from recoverops.api.telemetry import Metrics, Reading
-from recoverops.app.compiler_pages import give_back_compiler_pages
 from recoverops.app.history import HistoryWorker
+from recoverops.app.kernels import loading_kernels
+from recoverops.app.late_baselines import LateBaselines
 from recoverops.app.places import models_folder
 from recoverops.app.settings import Settings
-from recoverops.app.structs import prepare_structs
 from recoverops.app.workers import Worker
 from recoverops.model import (
     ComponentState,
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from recoverops.operations.anomaly_answers import Answer, Question, TrainingWish
     from recoverops.operations.anomaly_status import AnomalyStatus, TrainingJob
     from recoverops.operations.incident_windows import Stretch
-    from recoverops.pipeline.baselines import Baselines
     from recoverops.storage.history.store import ParquetHistory
 
 LOOK_EVERY_S = 5.0
@@ -75,7 +74,7 @@ class AnomalyWorker(Worker):
         """Kinds of models that plugins brought."""
         self.readers: Mapping[str, RangeReader] = {}
         """Systems that keep history of their own."""
-        self.baselines: Baselines | None = None
+        self.baselines: LateBaselines | None = None
         """None while no metric is judged by its own past."""
 
     def wake(self) -> None:
@@ -143,21 +142,24 @@ class AnomalyWorker(Worker):
         return self._desk
 
     def _opened(self) -> Desk:
+        if self._desk is None:
+            place = self._place()
+            with loading_kernels():
+                self._desk = self._desk_made(place)
+        return self._desk
+
+    def _desk_made(self, place: ModelStore | None) -> Desk:
         from recoverops.app.desk import Brought, Desk
 
-        if self._desk is None:
-            self._desk = Desk(
-                self._settings,
-                self._clock,
-                self._metrics,
-                audit=self._audit,
-                changed=self.wake,
-                brought=Brought(kinds=self.kinds, readers=self.readers, models=self._place()),
-                incidents=self._incidents,
-            )
-            give_back_compiler_pages()
-            prepare_structs()
-        return self._desk
+        return Desk(
+            self._settings,
+            self._clock,
+            self._metrics,
+            audit=self._audit,
+            changed=self.wake,
+            brought=Brought(kinds=self.kinds, readers=self.readers, models=place),
+            incidents=self._incidents,
+        )
 
     def _place(self) -> ModelStore | None:
         self._problem = ""

@@ -11,10 +11,10 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from recoverops.api.telemetry import Metrics
 from recoverops.app.files import WINDOWS_FILE
+from recoverops.app.late_baselines import LateBaselines
 from recoverops.app.learned import Learned
 from recoverops.app.places import models_folder
 from recoverops.app.settings import Settings
@@ -50,9 +50,6 @@ from recoverops.operations.retraining import next_due
 from recoverops.operations.scoring import Scoring
 from recoverops.ports import Clock, HistoryStore, ModelStore, ModelVersion, RangeReader
 from recoverops.storage.models import FolderModelStore
-
-if TYPE_CHECKING:
-    from recoverops.pipeline.baselines import Baselines
 
 ENGINE = "recoverops"
 Audit = Callable[[str, str, str, Mapping[str, str]], None]
@@ -164,7 +161,7 @@ class Desk:
 
     # --- what the doors ask ---------------------------------------------------------------------------------------
 
-    def status(self, *, history: str, is_history_available: bool, baselines: Baselines | None) -> AnomalyStatus:
+    def status(self, *, history: str, is_history_available: bool, baselines: LateBaselines | None) -> AnomalyStatus:
         spending = baselines.spending() if baselines is not None else None
         budget = budget_of(*spending) if spending is not None and spending[0] else None
         views = self._views()

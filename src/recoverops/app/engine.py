@@ -139,6 +139,11 @@ class RecoverOps:
             raise
         self._is_started = True
 
+    def load_late(self) -> None:
+        """Begins what a start need not wait for. Called once, when the engine can be asked for work."""
+        if self._detecting is not None and self._detecting.baselines is not None:
+            self._run_workers([self._detecting.baselines])
+
     def close(self) -> None:
         self._is_started = False
         self._closing.close()
@@ -325,7 +330,7 @@ class RecoverOps:
         switches = [one.status for one in self._cautions]
         rules = (self._reloader.status,) if self._reloader is not None else ()
         history = self._history.status if self._history is not None else disabled_history(self.clock.now())
-        detector = self._detecting.statuses(self._began_at) if self._detecting is not None else ()
+        detector = self._detecting.statuses if self._detecting is not None else ()
         return (self._store_status(), history, *rules, *self.loaded.statuses, *switches, *detector, *sources)
 
     def debug(self, *, loop_lag_s: float | None = None) -> dict[str, Any]:

@@ -40,8 +40,8 @@ class HistoryWorker(Worker):
         """Where the files are kept beside the folder; the plugins are loaded when it is called."""
         self._lock = threading.Lock()
         self._queue: list[Sample] = []
-        self._open_due = self._prune_due = clock.monotonic()
-        self._flush_due = clock.monotonic() + settings.flush_every.total_seconds()
+        self._open_due = clock.monotonic()
+        self._flush_due = self._prune_due = clock.monotonic() + settings.flush_every.total_seconds()
         self._since = clock.now()
 
     @property

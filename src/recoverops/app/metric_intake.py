@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recoverops.api.telemetry import Metrics, Reading
-from recoverops.app.compiler_pages import give_back_compiler_pages
+from recoverops.app.kernels import loading_kernels
 from recoverops.app.workers import PipelineWorker, Worker
 from recoverops.model import OverloadedError
 from recoverops.model.delivery import MetricDelivery, MetricReceipt
@@ -109,10 +109,12 @@ class MetricIntake(Worker):
     def _tools(self) -> tuple[SeriesTable, PipelineSink]:
         """Made on this thread with the first delivery: the compiled decoders come with them, and whom nobody pushes
         anything does without."""
-        from recoverops.app.pushed_samples import PipelineSink
-        from recoverops.sources.series_table import SeriesTable
-
         if self._table is None or self._sink is None:
+            with loading_kernels():
+                import recoverops.operations.admit_metrics  # noqa: F401 - the compiled decoders
+                from recoverops.app.pushed_samples import PipelineSink
+                from recoverops.sources.series_table import SeriesTable
+
             self._table = SeriesTable(limit=self._settings.max_series, seed=secrets.randbits(64))
             self._sink = PipelineSink(
                 self._settings,
@@ -122,7 +124,6 @@ class MetricIntake(Worker):
                 push=self._pipeline.push,
                 tell=self._tell,
             )
-            give_back_compiler_pages()
         return self._table, self._sink
 
     def _admit(self, waiting: _Waiting, table: SeriesTable, sink: PipelineSink) -> None:

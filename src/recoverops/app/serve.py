@@ -58,6 +58,11 @@ async def _serve(engine: RecoverOps, on_ready: Callable[[str], None]) -> None:
     engine.metrics.read_from(engine.readings)
     engine.metrics.read_from(lambda: [("recoverops_loop_lag_seconds", {}, lag.largest)])
     settings = engine.settings.api
+
+    def ready(address: str) -> None:
+        on_ready(address)
+        engine.load_late()
+
     server = _Server(
         uvicorn.Config(
             make_application(doors),
@@ -69,7 +74,7 @@ async def _serve(engine: RecoverOps, on_ready: Callable[[str], None]) -> None:
             server_header=False,
             timeout_graceful_shutdown=5,
         ),
-        on_ready,
+        ready,
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import msgspec
 
@@ -37,11 +37,15 @@ from recoverops.pipeline.story import tell
 from recoverops.ports import Tx
 from recoverops.sources import resolve
 
-if TYPE_CHECKING:  # it loads the compiled detector, which only an engine with baselines needs
-    from recoverops.pipeline.baselines import Baselines
-
 _OPEN_TO_EVIDENCE = frozenset({WaitKind.HOLD, WaitKind.GATE, WaitKind.APPROVAL})
 """Waits that new evidence brings forward, because the decision may be another one with it."""
+
+
+class Judge(Protocol):
+    """What judges series by their own past: `pipeline.baselines`, which loads a compiled detector."""
+
+    def take(self, samples: Sequence[Sample], /) -> tuple[Anomaly, ...]:
+        """Puts the conditions in place; the anomalies that have just begun."""
 
 
 class Observer:
@@ -50,7 +54,7 @@ class Observer:
         parts: Parts,
         start: Callable[[SegmentKey], None],
         *,
-        baselines: Baselines | None = None,
+        baselines: Judge | None = None,
         foresight: Foresight | None = None,
     ) -> None:
         """What has learned before the start is handed in; without it forecasts are seen anew."""
