@@ -7,10 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.acceptance.virtual_world import ACTING, ASKING, LONG_TICK, OBSERVING, RULE, Crashes, World
+from tests.acceptance.virtual_world import ACTING, ASKING, LONG_TICK, OBSERVING, RULE, RUNBOOK, Crashes, World
 
 from recoverops.decision import DecisionSettings
 from recoverops.model import (
+    AlertStatus,
     ApprovalState,
     ConflictError,
     DecisionMode,
@@ -238,6 +239,30 @@ def test_when_nothing_is_heard_after_the_action_nobody_claims_recovery(tmp_path:
         assert "nothing was heard of" in run.verdict.statement
         assert world.usage.in_last_hour == 1
         assert world.usage.targets_in_flight == ()
+
+
+def test_an_alert_that_ends_before_the_action_is_known_to_have_ended_is_recovery(tmp_path: Path) -> None:
+    class Slow(LedgerAction):
+        """As one that is asked for its result every few seconds."""
+
+        def execute(self, plan: Plan, service: Service, *, idempotency_key: str) -> Execution:
+            done = super().execute(plan, service, idempotency_key=idempotency_key)
+            world.clock.advance(timedelta(seconds=1))
+            world.alert(AlertStatus.RESOLVED)
+            world.clock.advance(timedelta(seconds=3))
+            return done
+
+    rule = RULE.model_copy(update={"when": 'kind == "service_down"'})
+    with World(directory=tmp_path, rule=rule, action=Slow()) as world:
+        world.is_measured = False
+        world.alert(AlertStatus.FIRING)
+        world.live(60, until=world.is_finished)
+
+        assert world.healed_once() == []
+        (run,) = world.runs
+        assert run.acted_at is not None
+        assert run.ended_at is not None
+        assert run.ended_at - run.acted_at >= RUNBOOK.verify.hold
 
 
 def test_an_action_that_does_not_help_goes_to_a_person_and_is_not_repeated(tmp_path: Path) -> None:

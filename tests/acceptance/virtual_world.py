@@ -22,6 +22,7 @@ from recoverops.incidents import IncidentSettings
 from recoverops.model import (
     Admission,
     Alert,
+    AlertStatus,
     Approval,
     Decision,
     Incident,
@@ -33,6 +34,7 @@ from recoverops.model import (
     Sample,
     SegmentKey,
     Service,
+    StoredAlert,
 )
 from recoverops.notifications import NotificationSettings
 from recoverops.operations import answer, tell_incident
@@ -243,6 +245,20 @@ class World:
                 for metric in ("service.running", "http.probe.success")
             ]
         )
+
+    def alert(self, status: AlertStatus) -> None:
+        """What somebody else's monitoring tells of it: that it is down, or that this has just ended."""
+        now = self.clock.now()
+        fires = status is AlertStatus.FIRING
+        told = Alert(
+            source="world",
+            fingerprint="f1",
+            status=status,
+            starts_at=now if fires else START,
+            ends_at=None if fires else now,
+            labels={"alertname": "ServiceDown", "service": CHECKOUT},
+        )
+        self.observer.take_alerts([StoredAlert(seq=1 if fires else 2, received_at=now, alert=told)])
 
     def break_service(self) -> None:
         self.is_up = False

@@ -84,7 +84,9 @@ def _before_the_first_look(parts: Parts, run_id: RunId) -> timedelta:
 
 
 def _look(parts: Parts, key: SegmentKey, run_id: RunId) -> Look:
-    run, incident = parts.store.read(lambda tx: (tx.runs.get(run_id), tx.incidents.get(key.incident_id)))
+    run, incident, actions = parts.store.read(
+        lambda tx: (tx.runs.get(run_id), tx.incidents.get(key.incident_id), tx.runs.actions_of(run_id))
+    )
     now = parts.clock.now()
     runbook = parts.playbook.runbook_of(run)
     if runbook is None:
@@ -92,7 +94,8 @@ def _look(parts: Parts, key: SegmentKey, run_id: RunId) -> Look:
         return Look(verdict=Verdict(status=VerdictStatus.UNKNOWN, statement=told, at=now))
     assert run.acted_at is not None, "a run is verified only after it acted"
     conditions, verify = parts.conditions.of_resource(incident.resource), runbook.verify
-    verdict = judge(incident, conditions, acted_at=run.acted_at, now=now, verify=verify)
+    begun_at = min((one.intent_at for one in actions if not one.is_undo), default=run.acted_at)
+    verdict = judge(incident, conditions, begun_at=begun_at, acted_at=run.acted_at, now=now, verify=verify)
     wait = next_look(incident, conditions, acted_at=run.acted_at, now=now, verify=verify, at_least=_every(verify))
     return Look(verdict=verdict, wait=wait)
 

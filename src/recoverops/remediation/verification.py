@@ -4,6 +4,9 @@ Recovery needs evidence from after the action plus the lag, from every series as
 hold. Absence of evidence is `unknown`, never `recovered`. Whom to ask: our own measurements of the symptom where there
 are any, else the alerts; an Alertmanager may tell of an end minutes late (its group_interval), so a firing alert does
 not outweigh a measurement made after the action.
+
+An alert is told of when it changes and never again. Many an action is known to have ended only seconds after it has
+helped, so an alert's end counts from when the action *began*; the hold is counted from when it ended all the same.
 """
 
 from __future__ import annotations
@@ -11,22 +14,41 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from recoverops.model import Condition, ConditionStatus, Incident, Verdict, VerdictStatus, is_alert_series
+from recoverops.model import Condition, ConditionStatus, Incident, Record, Verdict, VerdictStatus, is_alert_series
 from recoverops.remediation.runbook import VerifySettings
+
+
+class _Span(Record, frozen=True, kw_only=True):
+    """When the action was done, and from when on what is heard is of the world after it."""
+
+    begun_at: datetime
+    acted_at: datetime
+    lag: timedelta
+
+    @property
+    def counts_from(self) -> datetime:
+        return self.acted_at + self.lag
+
+    def is_new(self, condition: Condition) -> bool:
+        if condition.sticky:
+            return condition.since >= self.begun_at + self.lag
+        return condition.last_at > self.counts_from
 
 
 def judge(
     incident: Incident,
     conditions: Iterable[Condition],
     *,
+    begun_at: datetime,
     acted_at: datetime,
     now: datetime,
     verify: VerifySettings,
 ) -> Verdict | None:
-    """None: too early to say. `conditions` are the newest of the incident's resource."""
-    counts_from = acted_at + verify.lag
+    """None: too early to say. `conditions` are the newest of the incident's resource; the action began at `begun_at`,
+    and at `acted_at` it was known to have ended."""
+    span = _Span(begun_at=begun_at, acted_at=acted_at, lag=verify.lag)
     states = _asked(incident, conditions)
-    if states and all(_has_recovered(one, counts_from, now, verify) for one in states.values()):
+    if states and all(_has_recovered(one, span, now, verify) for one in states.values()):
         return Verdict(
             status=VerdictStatus.RECOVERED,
             statement=f"every series asked has been normal for {verify.hold.total_seconds():g} s after the action",
@@ -35,7 +57,7 @@ def judge(
         )
     if now < acted_at + verify.timeout:
         return None
-    return _too_late(states, counts_from, now, verify)
+    return _too_late(states, span, now, verify)
 
 
 def next_look(
@@ -69,21 +91,17 @@ def _asked(incident: Incident, conditions: Iterable[Condition]) -> dict[str, Con
     return {name: known.get(name) for name in incident.series}
 
 
-def _has_recovered(condition: Condition | None, counts_from: datetime, now: datetime, verify: VerifySettings) -> bool:
-    if condition is None or condition.status is not ConditionStatus.NORMAL:
+def _has_recovered(condition: Condition | None, span: _Span, now: datetime, verify: VerifySettings) -> bool:
+    if condition is None or condition.status is not ConditionStatus.NORMAL or not span.is_new(condition):
         return False
-    if condition.sticky:
-        return condition.since >= counts_from and now - condition.since >= verify.hold
-    normal_since = max(condition.since, counts_from)
-    return condition.last_at - normal_since >= verify.hold
+    heard_until = now if condition.sticky else condition.last_at
+    return heard_until - max(condition.since, span.counts_from) >= verify.hold
 
 
-def _too_late(
-    states: dict[str, Condition | None], counts_from: datetime, now: datetime, verify: VerifySettings
-) -> Verdict:
+def _too_late(states: dict[str, Condition | None], span: _Span, now: datetime, verify: VerifySettings) -> Verdict:
     waited = f"within {verify.timeout.total_seconds():g} s"
     bad = {ConditionStatus.ABNORMAL, ConditionStatus.PENDING}
-    told_since = [one for one in states.values() if one is not None and (one.sticky or one.last_at > counts_from)]
+    told_since = [one for one in states.values() if one is not None and (one.sticky or span.is_new(one))]
     still = [one for one in told_since if one.status in bad]
     if still:
         return Verdict(
@@ -92,6 +110,6 @@ def _too_late(
             at=now,
             evidence=tuple(one.statement for one in still),
         )
-    silent = [name for name, one in states.items() if one is None or one.last_at <= counts_from]
+    silent = [name for name, one in states.items() if one is None or not span.is_new(one)]
     told = f"nothing was heard of {', '.join(silent)} since the action" if silent else "it did not stay normal"
     return Verdict(status=VerdictStatus.UNKNOWN, statement=f"nobody can tell {waited}: {told}", at=now)

@@ -138,7 +138,7 @@ def recovered(place: Site) -> tuple[dict[str, Any], dict[str, Any]]:
     incident = place.incident_in("resolved", within_s=110)
     told = place.story(incident["id"])
     (run,) = [run for run in told["runs"] if run["actions"]]
-    assert run["state"] == "succeeded", told["timeline"]
+    assert run["state"] == "succeeded", json.dumps(told, indent=1)
     (effect,) = run["actions"]
     assert effect["outcome"]["status"] == "succeeded", effect
     return told, effect["outcome"]

@@ -31,6 +31,8 @@ UNKNOWN = ConditionStatus.NOT_ENOUGH_DATA
 HOLD, LAG, TIMEOUT = 5, 2, 60
 VERIFY = VerifySettings(hold=timedelta(seconds=HOLD), lag=timedelta(seconds=LAG), timeout=timedelta(seconds=TIMEOUT))
 EARLIEST = LAG + HOLD
+BEGUN = -10
+"""It took so long until the action was known to have ended."""
 
 
 def at(seconds: float) -> datetime:
@@ -89,7 +91,7 @@ def told(status: ConditionStatus, *, since: float) -> Condition:
 
 
 def verdict(found: Incident, *conditions: Condition, now: float) -> Verdict | None:
-    return judge(found, conditions, acted_at=ACTED, now=at(now), verify=VERIFY)
+    return judge(found, conditions, begun_at=at(BEGUN), acted_at=ACTED, now=at(now), verify=VERIFY)
 
 
 ALERT = "alert:Down:f1"
@@ -141,7 +143,30 @@ VERDICTS: dict[str, Case] = {
         VerdictStatus.RECOVERED,
     ),
     "an alert alone, resolved too short ago": ((ALERT,), (told(NORMAL, since=3),), 3 + HOLD - 0.001, None),
-    "an alert that was resolved before the lag was over": ((ALERT,), (told(NORMAL, since=1),), 30, None),
+    "an alert that was resolved while the action went on": (
+        (ALERT,),
+        (told(NORMAL, since=BEGUN + LAG),),
+        EARLIEST,
+        VerdictStatus.RECOVERED,
+    ),
+    "the hold of such an alert begins after the action": (
+        (ALERT,),
+        (told(NORMAL, since=BEGUN + LAG),),
+        EARLIEST - 0.001,
+        None,
+    ),
+    "an alert that was resolved before the action began, and its lag": (
+        (ALERT,),
+        (told(NORMAL, since=BEGUN + LAG - 0.001),),
+        30,
+        None,
+    ),
+    "to the end nobody knows of such an alert": (
+        (ALERT,),
+        (told(NORMAL, since=BEGUN + LAG - 0.001),),
+        TIMEOUT,
+        VerdictStatus.UNKNOWN,
+    ),
     "an alert alone that still fires": ((ALERT,), (told(ABNORMAL, since=-20),), 30, None),
     "nothing at all, early": (("up",), (), 59.999, None),
     "nothing at all, at the end": (("up",), (), TIMEOUT, VerdictStatus.UNKNOWN),
@@ -240,7 +265,7 @@ def test_recovery_is_never_claimed_without_evidence_from_after_the_action_that_c
     held_until = [
         (at(now) if one.sticky else one.last_at) - max(one.since, at(LAG))
         for one in normal
-        if not one.sticky or one.since >= at(LAG)
+        if not one.sticky or one.since >= at(BEGUN + LAG)
     ]
     assert held_until, "nobody who is normal has said anything since the action"
     assert max(held_until) >= timedelta(seconds=HOLD)
