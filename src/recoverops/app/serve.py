@@ -19,6 +19,7 @@ from recoverops.api import Role
 from recoverops.api.application import make_application
 from recoverops.api.doors import Doors
 from recoverops.api.keyring import Keyring, Principal
+from recoverops.app.collector import without_collector
 from recoverops.app.engine import RecoverOps
 from recoverops.app.files import ADMIN_KEY_FILE
 from recoverops.app.release import release
@@ -41,7 +42,8 @@ def serve(engine: RecoverOps, *, on_ready: Callable[[str], None]) -> None:
     """
     signal.signal(signal.SIGHUP, _too_early)
     sys.setswitchinterval(SWITCH_EVERY_S)
-    engine.start()
+    with without_collector():
+        engine.start()
     try:
         asyncio.run(_serve(engine, on_ready))
     finally:

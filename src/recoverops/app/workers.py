@@ -20,6 +20,7 @@ from recoverops.redact import redact
 
 _LOG = logging.getLogger("recoverops.workers")
 _LONGEST_WAIT_S = 1.0
+_LOOK_WITHOUT_CHANNEL_S = 10.0
 _BATCH = 500
 QUEUED_POLLS = 1000
 QUEUED_PUSHED = 50_000
@@ -250,12 +251,16 @@ class SweepWorker(Worker):
 
 
 class CourierWorker(Worker):
-    """Delivers notifications of one channel as they are posted."""
+    """Delivers notifications of one channel as they are posted, and looks for those that are to be tried again.
+
+    The one without a channel tries nothing again, so it looks seldom.
+    """
 
     def __init__(self, channel: str, courier: Courier, clock: Clock, telemetry: Telemetry) -> None:
         super().__init__(f"courier-{channel}" if channel else "courier", clock, telemetry)
         self._courier = courier
         self._posted = threading.Event()
+        self._look_every_s = _LONGEST_WAIT_S if channel else _LOOK_WITHOUT_CHANNEL_S
 
     def wake(self) -> None:
         self._posted.set()
@@ -263,4 +268,4 @@ class CourierWorker(Worker):
     def round(self) -> None:
         self._posted.clear()
         if self._courier.deliver_due() == 0:
-            self._posted.wait(_LONGEST_WAIT_S)
+            self._posted.wait(self._look_every_s)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 
 def run() -> None:
-    from recoverops.cli.commands import application
+    from recoverops.app.collector import without_collector
+
+    with without_collector():
+        from recoverops.cli.commands import application
 
     application()

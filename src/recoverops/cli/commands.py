@@ -40,9 +40,12 @@ def _example(*lines: str) -> str:
 @application.command(epilog=_example("recoverops up --config recoverops.yaml"))
 def up(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Run the engine until SIGTERM or Ctrl-C."""
-    from recoverops.app.engine import RecoverOps
-    from recoverops.app.release import release
-    from recoverops.app.serve import serve
+    from recoverops.app.collector import without_collector
+
+    with without_collector():
+        from recoverops.app.engine import RecoverOps
+        from recoverops.app.release import release
+        from recoverops.app.serve import serve
 
     with told_errors():
         _log_to_stderr()

@@ -129,7 +129,7 @@ class DbosEngine:
 
         # Attempts are counted here and not by DBOS, whose limit ends a segment without telling anybody.
         self._workflow = DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=None)(run_segment)
-        idle.before_launch(self._dbos)
+        idle.before_launch(self._dbos, is_sqlite=engine.dialect.name == "sqlite")
         # A resumed segment begins by taking the same lock, so none is over before it is known to be pending.
         with self._segments.closed():
             DBOS.launch()

@@ -58,7 +58,7 @@ class HttpProbe:
         self._fetcher = Fetcher(timeout_s=self._timeout_s, max_bytes=0, cuts=True, clock=clock)
         self._slots = threading.BoundedSemaphore(_AT_ONCE)
         self._under_way: dict[str, Future[Answer]] = {}
-        _refuse_bad_addresses(services)
+        self._targets = _targets_of(services)
 
     @property
     def every(self) -> timedelta:
@@ -117,9 +117,7 @@ class HttpProbe:
 
     def _run(self, service: Service, future: Future[Answer]) -> None:
         try:
-            future.set_result(self._get(target_of(service.address[ADDRESS], where=f'service "{service.name}"')))
-        except MisconfiguredError as error:
-            future.set_result(Answer(status=None, seconds=0.0, reason=str(error)))
+            future.set_result(self._get(self._targets[service.name]))
         except Exception as error:  # noqa: BLE001 - this thread's supervisor: a bug in one probe is told, and stays there
             reason = f"the probe itself failed ({type(error).__name__})"
             future.set_result(Answer(status=None, seconds=0.0, reason=reason, own_trouble=True))
@@ -161,14 +159,18 @@ def _sample(service: Service, metric: str, value: float, detail: str, at: dateti
     return Sample(resource=service.resource, metric=metric, value=value, at=at, source=NAME, detail=detail)
 
 
-def _refuse_bad_addresses(services: Mapping[str, Service]) -> None:
+def _targets_of(services: Mapping[str, Service]) -> dict[str, Target]:
+    """By the name of the service. Raises `MisconfiguredError` naming every bad address."""
+    targets: dict[str, Target] = {}
     problems: list[str] = []
     for service in services.values():
         if ADDRESS not in service.address:
             continue
         try:
-            target_of(service.address[ADDRESS], where=f'service "{service.name}": its address "{ADDRESS}"')
+            where = f'service "{service.name}": its address "{ADDRESS}"'
+            targets[service.name] = target_of(service.address[ADDRESS], where=where)
         except MisconfiguredError as error:
             problems += error.problems
     if problems:
         raise MisconfiguredError(*problems)
+    return targets
