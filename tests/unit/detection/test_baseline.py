@@ -113,7 +113,7 @@ def test_a_value_near_the_usual_one_is_normal_however_unusual_its_course() -> No
 
 
 def test_a_value_far_from_usual_that_the_detector_knows_is_normal() -> None:
-    assert settled().take(1.5, surprise=NORMAL).status is ConditionStatus.NORMAL
+    assert settled().take(1.5, 0.1, 1.5, surprise=NORMAL).status is ConditionStatus.NORMAL
 
 
 def test_it_is_over_when_the_value_is_back_though_the_detector_is_still_alarmed() -> None:
@@ -200,3 +200,52 @@ def test_a_change_that_was_accepted_is_no_trouble_any_more() -> None:
     assert series.status is ConditionStatus.NORMAL
     assert series.usual is not None
     assert series.usual.trouble_at is None
+
+
+def test_what_is_three_times_as_far_from_usual_as_ever_is_trouble_whatever_the_detector_says() -> None:
+    series = settled(least=1.0).take(0.9, 0.1, surprise=NORMAL)
+
+    series.take(*[3.0] * 5, 0.1, surprise=NORMAL)
+    assert series.anomalies == []
+
+    series.take(*[9.0] * 3, surprise=NORMAL)
+    assert series.anomalies == [], "three times as far as it was a moment ago is the limit"
+
+    series.take(0.1, *[30.0] * 3, surprise=NORMAL)
+    (anomaly,) = series.anomalies
+    assert series.status is ConditionStatus.ABNORMAL
+    assert "never more than 8.6 away before" in anomaly.statement
+
+
+def test_a_slow_rise_does_not_get_ready_for_itself() -> None:
+    series = settled(least=1.0).take(*[2.0, 3.0, 4.0, 5.0, 6.0, 7.0], surprise=NORMAL)
+
+    (anomaly,) = series.anomalies
+    assert anomaly.value == 6.0
+
+
+def test_one_peak_is_no_trouble_and_makes_the_next_one_heard_of() -> None:
+    series = settled(least=1.0)
+    for _ in range(9):
+        series.take(50.0, *[0.1] * 9, surprise=NORMAL)
+
+    assert series.anomalies == []
+
+    series.take(*[50.0] * 5, surprise=NORMAL)
+
+    assert series.status is ConditionStatus.NORMAL
+
+
+def test_trouble_that_was_heard_of_long_ago_is_left_to_the_detector() -> None:
+    series = settled(least=1.0).take(*[50.0] * 5, *[0.1] * 300, surprise=NORMAL)
+    assert len(series.anomalies) == 1
+
+    series.take(*[60.0] * 5, surprise=NORMAL)
+
+    assert len(series.anomalies) == 1
+
+
+def test_how_far_it_went_in_the_other_direction_does_not_count() -> None:
+    series = settled(least=1.0).take(-9.0, 0.1, surprise=NORMAL).take(*[9.0] * 4, surprise=NORMAL)
+
+    assert len(series.anomalies) == 1

@@ -26,6 +26,10 @@ _LEAST_MARGIN = 0.25
 _RELAPSE, _AS_BAD = timedelta(minutes=3), 0.5
 """Trouble that comes back so soon, and at least half as bad, is trouble, although the detector has just learned that
 values like these occur. What comes back later and again and again may become usual."""
+_UNHEARD_OF = 3.0
+"""Times as far from the usual value as ever before is trouble, whatever the detector says: after a short history with a
+few tiny jumps in it, it cannot tell a jump from one a hundred times as high. A series breaks its own record by so much
+a few times in its life."""
 _PUNCTUAL = 0.95
 """Polls come a few milliseconds early or late: two that are two seconds apart by plan have lasted for two seconds."""
 
@@ -50,6 +54,10 @@ class Usual(Record, frozen=True, kw_only=True):
     samples: int = 1
     accepted_since: datetime | None = None
     """Since when the detector finds nothing unusual in a value that is not the usual one."""
+    farthest: float = 0.0
+    """How far from the usual value it ever was in the direction that hurts, before what goes on now; trouble counts."""
+    peak: float = 0.0
+    """The same of what goes on now, since the value was last where it used to be."""
     trouble: float = 0.0
     """How far from the usual value the last trouble was when it was found."""
     trouble_at: datetime | None = None
@@ -58,6 +66,16 @@ class Usual(Record, frozen=True, kw_only=True):
     def margin(self, settings: BaselineSettings) -> float:
         """Nearer than this to the usual value is where it used to be."""
         return max(_MARGIN * self.deviation, _LEAST_MARGIN * abs(self.value), settings.least)
+
+    def distance(self, settings: BaselineSettings, value: float) -> float:
+        """From the usual value in the direction that hurts; 0 for the other one."""
+        away = value - self.value
+        if settings.direction is Direction.BOTH:
+            return abs(away)
+        return max(0.0, away if settings.direction is Direction.ABOVE else -away)
+
+    def is_unheard_of(self, settings: BaselineSettings, value: float) -> bool:
+        return self.distance(settings, value) > _UNHEARD_OF * max(self.farthest, self.margin(settings))
 
     def relapses(self, sample: Sample) -> bool:
         """Whether the value is about as bad as the trouble that was over a moment ago."""
@@ -76,10 +94,14 @@ def step(
         return usual, condition, None
     is_young = usual is None or sample.at - usual.since < settings.learn_for
     if usual is None or (condition is None and (surprise.is_unusual is None or is_young)):
-        return _watched(usual, sample), None, None
-    is_bad = _is_away(settings, usual, sample.value) and (
-        surprise.is_unusual or _is_bad(condition) or usual.relapses(sample)
+        return _watched(settings, usual, sample), None, None
+    is_bad = usual.distance(settings, sample.value) > usual.margin(settings) and (
+        surprise.is_unusual
+        or _is_bad(condition)
+        or usual.relapses(sample)
+        or usual.is_unheard_of(settings, sample.value)
     )
+    usual = _remembered(settings, usual, sample.value)
     if not is_bad:
         calm = usual if surprise.is_unusual else _learned(usual, sample.value)
         return calm, _following(settings, usual, condition, sample, ConditionStatus.NORMAL), None
@@ -98,22 +120,24 @@ def step(
     if status is not ConditionStatus.ABNORMAL:
         return usual, following, None
     is_new = condition is None or condition.status is not status
-    told = _anomaly(settings, following, _why(usual, sample, surprise)) if is_new else None
+    told = _anomaly(settings, following, _why(settings, usual, sample, surprise)) if is_new else None
     trouble = abs(sample.value - usual.value) if is_new else usual.trouble
     return msgspec.structs.replace(usual, trouble=trouble, trouble_at=sample.at), following, told
 
 
-def _watched(usual: Usual | None, sample: Sample) -> Usual:
-    return Usual(since=sample.at, value=sample.value) if usual is None else _learned(usual, sample.value)
+def _watched(settings: BaselineSettings, usual: Usual | None, sample: Sample) -> Usual:
+    if usual is None:
+        return Usual(since=sample.at, value=sample.value)
+    return _learned(_remembered(settings, usual, sample.value), sample.value)
 
 
-def _is_away(settings: BaselineSettings, usual: Usual, value: float) -> bool:
-    away, margin = value - usual.value, usual.margin(settings)
-    if settings.direction is Direction.ABOVE:
-        return away > margin
-    if settings.direction is Direction.BELOW:
-        return -away > margin
-    return abs(away) > margin
+def _remembered(settings: BaselineSettings, usual: Usual, value: float) -> Usual:
+    """How far it goes. What lies between two moments in which the value is where it used to be is one journey, so that
+    a slow rise does not get ready for itself."""
+    peak = max(usual.peak, usual.distance(settings, value))
+    if usual.distance(settings, value) > usual.margin(settings):
+        return msgspec.structs.replace(usual, peak=peak)
+    return msgspec.structs.replace(usual, farthest=max(usual.farthest, peak), peak=0.0)
 
 
 def _is_bad(condition: Condition | None) -> bool:
@@ -123,13 +147,12 @@ def _is_bad(condition: Condition | None) -> bool:
 def _learned(usual: Usual, value: float) -> Usual:
     samples = usual.samples + 1
     gain = max(1.0 / samples, 1.0 / _MEMORY)
-    return Usual(
-        since=usual.since,
+    return msgspec.structs.replace(
+        usual,
         value=usual.value + gain * (value - usual.value),
         deviation=usual.deviation + gain * (abs(value - usual.value) - usual.deviation),
         samples=samples,
-        trouble=usual.trouble,
-        trouble_at=usual.trouble_at,
+        accepted_since=None,
     )
 
 
@@ -164,9 +187,12 @@ def _following(
     )
 
 
-def _why(usual: Usual, sample: Sample, surprise: Surprise) -> str:
-    if surprise.is_unusual is False and usual.trouble_at is not None and usual.relapses(sample):
-        return f"it is back {(sample.at - usual.trouble_at).total_seconds():.0f} s after the last time"
+def _why(settings: BaselineSettings, usual: Usual, sample: Sample, surprise: Surprise) -> str:
+    if surprise.is_unusual is False:
+        if usual.trouble_at is not None and usual.relapses(sample):
+            return f"it is back {(sample.at - usual.trouble_at).total_seconds():.0f} s after the last time"
+        if usual.is_unheard_of(settings, sample.value):
+            return f"it was never more than {usual.farthest:.2g} away before"
     return f"{surprise.why}, p = {surprise.p_value:.1g}"
 
 
