@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from recoverops.cli import show
 from recoverops.cli.aws_sandbox import aws_sandbox, documents
 from recoverops.cli.demo import demo
 from recoverops.cli.detect import detect
@@ -122,6 +121,8 @@ def incidents(
     if as_json:
         print_json({"incidents": [to_plain(one) for one in found]})
     else:
+        from recoverops.cli import show
+
         show.console().print(show.incidents_table(found))
 
 
@@ -140,6 +141,8 @@ def why(
     if as_json:
         print_json(told.plain())
     else:
+        from recoverops.cli import show
+
         show.console().print(show.story(told))
 
 

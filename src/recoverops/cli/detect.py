@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from recoverops.cli.exits import told_errors
 from recoverops.cli.options import ConfigOption, JsonOption, print_json, settings_of
@@ -89,6 +88,8 @@ def detect(
 
 def _with_progress(parts: Iterable[Judged], closing: ExitStack) -> Iterator[Judged]:
     """Rows a second on the terminal of whoever waits."""
+    from rich.console import Console
+
     console = Console(stderr=True)
     if not console.is_terminal:
         yield from parts

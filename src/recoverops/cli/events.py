@@ -6,15 +6,10 @@ from datetime import timedelta
 from typing import Annotated
 
 import typer
-from rich.console import RenderableType
-from rich.table import Table
-from rich.text import Text
 
-from recoverops.cli import show
 from recoverops.cli.exits import told_errors
 from recoverops.cli.options import ConfigOption, JsonOption, parsed_duration, print_json, settings_of
 from recoverops.model import EventKind, Resource, to_plain
-from recoverops.operations import EventPage
 
 
 def events(
@@ -45,20 +40,6 @@ def events(
     if as_json:
         print_json(to_plain(page))
     else:
-        show.console().print(_table(page))
+        from recoverops.cli import show
 
-
-def _table(page: EventPage) -> RenderableType:
-    if not page.events:
-        return Text("no events")
-    table = Table(box=None, pad_edge=False)
-    for column in ("at (UTC)", "kind", "of", "by", "what"):
-        table.add_column(column)
-    for stored in page.events:
-        one = stored.event
-        about = ", ".join(map(str, one.resources)) or "-"
-        at = f"{one.at:%Y-%m-%d %H:%M:%S}"
-        table.add_row(at, Text(one.kind), Text(about), Text(one.actor or "-"), Text(one.summary))
-    if page.next is not None:
-        table.caption = f"more: --before {page.next}"
-    return table
+        show.console().print(show.events_table(page))

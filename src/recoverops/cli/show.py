@@ -1,4 +1,4 @@
-"""How incidents look in a terminal."""
+"""How incidents and events look in a terminal. Imported by whoever prints them: `up` does without."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from recoverops.model import Decision, Event, GateAnswer, Incident, IncidentState, Run
-from recoverops.operations import IncidentStory, RunStory
+from recoverops.operations import EventPage, IncidentStory, RunStory
 
 STATE_STYLES = {
     IncidentState.OPEN: "bold red",
@@ -56,6 +56,22 @@ def incidents_table(incidents: Sequence[Incident]) -> RenderableType:
             f"{one.opened_at:%Y-%m-%d %H:%M:%S}",
             one.reason,
         )
+    return table
+
+
+def events_table(page: EventPage) -> RenderableType:
+    if not page.events:
+        return Text("no events")
+    table = Table(box=None, pad_edge=False)
+    for column in ("at (UTC)", "kind", "of", "by", "what"):
+        table.add_column(column)
+    for stored in page.events:
+        one = stored.event
+        about = ", ".join(map(str, one.resources)) or "-"
+        at = f"{one.at:%Y-%m-%d %H:%M:%S}"
+        table.add_row(at, Text(one.kind), Text(about), Text(one.actor or "-"), Text(one.summary))
+    if page.next is not None:
+        table.caption = f"more: --before {page.next}"
     return table
 
 
