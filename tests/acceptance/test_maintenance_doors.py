@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -237,6 +238,9 @@ class AwayStore:
         raise UnreachableError("the database is away")
 
     write = read
+
+    def patiently(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def admit(self, alerts: Sequence[Alert], *, size: int) -> Future[Admission]:
         raise OverloadedError("the database is away")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -128,6 +129,9 @@ class CrashingStore:
         answered = self._store.write(fn)
         self._crashes.moment(f"after write {number}")
         return answered
+
+    def patiently(self) -> AbstractContextManager[None]:
+        return self._store.patiently()
 
     def admit(self, alerts: Sequence[Alert], *, size: int) -> Future[Admission]:
         return self._store.admit(alerts, size=size)

@@ -13,7 +13,15 @@ from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from recoverops.model import ComponentState, ComponentStatus, Resource, ResourceKind, RetryableError, Sample
+from recoverops.model import (
+    ComponentState,
+    ComponentStatus,
+    Resource,
+    ResourceKind,
+    RetryableError,
+    Sample,
+    StoredAlert,
+)
 from recoverops.pipeline import Courier, Observer, Sweep
 from recoverops.ports import Clock, Source, Store, Telemetry
 from recoverops.redact import redact
@@ -22,6 +30,8 @@ _LOG = logging.getLogger("recoverops.workers")
 _LONGEST_WAIT_S = 1.0
 _LOOK_WITHOUT_CHANNEL_S = 10.0
 _BATCH = 500
+_GATHER_S = 0.1
+"""How long a notification waits for others of its moment."""
 QUEUED_POLLS = 1000
 QUEUED_PUSHED = 50_000
 """Pushed samples; some 20 MiB."""
@@ -154,11 +164,17 @@ class PipelineWorker(Worker):
     def _take_alerts(self) -> None:
         self._alerts.clear()
         try:
-            while stored := self._store.read(lambda tx: tx.signals.pending(limit=_BATCH)):
+            stored = self._next_alerts()
+            while stored:
                 self._observer.take_alerts(stored)
+                # What is stored after this look wakes us again, so a batch with room in it was the last one.
+                stored = self._next_alerts() if len(stored) == _BATCH else ()
         except BaseException:
             self._alerts.set()
             raise
+
+    def _next_alerts(self) -> tuple[StoredAlert, ...]:
+        return self._store.read(lambda tx: tx.signals.pending(limit=_BATCH))
 
 
 class SourceWorker(Worker):
@@ -251,9 +267,10 @@ class SweepWorker(Worker):
 
 
 class CourierWorker(Worker):
-    """Delivers notifications of one channel as they are posted, and looks for those that are to be tried again.
+    """Delivers the notifications of one channel, and looks for those that are to be tried again.
 
-    The one without a channel tries nothing again, so it looks seldom.
+    They go a moment after they were posted: what comes together is read together, and does not compete with the action
+    that it tells of. The one without a channel delivers and tries again nothing, so it looks seldom.
     """
 
     def __init__(self, channel: str, courier: Courier, clock: Clock, telemetry: Telemetry) -> None:
@@ -261,11 +278,12 @@ class CourierWorker(Worker):
         self._courier = courier
         self._posted = threading.Event()
         self._look_every_s = _LONGEST_WAIT_S if channel else _LOOK_WITHOUT_CHANNEL_S
+        self._gather_s = _GATHER_S if channel else _LONGEST_WAIT_S
 
     def wake(self) -> None:
         self._posted.set()
 
     def round(self) -> None:
         self._posted.clear()
-        if self._courier.deliver_due() == 0:
-            self._posted.wait(self._look_every_s)
+        if self._courier.deliver_due() == 0 and self._posted.wait(self._look_every_s):
+            self._stopping.wait(self._gather_s)

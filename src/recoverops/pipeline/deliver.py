@@ -49,7 +49,8 @@ class Courier:
         )
         for delivery in due:
             after = self._attempt(delivery)
-            self._parts.store.write(_saving(after))
+            with self._parts.store.patiently():
+                self._parts.store.write(_saving(after))
             self._parts.telemetry.count("recoverops_deliveries_total", channel=after.channel, state=after.state)
         return len(due)
 

@@ -45,8 +45,8 @@ class Parts:
     demands: Callable[[], tuple[str, ...]] = tuple
     """Why switches outside demand a person's approval of every action now; empty: none does."""
     verdicts: threading.Lock = field(default_factory=threading.Lock)
-    """Held to give a verdict. What a storm of recoveries would do at once is done one after the other, so that an
-    action that is due never waits for more than one of them at the store's single writer."""
+    """Held to give a verdict. What a storm of recoveries would do at once is done one after the other, so that their
+    threads do not compete with an action that is due."""
 
     def pinned(self) -> Parts:
         """The same with today's rules and runbooks for good: what belongs together asks one page, whoever reloads."""

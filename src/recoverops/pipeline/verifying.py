@@ -54,7 +54,7 @@ def verify(parts: Parts, ctx: WorkflowContext, key: SegmentKey, run_id: RunId) -
     again.
     """
     look = _watch(parts, ctx, key, run_id)
-    with parts.verdicts:
+    with parts.verdicts, parts.store.patiently():
         ended: Ended = ctx.tx("verdict", lambda tx: _end(parts, tx, key, run_id, look), returns=Ended)
     parts.nudge(None)
     return ended is Ended.HAS_TO_UNDO

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
@@ -317,6 +318,12 @@ class Store(Protocol):
 
     def write(self, fn: Callable[[Tx], T]) -> T:
         """Run `fn` in one transaction and return after its durable commit; roll back when it raises."""
+
+    def patiently(self) -> AbstractContextManager[None]:
+        """Inside, what this thread writes lets others go first where writers queue: for what no action waits for.
+
+        They go first a few times in a row only, so it is never kept out.
+        """
 
     def admit(self, alerts: Sequence[Alert], *, size: int) -> Future[Admission]:
         """Queue a delivery of `size` bytes for the group commit; the future is done after the durable write.

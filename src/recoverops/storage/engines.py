@@ -8,6 +8,7 @@ reads at REPEATABLE READ, read-only.
 from __future__ import annotations
 
 import importlib.util
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from sqlalchemy.pool import QueuePool
 
 from recoverops.model import MisconfiguredError
 from recoverops.storage.settings import StorageSettings
-from recoverops.storage.writer_pool import WriterPool, begin_to_write
+from recoverops.storage.writer_pool import WriterPool, begin, begin_to_write
 
 SQLITE_FILE = "recoverops.sqlite"
 
@@ -34,6 +35,10 @@ class Engines:
         """On SQLite this thread's transactions go before those that wait; PostgreSQL has no such queue."""
         if isinstance(self.write.pool, WriterPool):
             self.write.pool.prefer_this_thread()
+
+    def patiently(self) -> AbstractContextManager[None]:
+        """On SQLite, transactions of this thread inside it let others go first, within bounds."""
+        return self.write.pool.patiently() if isinstance(self.write.pool, WriterPool) else nullcontext()
 
     @property
     def waiting_writers(self) -> int | None:
@@ -77,7 +82,7 @@ def _sqlite(file: Path, settings: StorageSettings) -> Engines:
         connection.execute("PRAGMA query_only=ON")
 
     def begin_to_read(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
+        begin(connection, "BEGIN")
 
     write = sa.create_engine(url, poolclass=WriterPool, pool_timeout=timeout_s)
     event.listen(write, "connect", tune)

@@ -19,8 +19,8 @@ _DUE = (
     .order_by(delivery.c.next_at, delivery.c.seq)
     .limit(sa.bindparam("limit"))
 )
-_ONLY = delivery.c.channel == sa.bindparam("only")
-_WITHOUT = delivery.c.channel.not_in(sa.bindparam("without", expanding=True))
+_DUE_ONLY = _DUE.where(delivery.c.channel == sa.bindparam("only"))
+_DUE_WITHOUT = _DUE.where(delivery.c.channel.not_in(sa.bindparam("without", expanding=True)))
 _OF_INCIDENT = _RECORD.where(delivery.c.incident_id == sa.bindparam("id")).order_by(delivery.c.seq)
 _SAVE = (
     sa.update(delivery)
@@ -51,12 +51,12 @@ class SqlOutbox:
     def due(
         self, now: datetime, *, limit: int, only: str | None = None, without: Collection[str] = ()
     ) -> tuple[Delivery, ...]:
-        query, given = _DUE, dict[str, object](now=now, limit=limit)
+        given = dict[str, object](now=now, limit=limit)
         if only is not None:
-            query, given = query.where(_ONLY), {**given, "only": only}
+            return records(self._connection, _DUE_ONLY, Delivery, {**given, "only": only})
         if without:
-            query, given = query.where(_WITHOUT), {**given, "without": list(without)}
-        return records(self._connection, query, Delivery, given)
+            return records(self._connection, _DUE_WITHOUT, Delivery, {**given, "without": list(without)})
+        return records(self._connection, _DUE, Delivery, given)
 
     def save(self, delivery: Delivery) -> None:
         row = {

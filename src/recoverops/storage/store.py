@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -104,6 +105,9 @@ class SqlStore:
         finally:
             self._inside.write = False
 
+    def patiently(self) -> AbstractContextManager[None]:
+        return self._engines.patiently()
+
     def _repeat(self, fn: Callable[[Tx], T]) -> T:
         for _ in range(_ATTEMPTS - 1):
             try:
@@ -141,7 +145,7 @@ class SqlStore:
             doomed = retention.choose(reading, settings, now=now)
         if not doomed:
             return {}
-        with translated("old rows cannot be removed"), self._engines.write.begin() as writing:
+        with self.patiently(), translated("old rows cannot be removed"), self._engines.write.begin() as writing:
             return retention.remove(writing, doomed)
 
     def ping(self, *, timeout: timedelta) -> None:

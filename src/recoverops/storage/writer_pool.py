@@ -8,6 +8,7 @@ turn gets a second, read-only connection instead of a deadlock.
 from __future__ import annotations
 
 import sqlite3
+from contextlib import AbstractContextManager
 from typing import Any
 
 import sqlalchemy as sa
@@ -37,6 +38,10 @@ class WriterPool(QueuePool):
     def prefer_this_thread(self) -> None:
         """See `WriteTurn.prefer_this_thread`."""
         self._turn.prefer_this_thread()
+
+    def patiently(self) -> AbstractContextManager[None]:
+        """See `WriteTurn.patiently`."""
+        return self._turn.patiently()
 
     def _do_get(self) -> ConnectionPoolEntry:
         nested = self._turn.is_mine()
@@ -76,6 +81,16 @@ def begin_to_write(connection: sa.Connection) -> None:
     info = connection.connection.record_info
     if info is not None and info.get(_NESTED):
         connection.exec_driver_sql("PRAGMA query_only=ON")
-        connection.exec_driver_sql("BEGIN")
+        begin(connection, "BEGIN")
         return
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    begin(connection, "BEGIN IMMEDIATE")
+
+
+def begin(connection: sa.Connection, statement: str) -> None:
+    """Says it to the driver: by way of SQLAlchemy it costs as much as a query, and every transaction says it."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    try:
+        driver.execute(statement)
+    except sqlite3.Error as error:
+        raise sa.exc.DBAPIError.instance(statement, None, error, sqlite3.Error) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from recoverops.storage.turn import WriteTurn
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def waiting(turn: WriteTurn) -> int:
-    return len(turn._waiting)
+    return turn.waiting
 
 
 def test_turns_are_given_in_the_order_of_asking(eventually: Eventually) -> None:
@@ -82,3 +83,26 @@ def test_the_turn_knows_its_thread() -> None:
     assert others == [False]
     turn.release()
     assert not turn.is_mine()
+
+
+def test_the_patient_let_three_others_go_first_and_then_have_their_turn(eventually: Eventually) -> None:
+    turn, order = WriteTurn(), list[str]()
+    assert turn.acquire(timeout_s=1)
+
+    def take(name: str, *, patiently: bool) -> None:
+        with turn.patiently() if patiently else nullcontext():
+            assert turn.acquire(timeout_s=30)
+        order.append(name)
+        turn.release()
+
+    asked = [("late", True), ("later", True), *((f"urgent {number}", False) for number in range(5))]
+    threads = []
+    for number, (name, patiently) in enumerate(asked):
+        threads.append(threading.Thread(target=take, args=(name,), kwargs={"patiently": patiently}))
+        threads[-1].start()
+        eventually(lambda asked=number + 1: waiting(turn) == asked)  # type: ignore[misc]
+    turn.release()
+    for thread in threads:
+        thread.join(timeout=30)
+
+    assert order == ["urgent 0", "urgent 1", "urgent 2", "late", "urgent 3", "urgent 4", "later"]
