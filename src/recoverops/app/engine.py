@@ -270,6 +270,8 @@ class RecoverOps:
             dbos_url=self._dbos_url(),
             store_url=store.write_engine.url.render_as_string(hide_password=False),
             store_engine=store.write_engine,
+            reading_engine=store.reading_engine,
+            patiently=store.patiently,
             tx_of=store.tx_of,
             clock=self.clock,
             application_version=release(),

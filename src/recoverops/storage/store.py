@@ -70,6 +70,11 @@ class SqlStore:
         """For transactions that others own. On SQLite every user of it queues for the one writer, fairly."""
         return self._engines.write
 
+    @property
+    def reading_engine(self) -> sa.Engine:
+        """For looks of others that wait for no writer."""
+        return self._engines.read
+
     def tx_of(self, connection: sa.Connection) -> Tx:
         """The tables within somebody else's transaction on `write_engine`; it neither begins nor commits."""
         return SqlTx(connection)

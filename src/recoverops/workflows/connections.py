@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import Enum, auto
 from typing import Any
 
@@ -41,9 +41,13 @@ class _Asking(Enum):
 
 
 class Patience:
-    """Knows whether the engine is stopping, and which threads are its own."""
+    """Knows whether the engine is stopping, and which threads are its own.
 
-    def __init__(self) -> None:
+    Connections that DBOS asks for when a segment has ended are waited for inside `at_the_end`.
+    """
+
+    def __init__(self, *, at_the_end: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+        self._at_the_end = at_the_end
         self._stopping = threading.Event()
         self._thread = threading.local()
 
@@ -91,6 +95,12 @@ class Patience:
         asking = self._asking
         if asking is None:
             return connect()
+        with self._at_the_end() if asking is _Asking.ENDING else nullcontext():
+            return self._connected(connect, asking, url=url, may_refuse=may_refuse)
+
+    def _connected(
+        self, connect: Callable[[], sa.Connection], asking: _Asking, *, url: sa.URL, may_refuse: bool
+    ) -> sa.Connection:
         wait_s = _FIRST_WAIT_S
         while True:
             if may_refuse and asking is _Asking.SEGMENT:

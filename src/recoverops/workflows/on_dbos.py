@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import Context
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -30,6 +31,7 @@ from recoverops.workflows.claim import claim_database
 from recoverops.workflows.connections import Halt, Patience, PatientEngine, StoreEngine, StoreSession, open_dbos_engine
 from recoverops.workflows.dbos_context import DbosContext, Means
 from recoverops.workflows.json_serializer import JsonSerializer
+from recoverops.workflows.looking_up import look_up_on
 from recoverops.workflows.quiet_log import SegmentFailedError, logger, quieten_dbos
 from recoverops.workflows.segments import Segments
 
@@ -53,8 +55,11 @@ class DbosEngine:
     """One in a process, because DBOS is. After `stop` another may be built and launched.
 
     `store_engine` is the store's write engine; rows that `ctx.tx` writes through `tx_of` commit together with DBOS's
-    memory of them. `on_failure(key, redacted message)` hears of every segment that raised, at least once, before its
-    end is written down; when it raises itself it is called again, and at last the segment is left for the next start.
+    memory of them, which is looked up on `reading_engine`. What DBOS tidies up in the store when a segment has ended is
+    done inside `patiently`.
+
+    `on_failure(key, redacted message)` hears of every segment that raised, at least once, before its end is written
+    down; when it raises itself it is called again, and at last the segment is left for the next start.
     """
 
     _live: ClassVar[DbosEngine | None] = None
@@ -67,6 +72,8 @@ class DbosEngine:
         dbos_url: str,
         store_url: str,
         store_engine: sa.Engine,
+        reading_engine: sa.Engine | None = None,
+        patiently: Callable[[], AbstractContextManager[None]] = nullcontext,
         tx_of: Callable[[sa.Connection], Tx],
         clock: Clock,
         application_version: str,
@@ -77,12 +84,13 @@ class DbosEngine:
         self._dbos_url = dbos_url
         self._store_url = store_url
         self._store_engine = store_engine
+        self._reading_engine = reading_engine or store_engine
         self._tx_of = tx_of
         self._clock = clock
         self._release = application_version
         self._on_failure = on_failure
         self._threads = threads
-        self._patience = Patience()
+        self._patience = Patience(at_the_end=patiently)
         self._segments = Segments()
         self._undo: list[Callable[[], None]] = []
         self._dbos: DBOS | None = None
@@ -122,6 +130,7 @@ class DbosEngine:
             serializer=JsonSerializer(),
             sessionmaker=sessionmaker(class_=StoreSession, expire_on_commit=False),
         )
+        look_up_on(StoreEngine(self._reading_engine, {}, self._patience), datasource)
         means = Means(datasource=datasource, tx_of=self._tx_of, clock=self._clock, patience=self._patience)
 
         def run_segment(incident_id: str, episode: int, segment: int) -> None:
