@@ -6,17 +6,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 
 from recoverops.model import Delivery, RecoverOpsError, RetryableError
 from recoverops.notifications import not_sent, sent
 from recoverops.pipeline.parts import Parts
-from recoverops.ports import Notifier
+from recoverops.ports import Notifier, Tx
 from recoverops.redact import redact
 
 _LOG = logging.getLogger("recoverops.delivery")
 _BATCH = 50
+_TOGETHER_S = 0.1
+"""Attempts within it are recorded in one transaction; after a crash in it they are made again, under the same keys."""
 
 
 def couriers(parts: Parts, notifiers: Mapping[str, Notifier]) -> dict[str, Courier]:
@@ -47,12 +49,23 @@ class Courier:
         due = self._parts.store.read(
             lambda tx: tx.outbox.due(now, limit=_BATCH, only=self._only, without=self._without)
         )
+        tried: list[Delivery] = []
+        since = self._parts.clock.monotonic()
         for delivery in due:
-            after = self._attempt(delivery)
-            with self._parts.store.patiently():
-                self._parts.store.write(_saving(after))
-            self._parts.telemetry.count("recoverops_deliveries_total", channel=after.channel, state=after.state)
+            tried.append(self._attempt(delivery))
+            if self._parts.clock.monotonic() - since > _TOGETHER_S:
+                self._record(tried)
+                tried, since = [], self._parts.clock.monotonic()
+        self._record(tried)
         return len(due)
+
+    def _record(self, tried: Sequence[Delivery]) -> None:
+        if not tried:
+            return
+        with self._parts.store.patiently():
+            self._parts.store.write(_saving(tried))
+        for after in tried:
+            self._parts.telemetry.count("recoverops_deliveries_total", channel=after.channel, state=after.state)
 
     def _attempt(self, delivery: Delivery) -> Delivery:
         notifier = self._notifiers.get(delivery.channel)
@@ -81,5 +94,9 @@ class Courier:
         )
 
 
-def _saving(delivery: Delivery) -> Callable[..., None]:
-    return lambda tx: tx.outbox.save(delivery)
+def _saving(tried: Sequence[Delivery]) -> Callable[[Tx], None]:
+    def save(tx: Tx) -> None:
+        for delivery in tried:
+            tx.outbox.save(delivery)
+
+    return save

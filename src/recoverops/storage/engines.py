@@ -19,7 +19,8 @@ from sqlalchemy.pool import QueuePool
 
 from recoverops.model import MisconfiguredError
 from recoverops.storage.settings import StorageSettings
-from recoverops.storage.writer_pool import WriterPool, begin, begin_to_write
+from recoverops.storage.sqlite_begin import READING, WRITING
+from recoverops.storage.writer_pool import WriterPool
 
 SQLITE_FILE = "recoverops.sqlite"
 
@@ -66,7 +67,7 @@ def make_engines(settings: StorageSettings, *, data_dir: Path) -> Engines:
 
 
 def _sqlite(file: Path, settings: StorageSettings) -> Engines:
-    url = sa.URL.create("sqlite", database=str(file))
+    address = sa.URL.create("sqlite", database=str(file))
     timeout_s = settings.busy_timeout_s
 
     def tune(connection: Any, _entry: object) -> None:
@@ -81,18 +82,17 @@ def _sqlite(file: Path, settings: StorageSettings) -> Engines:
     def only_read(connection: Any, _entry: object) -> None:
         connection.execute("PRAGMA query_only=ON")
 
-    def begin_to_read(connection: sa.Connection) -> None:
-        begin(connection, "BEGIN")
-
-    write = sa.create_engine(url, poolclass=WriterPool, pool_timeout=timeout_s)
+    write = sa.create_engine(address.set(drivername=WRITING), poolclass=WriterPool, pool_timeout=timeout_s)
     event.listen(write, "connect", tune)
-    event.listen(write, "begin", begin_to_write)
     read = sa.create_engine(
-        url, poolclass=QueuePool, pool_size=settings.connections, max_overflow=-1, pool_timeout=timeout_s
+        address.set(drivername=READING),
+        poolclass=QueuePool,
+        pool_size=settings.connections,
+        max_overflow=-1,
+        pool_timeout=timeout_s,
     )
     event.listen(read, "connect", tune)
     event.listen(read, "connect", only_read)
-    event.listen(read, "begin", begin_to_read)
     return Engines(write=write, read=read, sqlite_file=file)
 
 

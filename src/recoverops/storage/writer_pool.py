@@ -11,8 +11,7 @@ import sqlite3
 from contextlib import AbstractContextManager
 from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
 
 from recoverops.storage.turn import WriteTurn
 
@@ -76,21 +75,7 @@ def _info(record: ConnectionPoolEntry) -> dict[str, bool]:
     return info
 
 
-def begin_to_write(connection: sa.Connection) -> None:
-    """Start the transaction as the writer; or, inside another write of the same thread, as a reader."""
-    info = connection.connection.record_info
-    if info is not None and info.get(_NESTED):
-        connection.exec_driver_sql("PRAGMA query_only=ON")
-        begin(connection, "BEGIN")
-        return
-    begin(connection, "BEGIN IMMEDIATE")
-
-
-def begin(connection: sa.Connection, statement: str) -> None:
-    """Says it to the driver: by way of SQLAlchemy it costs as much as a query, and every transaction says it."""
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    try:
-        driver.execute(statement)
-    except sqlite3.Error as error:
-        raise sa.exc.DBAPIError.instance(statement, None, error, sqlite3.Error) from error
+def is_nested(connection: PoolProxiedConnection) -> bool:
+    """Whether it was asked for inside another write of the same thread; then it may only read."""
+    info = connection.record_info
+    return info is not None and bool(info.get(_NESTED))
