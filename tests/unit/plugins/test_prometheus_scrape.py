@@ -123,7 +123,7 @@ def test_a_page_that_did_not_come_is_bridged_but_no_long_silence(
 def test_when_no_page_came_the_source_is_unreachable_and_says_why(receiver: Receiver, reply: Reply, said: str) -> None:
     receiver.reply = reply
     with pytest.raises(UnreachableError, match="no metrics page came") as error:
-        scrape(service("checkout", receiver.url), timeout="200ms", max_bytes=1024).poll()
+        scrape(service("checkout", receiver.url), timeout="200ms" if reply.hang else "2s", max_bytes=1024).poll()
     assert said in str(error.value)
 
 
