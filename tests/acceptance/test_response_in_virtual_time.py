@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -472,7 +472,7 @@ def test_a_crash_at_any_moment_changes_nothing_about_the_one_effect(
 ) -> None:
     decision, life = LIVES[name]
     names = moments(tmp_path / "undisturbed", decision=decision, life=life, crash_in_writes=writes)
-    assert len(names) > 25
+    assert len(names) > 15
     assert {"before the line is written", "after the line is written", "after_effect effect"} <= set(names)
 
     wrong = {
@@ -549,19 +549,41 @@ def test_an_answer_given_while_no_engine_runs_is_delivered_once(tmp_path: Path) 
 
 @pytest.mark.parametrize("keeps", [True, False], ids=["checkpoints kept", "checkpoints lost"])
 def test_after_an_outage_nothing_is_done_by_a_plan_from_before_it(tmp_path: Path, keeps: bool) -> None:
+    class Dated(LedgerAction):
+        note = "before"
+
+        def plan(self, service: Service, arguments: Mapping[str, str]) -> Plan:
+            return super().plan(service, {**arguments, "note": self.note})
+
     names = moments(tmp_path / "undisturbed", decision=ACTING, life=heal, crash_in_writes=False)
     planned = max(index for index, name in enumerate(names) if name == "before decide")
-    crashes = Crashes(at=frozenset({planned}))
-    with World(directory=tmp_path / "outage", crashes=crashes, keeps_checkpoints=keeps) as world:
+    crashes, action = Crashes(at=frozenset({planned})), Dated()
+    with World(directory=tmp_path / "outage", crashes=crashes, keeps_checkpoints=keeps, action=action) as world:
         broken(world).live(60, until=lambda: crashes.died == 1)
-        died_at = world.clock.now()
+        died_at, action.note = world.clock.now(), "after"
 
         world.clock.advance(timedelta(minutes=10))  # the sources are heard again, and only then the response resumes
         world.live(120, until=world.is_(IncidentState.RESOLVED))
 
         assert world.healed_once() == []
         acted = next(one for one in world.decisions if one.mode is DecisionMode.ACT)
-        if keeps:
-            (first, *_) = [one for one in world.decisions if one.at > died_at]
-            assert (first.mode, first.reason) == (DecisionMode.WAIT, Reason.EVIDENCE_STALE)
-            assert acted.at > first.at
+        assert acted.plan is not None
+        assert (acted.at > died_at, acted.plan.arguments["note"]) == (True, "after")
+
+
+def test_what_was_seen_before_the_store_was_away_is_looked_at_anew(tmp_path: Path) -> None:
+    with World(directory=tmp_path) as world:
+        away: list[datetime] = []
+
+        def wait(step: str) -> None:
+            if step == "decide" and not away:
+                away.append(world.clock.now())
+                world.clock.advance(timedelta(minutes=10))
+
+        world.before = wait
+        broken(world).live(900, until=world.is_(IncidentState.RESOLVED))
+
+        assert world.healed_once() == []
+        first = world.decisions[0]
+        assert first.at - away[0] >= timedelta(minutes=10)
+        assert (first.mode, first.reason) == (DecisionMode.WAIT, Reason.EVIDENCE_STALE)

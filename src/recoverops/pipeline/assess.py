@@ -1,7 +1,7 @@
 """What is wrong, which rule applies, and what it would do: everything that a decision needs except permission.
 
-Reads the world (the action's `plan` probes its target), changes nothing. Its result is remembered by the workflow, so
-that a segment which resumes soon after a crash decides on what was seen before it; after an outage it is out of date.
+Reads the world (the action's `plan` probes its target), changes nothing. It is not remembered: a segment that was cut
+off before it decided looks again. When the store was away between the look and the decision, it is out of date.
 """
 
 from __future__ import annotations

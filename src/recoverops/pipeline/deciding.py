@@ -18,11 +18,9 @@ from recoverops.model import (
     Reason,
     Record,
     Resource,
-    ResponseStage,
     Run,
     RunId,
     RunState,
-    SegmentKey,
     WaitKind,
     new_approval_id,
 )
@@ -51,14 +49,11 @@ class Decided(Record, frozen=True, kw_only=True):
     """When the next segment is due, if the response was parked."""
 
 
-def decide_in(parts: Parts, tx: Tx, key: SegmentKey, assessment: Assessment) -> Decided:
+def decide_in(parts: Parts, tx: Tx, known: Incident, assessment: Assessment) -> Decided:
+    """`known`: an incident whose response is due, as this transaction read it."""
     parts, now = parts.pinned(), parts.clock.now()
-    known = tx.incidents.get(key.incident_id)
-    is_current = (known.episode, known.segment) == (key.episode, key.segment)
-    if known.is_over or not is_current or known.response is not ResponseStage.DUE:
-        return Decided(mode=DecisionMode.OBSERVE, reason=Reason.NOT_FIRING)
     incident = _diagnosed(tx, known, assessment, now=now)
-    decision_id = DecisionId(f"dec-{key.incident_id}-{key.episode}-{key.segment}")
+    decision_id = DecisionId(f"dec-{incident.id}-{incident.episode}-{incident.segment}")
     decision = conclude(parts, tx, incident, assessment, decision_id, now=now)
     felt = _felt(incident, decision)
     may_give_up = decision.mode is DecisionMode.WAIT and decision.reason is not Reason.RULES_CHANGED

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from recoverops.model import Incident, Record, ResponseStage, RunId, RunState, SegmentKey
+from recoverops.model import ConflictError, Incident, Record, ResponseStage, RunId, RunState, SegmentKey
 from recoverops.pipeline.acting import act
 from recoverops.pipeline.again import write_again
 from recoverops.pipeline.assess import Assessment, assess
@@ -33,20 +33,22 @@ class Begin(StrEnum):
 class Begun(Record, frozen=True, kw_only=True):
     what: Begin
     run_id: RunId | None = None
-    assessment: Assessment | None = None
-    """When there is something to decide."""
+    """The run to go on with; None when there is nothing to do in this segment."""
+    decided: Decided | None = None
+    """When there was something to decide."""
 
 
 _RESUME = {RunState.VERIFYING: Begin.VERIFY, RunState.UNDOING: Begin.UNDO}
 
 
 def respond(parts: Parts, ctx: WorkflowContext, key: SegmentKey) -> None:
-    begun: Begun = ctx.step("begin", lambda: _begin(parts, key), returns=Begun)
+    # The world is looked at outside the transaction, which would keep every other writer waiting for an answer of the
+    # target. It is not remembered: a segment that was cut off before it decided looks again.
+    assessment = _looked_at(parts, key)
+    begun: Begun = ctx.tx("decide", lambda tx: _begin(parts, tx, key, assessment), returns=Begun)
+    if begun.decided is not None:
+        _heard(parts, begun.decided)
     run_id = begun.run_id
-    if begun.what is Begin.STALE:
-        return
-    if begun.assessment is not None:
-        run_id = _decide(parts, ctx, key, begun.assessment)
     if run_id is None:
         return
     if begun.what is not Begin.UNDO:
@@ -56,11 +58,19 @@ def respond(parts: Parts, ctx: WorkflowContext, key: SegmentKey) -> None:
     undo(parts, ctx, key, run_id)
 
 
-def _begin(parts: Parts, key: SegmentKey) -> Begun:
-    """One step, since each costs a write to the workflow database; a decision follows the assessment anyway."""
-    what, run_id, incident = parts.store.read(lambda tx: _standing(tx, key))
-    assessment = assess(parts, incident, now=parts.clock.now()) if what is Begin.DECIDE else None
-    return Begun(what=what, run_id=run_id, assessment=assessment)
+def _looked_at(parts: Parts, key: SegmentKey) -> Assessment | None:
+    what, _, incident = parts.store.read(lambda tx: _standing(tx, key))
+    return assess(parts, incident, now=parts.clock.now()) if what is Begin.DECIDE else None
+
+
+def _begin(parts: Parts, tx: Tx, key: SegmentKey, assessment: Assessment | None) -> Begun:
+    what, run_id, incident = _standing(tx, key)
+    if what is not Begin.DECIDE:
+        return Begun(what=what, run_id=run_id)
+    if assessment is None:
+        raise ConflictError(f"incident {key.incident_id} changed while it was looked at; it is looked at anew")
+    decided = decide_in(parts, tx, incident, assessment)
+    return Begun(what=what, run_id=decided.run_id, decided=decided)
 
 
 def _standing(tx: Tx, key: SegmentKey) -> tuple[Begin, RunId | None, Incident]:
@@ -74,14 +84,12 @@ def _standing(tx: Tx, key: SegmentKey) -> tuple[Begin, RunId | None, Incident]:
     return _RESUME.get(run.state, Begin.ACT), run.id, incident
 
 
-def _decide(parts: Parts, ctx: WorkflowContext, key: SegmentKey, assessment: Assessment) -> RunId | None:
-    decided: Decided = ctx.tx("decide", lambda tx: decide_in(parts, tx, key, assessment), returns=Decided)
+def _heard(parts: Parts, decided: Decided) -> None:
     parts.telemetry.count("recoverops_decisions_total", mode=decided.mode, reason=decided.reason)
     if decided.wake_at is not None:
         parts.nudge(decided.wake_at)
     elif decided.run_id is None:
         parts.nudge(None)
-    return decided.run_id
 
 
 def on_failure(parts: Parts, key: SegmentKey, message: str) -> None:
