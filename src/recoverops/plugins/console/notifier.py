@@ -55,4 +55,6 @@ def line_of(notification: Notification) -> str:
 
 def _printable(text: str) -> str:
     one_line = " / ".join(part for part in text.splitlines() if part)
+    if one_line.isprintable():
+        return one_line
     return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in one_line)
