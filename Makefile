@@ -39,14 +39,13 @@ up: setup ## run RecoverOps with recoverops.yaml, or with its defaults
 demo: setup ## break a small real application and watch it being repaired
 	@$(BIN)/recoverops demo
 
-check: setup test-programs ## format, lint, types, import contracts, documentation (the walks through README are in `make test`)
+check: setup ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q tests/docs --ignore tests/docs/test_readme.py
 
-test: setup test-programs ## every test that is not slow, but for those of test-aws
+test: setup test-programs ## every test that is not slow, those of the documentation too, but for those of test-aws
 	$(BIN)/pytest -m "not slow" $(SPREAD) --ignore tests/integration/aws
 
 test-aws: setup test-programs ## the AWS plugin against the double of AWS: every action, every permission

@@ -1,19 +1,14 @@
 #!/bin/sh
 # Writes requirements.lock anew: every extra, every platform, Python 3.11 and newer, with hashes. Called by `make lock`.
 # Versions that are locked already stay; `make lock UPGRADE=1` takes the newest of everything.
-# uv is fetched into .venv/tools, so that it is no dependency of anything else.
 set -eu
 cd "$(dirname "$0")/.."
 
-if [ ! -x .venv/tools/bin/uv ]; then
-    echo "recoverops: fetching uv into .venv/tools"
-    .venv/bin/python -m pip install -q --disable-pip-version-check --target .venv/tools uv
-fi
 upgrade=
 if [ -n "${UPGRADE:-}" ]; then upgrade=--upgrade; else cp requirements.lock requirements.lock.new; fi
 echo "recoverops: resolving pyproject.toml"
 # shellcheck disable=SC2086  # empty, or one option
-.venv/tools/bin/uv pip compile pyproject.toml scripts/build-requirements.in -q --all-extras --universal --python-version 3.11 \
+.venv/bin/uv pip compile pyproject.toml scripts/build-requirements.in -q --all-extras --universal --python-version 3.11 \
     --generate-hashes --no-annotate --no-header $upgrade -o requirements.lock.new
 if grep -q '://' requirements.lock.new; then
     rm requirements.lock.new

@@ -155,7 +155,7 @@ def test_when_it_turns_out_to_flap_right_before_the_action_nothing_is_done_and_a
         flip.world = world
         world.live(2)
         world.is_up = False
-        world.before = lambda step: flip() if step == "effect" else None
+        world.before = lambda step: flip() if step == "intent" else None
         world.live(90, until=world.is_(IncidentState.ESCALATED))
 
         assert (world.incident.reason, world.ledger) == ("flapping", ())

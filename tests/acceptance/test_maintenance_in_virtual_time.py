@@ -134,7 +134,7 @@ def test_a_silence_between_decision_and_effect_abandons_the_run_and_it_counts_in
     with World(directory=tmp_path) as world:
 
         def begin(step: str) -> None:
-            if step == "effect":
+            if step == "intent":
                 world.before = lambda step: None
                 silenced(world, 10)
 

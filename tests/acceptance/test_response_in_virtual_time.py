@@ -30,7 +30,10 @@ from recoverops.model import (
     VerdictStatus,
     WaitKind,
 )
+from recoverops.pipeline.ending import MAX_EPISODES
+from recoverops.pipeline.sweep import MOST_RESUMPTIONS
 from recoverops.testing import LedgerAction
+from recoverops.workflows import SimulatedCrash
 
 
 def broken(world: World) -> World:
@@ -176,7 +179,7 @@ def test_a_stop_between_decision_and_effect_abandons_the_run_and_it_counts_in_no
     with World(directory=tmp_path) as world:
 
         def stop(step: str) -> None:
-            if step == "effect":
+            if step == "intent":
                 world.stop.engage(reason="drill", by="ada")
 
         world.before = stop
@@ -193,7 +196,7 @@ def test_trouble_that_ends_between_decision_and_effect_abandons_the_run(tmp_path
     with World(directory=tmp_path) as world:
 
         def recover(step: str) -> None:
-            if step == "effect":
+            if step == "intent":
                 world.is_up = True
                 world.clock.advance(timedelta(seconds=1))
 
@@ -211,7 +214,7 @@ def test_an_action_that_could_not_start_in_time_is_not_started_but_decided_anew(
         late = iter([True])
 
         def outage(step: str) -> None:
-            if step == "effect" and next(late, False):
+            if step == "intent" and next(late, False):
                 world.clock.advance(ACTING.act_within + timedelta(seconds=1))
 
         world.before = outage
@@ -225,7 +228,7 @@ def test_when_nothing_is_heard_after_the_action_nobody_claims_recovery(tmp_path:
     with World(directory=tmp_path) as world:
 
         def go_blind(step: str) -> None:
-            if step == "effect":
+            if step == "intent":
                 world.is_measured = False
 
         world.before = go_blind
@@ -389,6 +392,38 @@ def test_an_interrupted_action_that_nobody_can_judge_is_never_run_again(tmp_path
         assert world.runs[0].state is RunState.UNKNOWN
 
 
+def test_a_response_that_ends_the_process_each_time_goes_to_a_person_after_twenty_times_in_five_episodes(
+    tmp_path: Path,
+) -> None:
+    def die(step: str) -> None:
+        if step == "decide":
+            raise SimulatedCrash(step)
+
+    with World(directory=tmp_path, before=die) as world:
+        broken(world).live(600, until=world.is_(IncidentState.ESCALATED))
+
+        assert world.incident.reason == "internal_error"
+        assert "cut off 20 times" in world.story.timeline[-2].text
+        # the first process, and one after each death: the first try and twenty more in each of five episodes
+        assert world.boots == 1 + MAX_EPISODES * (MOST_RESUMPTIONS + 1)
+        assert world.ledger == ()
+
+
+def test_times_that_a_segment_was_cut_off_are_forgotten_when_it_ends(tmp_path: Path) -> None:
+    deaths = iter(range(MOST_RESUMPTIONS))
+
+    def die(step: str) -> None:
+        if step == "intent" and next(deaths, None) is not None:
+            raise SimulatedCrash(step)
+
+    with World(directory=tmp_path, before=die) as world:
+        broken(world).live(300, until=lambda: world.is_finished() and not next(deaths, None))
+
+        assert world.boots == 1 + MOST_RESUMPTIONS
+        assert world.incident.resumed < MOST_RESUMPTIONS
+        assert world.healed_once() == []
+
+
 def test_a_response_that_keeps_failing_inside_ends_with_a_person_and_leaves_no_run_or_lock_behind(
     tmp_path: Path,
 ) -> None:
@@ -450,13 +485,11 @@ def moments(directory: Path, *, decision: DecisionSettings, life: Life, crash_in
 
 
 def disturbed(
-    directory: Path, at: frozenset[int], *, decision: DecisionSettings, life: Life, writes: bool, keeps: bool
+    directory: Path, at: frozenset[int], *, decision: DecisionSettings, life: Life, writes: bool
 ) -> list[str]:
     """What is wrong after a life with crashes at these moments; nothing when the service was healed by one effect."""
     crashes = Crashes(at=at)
-    with World(
-        directory=directory, decision=decision, crashes=crashes, crash_in_writes=writes, keeps_checkpoints=keeps
-    ) as world:
+    with World(directory=directory, decision=decision, crashes=crashes, crash_in_writes=writes) as world:
         life(world)
         wrong = world.healed_once()
         if crashes.died != len(at):
@@ -464,24 +497,19 @@ def disturbed(
         return wrong
 
 
-@pytest.mark.parametrize("keeps", [True, False], ids=["checkpoints kept", "checkpoints lost"])
 @pytest.mark.parametrize("writes", [False, True], ids=["at every step", "around every commit"])
 @pytest.mark.parametrize("name", ["act", pytest.param("ask", marks=pytest.mark.slow)])
-def test_a_crash_at_any_moment_changes_nothing_about_the_one_effect(
-    tmp_path: Path, name: str, writes: bool, keeps: bool
-) -> None:
+def test_a_crash_at_any_moment_changes_nothing_about_the_one_effect(tmp_path: Path, name: str, writes: bool) -> None:
     decision, life = LIVES[name]
     names = moments(tmp_path / "undisturbed", decision=decision, life=life, crash_in_writes=writes)
     assert len(names) > 15
-    assert {"before the line is written", "after the line is written", "after_effect effect"} <= set(names)
+    assert {"before the line is written", "after the line is written", "after effect"} <= set(names)
 
     wrong = {
         f"{number} {moment}": found
         for number, moment in enumerate(names)
         if (
-            found := disturbed(
-                tmp_path / str(number), frozenset({number}), decision=decision, life=life, writes=writes, keeps=keeps
-            )
+            found := disturbed(tmp_path / str(number), frozenset({number}), decision=decision, life=life, writes=writes)
         )
     }
 
@@ -489,9 +517,8 @@ def test_a_crash_at_any_moment_changes_nothing_about_the_one_effect(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("keeps", [True, False], ids=["checkpoints kept", "checkpoints lost"])
 @pytest.mark.parametrize("later", [1, 2, 5], ids=lambda later: f"again {later} moments later")
-def test_a_second_crash_right_after_the_first_changes_nothing_either(tmp_path: Path, later: int, keeps: bool) -> None:
+def test_a_second_crash_right_after_the_first_changes_nothing_either(tmp_path: Path, later: int) -> None:
     names = moments(tmp_path / "undisturbed", decision=ACTING, life=heal, crash_in_writes=False)
 
     wrong = {
@@ -504,7 +531,6 @@ def test_a_second_crash_right_after_the_first_changes_nothing_either(tmp_path: P
                 decision=ACTING,
                 life=heal,
                 writes=False,
-                keeps=keeps,
             )
         )
     }
@@ -537,7 +563,7 @@ def test_an_effect_that_was_cut_off_after_it_happened_is_found_done_and_not_repe
 
 
 def test_an_answer_given_while_no_engine_runs_is_delivered_once(tmp_path: Path) -> None:
-    with World(directory=tmp_path, decision=ASKING, keeps_checkpoints=False) as world:
+    with World(directory=tmp_path, decision=ASKING) as world:
         broken(world).live(60, until=world.is_asking)
         world.answer(approve=True)
         world.boot()
@@ -547,8 +573,7 @@ def test_an_answer_given_while_no_engine_runs_is_delivered_once(tmp_path: Path) 
         assert world.healed_once() == []
 
 
-@pytest.mark.parametrize("keeps", [True, False], ids=["checkpoints kept", "checkpoints lost"])
-def test_after_an_outage_nothing_is_done_by_a_plan_from_before_it(tmp_path: Path, keeps: bool) -> None:
+def test_after_an_outage_nothing_is_done_by_a_plan_from_before_it(tmp_path: Path) -> None:
     class Dated(LedgerAction):
         note = "before"
 
@@ -558,7 +583,7 @@ def test_after_an_outage_nothing_is_done_by_a_plan_from_before_it(tmp_path: Path
     names = moments(tmp_path / "undisturbed", decision=ACTING, life=heal, crash_in_writes=False)
     planned = max(index for index, name in enumerate(names) if name == "before decide")
     crashes, action = Crashes(at=frozenset({planned})), Dated()
-    with World(directory=tmp_path / "outage", crashes=crashes, keeps_checkpoints=keeps, action=action) as world:
+    with World(directory=tmp_path / "outage", crashes=crashes, action=action) as world:
         broken(world).live(60, until=lambda: crashes.died == 1)
         died_at, action.note = world.clock.now(), "after"
 

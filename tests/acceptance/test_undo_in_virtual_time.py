@@ -111,9 +111,7 @@ class Scene:
         return [f"{name}: {is_so}" for name, (is_so, expected) in found.items() if is_so != expected]
 
 
-def scene(
-    directory: Path, crashes: Crashes | None = None, *, in_writes: bool = False, keeps_checkpoints: bool = True
-) -> Scene:
+def scene(directory: Path, crashes: Crashes | None = None, *, in_writes: bool = False) -> Scene:
     crashes = crashes or Crashes()
     switch = Switch(directory, crashes)
     world = World(
@@ -121,7 +119,6 @@ def scene(
         action=switch,
         crashes=crashes,
         crash_in_writes=in_writes,
-        keeps_checkpoints=keeps_checkpoints,
     )
     return Scene(world, switch)
 
@@ -261,12 +258,10 @@ def test_what_cannot_be_undone_is_refused_by_name(tmp_path: Path) -> None:
 # --- a crash at every moment ------------------------------------------------------------------------------------------
 
 
-def life(
-    directory: Path, at: frozenset[int], *, writes: bool, keeps: bool
-) -> tuple[list[str], list[str], IncidentStory]:
+def life(directory: Path, at: frozenset[int], *, writes: bool) -> tuple[list[str], list[str], IncidentStory]:
     """What went wrong with an undo during which it dies at these moments, the name of every moment, and the story."""
     crashes = Crashes()
-    that = scene(directory, crashes, in_writes=writes, keeps_checkpoints=keeps)
+    that = scene(directory, crashes, in_writes=writes)
     with that.world as world:
         begun = len(crashes.names)
         two_minutes = timedelta(minutes=2)
@@ -280,15 +275,14 @@ def life(
         return wrong, crashes.names[begun:], that.told(asked)
 
 
-@pytest.mark.parametrize("keeps", [True, False], ids=["checkpoints kept", "checkpoints lost"])
 @pytest.mark.parametrize("writes", [False, True], ids=["at every step", "around every commit"])
-def test_a_crash_at_any_moment_changes_nothing_about_the_one_undo(tmp_path: Path, writes: bool, keeps: bool) -> None:
-    wrong, names, _ = life(tmp_path / "undisturbed", frozenset(), writes=writes, keeps=keeps)
+def test_a_crash_at_any_moment_changes_nothing_about_the_one_undo(tmp_path: Path, writes: bool) -> None:
+    wrong, names, _ = life(tmp_path / "undisturbed", frozenset(), writes=writes)
     assert wrong == []
-    assert {"before it is turned off", "after it is turned off", "after_effect undo"} <= set(names)
+    assert {"before it is turned off", "after it is turned off", "after undo"} <= set(names)
 
     found = {
-        f"{number} {name}": life(tmp_path / str(number), frozenset({number}), writes=writes, keeps=keeps)[0]
+        f"{number} {name}": life(tmp_path / str(number), frozenset({number}), writes=writes)[0]
         for number, name in enumerate(names)
     }
 
@@ -296,10 +290,10 @@ def test_a_crash_at_any_moment_changes_nothing_about_the_one_undo(tmp_path: Path
 
 
 def test_an_undo_that_was_cut_off_after_it_happened_is_found_done_and_not_repeated(tmp_path: Path) -> None:
-    _, names, _ = life(tmp_path / "undisturbed", frozenset(), writes=False, keeps=True)
+    _, names, _ = life(tmp_path / "undisturbed", frozenset(), writes=False)
     cut = frozenset({names.index("after it is turned off")})
 
-    wrong, _, told = life(tmp_path / "cut", cut, writes=False, keeps=True)
+    wrong, _, told = life(tmp_path / "cut", cut, writes=False)
 
     assert wrong == []
     assert [one.outcome.status for one in told.runs[0].actions if one.outcome] == [OutcomeStatus.FOUND_DONE]

@@ -112,7 +112,7 @@ class Crashes:
 
 
 class CrashingStore:
-    """The real store, with a moment before and after each commit that is not also a checkpoint."""
+    """The real store, with a moment before and after each commit that the engine has none for."""
 
     def __init__(self, store: SqlStore, crashes: Crashes) -> None:
         self._store = store
@@ -152,10 +152,8 @@ class World:
     crash_in_writes: bool = False
     damping: IncidentSettings = field(default_factory=IncidentSettings)
     action: Action | None = None
-    keeps_checkpoints: bool = True
-    """False: the workflow database dies with the process, and only the store survives."""
     before: Callable[[str], None] = lambda name: None
-    """Called before each step of a response runs for the first time, with the step's name."""
+    """Called before each step of a response, with the step's name."""
 
     def __post_init__(self) -> None:
         self.clock = TickingClock(START)
@@ -181,15 +179,14 @@ class World:
     # --- one process after the other -----------------------------------------------------------------------------
 
     def boot(self) -> None:
-        """A new process: nothing of the old one's memory is left, its checkpoints only when they are kept."""
-        old, self.boots = self.engine, self.boots + 1
+        """A new process: nothing of the old one's memory is left."""
+        self.boots += 1
         self.parts = self._parts()
         self.engine = self._engine(self.parts)
-        if old is not None and self.keeps_checkpoints:  # as DBOS finds them in its own database at launch
-            self.engine._checkpoints, self.engine._queue = old._checkpoints, old._queue
         self.observer = Observer(self.parts, self.engine.start)
         self.sweep = Sweep(self.parts, self.engine)
         self.clock.on_tick = self.measure
+        self.sweep.resume()
 
     def _parts(self) -> Parts:
         service = Service(name=CHECKOUT, group=CHECKOUT, address={"ledger": str(self.directory / "ledger")})
@@ -229,7 +226,7 @@ class World:
 
         return VirtualEngine(
             respond=run,
-            run_tx=self._sql.write,  # rows and checkpoint commit together, so there is no moment between them
+            store=self._sql,  # the moments before and after its transactions are the engine's own
             clock=self.clock,
             on_failure=lambda key, message: on_failure(parts, key, message),
             crash_at=crash_at,

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recoverops.model import ConflictError, Resource, ResourceKind, RunId
+from recoverops.storage.transaction import SqlTx
 
 if TYPE_CHECKING:
     from tests.conftest import Records
@@ -212,4 +213,4 @@ def test_a_decision_on_an_old_snapshot_is_sent_back_instead_of_spending_twice(
         assert connection.execute(sa.text("SELECT count(*) FROM reservation")).scalar() == 0  # takes the snapshot
         reserve(store, "run-1", "checkout", a.at)
         with pytest.raises(sa.exc.OperationalError, match="could not serialize"):
-            store.tx_of(connection).limits.usage(service("checkout"), now=a.at)
+            SqlTx(connection).limits.usage(service("checkout"), now=a.at)

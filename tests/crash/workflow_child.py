@@ -1,152 +1,130 @@
-"""A process that runs segments on DBOS and is killed for real. Started by test_workflow_crash.py, twice per test.
+"""A process that responds to twenty incidents at once and is killed in the middle. Started by test_workflow_crash.py.
 
-    workflow_child.py FOLDER SCENARIO
+    workflow_child.py FOLDER MOMENT
 
-The first life dies by SIGKILL (its own or its parent's); the second resumes what the first left and exits with 0 when
-nothing is left. What really happened stands in FOLDER/ledger, which is only ever appended to.
+The first life dies by SIGKILL at its tenth MOMENT (`before` or `after` an effect), with the other responses wherever
+they are by then. The next one goes on with what it left and exits with 0 when every incident is over. Store, pipeline,
+sweep and engine are the real ones; what happened to a service stands in FOLDER/<service>, which is only appended to.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+import time
 from datetime import timedelta
 from pathlib import Path
-from typing import cast
 
-import sqlalchemy as sa
-
+from recoverops.api.telemetry import Metrics
+from recoverops.app.structs import prepare_structs
 from recoverops.clock import SystemClock
-from recoverops.model import IncidentId, SegmentKey
-from recoverops.ports import Respond, Tx, WorkflowContext
-from recoverops.workflows import DbosEngine
+from recoverops.decision import DecisionSettings, Rule, RuleBook
+from recoverops.detection import DetectionSettings
+from recoverops.incidents import IncidentSettings
+from recoverops.model import Incident, IncidentState, Mode, Sample, SegmentKey, Service
+from recoverops.notifications import NotificationSettings
+from recoverops.pipeline import Conditions, Observer, Parts, Playbook, Sweep, Wall, on_failure, respond
+from recoverops.ports import WorkflowContext
+from recoverops.remediation import Runbook, VerifySettings
+from recoverops.sources import IntakeSettings
+from recoverops.storage import SqlStore, StopFile, StorageSettings, open_store
+from recoverops.testing import LedgerAction, ledger_lines
+from recoverops.topology import Inventory
+from recoverops.workflows import ThreadEngine
 
-SEGMENTS = 20
+SERVICES = tuple(f"service-{number:02d}" for number in range(20))
+LIFE_S = 60.0
+DEADLY = 10
+RULE = Rule(name="write", when='kind == "service_down"', runbook="write-ledger", mode=Mode.ACT)
+RUNBOOK = Runbook(
+    name="write-ledger",
+    action="write-ledger",
+    verify=VerifySettings(hold=timedelta(seconds=0.3), timeout=timedelta(seconds=20)),
+)
+UNLIMITED = DecisionSettings(
+    mode=Mode.ACT, ask_when_critical=False, max_actions_per_hour=1000, max_actions_per_day=1000
+)
 
 
 class Life:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, moment: str) -> None:
         self.folder = folder
-        self.store = sa.create_engine(f"sqlite:///{folder}/store.sqlite")
         self.is_first = not (folder / "lived").exists()
         (folder / "lived").touch()
-        if self.is_first:
-            with self.store.begin() as connection:
-                connection.execute(sa.text("CREATE TABLE note (text TEXT NOT NULL)"))
+        self._calls = itertools.count(1)
+        self.clock = SystemClock()
+        self.services = [Service(name=name, group=name, address={"ledger": str(folder / name)}) for name in SERVICES]
+        self.store = open_store(StorageSettings(), data_dir=folder / "data", clock=self.clock)
+        die = self._die_at_the_tenth
+        action = LedgerAction(before_effect=die) if moment == "before" else LedgerAction(after_effect=die)
+        self.parts = parts = self._parts(action)
 
-    def tell(self, line: str) -> None:
-        with (self.folder / "ledger").open("a") as ledger:
-            ledger.write(f"{line}\n")
-            ledger.flush()
-            os.fsync(ledger.fileno())
+        def run(ctx: WorkflowContext, key: SegmentKey) -> None:
+            respond(parts, ctx, key)
 
-    def die_if_first(self) -> None:
-        if self.is_first:
+        self.engine = ThreadEngine(
+            respond=run, store=self.store, on_failure=lambda key, message: on_failure(parts, key, message)
+        )
+        self.observer = Observer(parts, self.engine.start)
+        self.sweep = Sweep(parts, self.engine)
+
+    def _die_at_the_tenth(self) -> None:
+        if self.is_first and next(self._calls) == DEADLY:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def insert(self, tx: Tx, text: str) -> None:
-        cast(sa.Connection, tx).execute(sa.text("INSERT INTO note VALUES (:text)"), {"text": text})
+    def _parts(self, action: LedgerAction) -> Parts:
+        return Parts(
+            store=self.store,
+            clock=self.clock,
+            wall=Wall(self.clock),
+            stop=StopFile(self.folder / "data" / "EMERGENCY_STOP", clock=self.clock),
+            conditions=Conditions(),
+            inventory=Inventory(self.services),
+            actions={"write-ledger": action},
+            playbook=Playbook(RuleBook([RULE]), {RUNBOOK.name: RUNBOOK}),
+            telemetry=Metrics(),
+            decision=UNLIMITED,
+            detection=DetectionSettings(),
+            incidents=IncidentSettings(),
+            intake=IntakeSettings(),
+            notifications=NotificationSettings(),
+            nudge=lambda at: None,
+        )
+
+    def live(self) -> bool:
+        """Until every service has had its incident and all are over; False when that takes too long."""
+        self.sweep.resume()
+        end = time.monotonic() + LIFE_S
+        while time.monotonic() < end:
+            self.observer.take_samples([self._sample(service) for service in self.services])
+            self.sweep.tick()
+            if len(found := incidents(self.store)) >= len(SERVICES) and all(one.is_over for one in found):
+                return True
+            threading.Event().wait(0.1)
+        return False
+
+    def _sample(self, service: Service) -> Sample:
+        """A service is up from its first effect on."""
+        up = bool(ledger_lines(Path(service.address["ledger"])))
+        return Sample(
+            resource=service.resource, metric="service.running", value=up, at=self.clock.now(), source="world"
+        )
 
 
-def killed_inside_second_step(life: Life) -> Respond:
-    def second() -> str:
-        life.tell("second begins")
-        life.die_if_first()
-        life.tell("second ends")
-        return "done"
-
-    def respond(ctx: WorkflowContext, key: SegmentKey) -> None:
-        life.tell(f"at {ctx.now('started').isoformat()}")
-        ctx.step("first", lambda: life.tell("first"), returns=None)
-        life.tell(ctx.step("second", second, returns=str))
-
-    return respond
+def incidents(store: SqlStore) -> tuple[Incident, ...]:
+    return store.read(lambda tx: tx.incidents.listed(states=list(IncidentState), limit=100))
 
 
-def killed_before_the_commit(life: Life) -> Respond:
-    def write(tx: Tx) -> None:
-        life.insert(tx, "row")
-        life.tell("wrote")
-        life.die_if_first()
-
-    return lambda ctx, key: ctx.tx("write", write, returns=None)
-
-
-def killed_between_commit_and_the_memory_of_the_step(life: Life) -> Respond:
-    committed = threading.Event()
-
-    def write(tx: Tx) -> str:
-        life.insert(tx, "row")
-        life.tell("wrote")
-        committed.set()
-        return "answer"
-
-    # The connection goes back to its pool after the commit, and before DBOS notes in its own file that the step ran.
-    def checked_in(*_: object) -> None:
-        if committed.is_set():
-            life.die_if_first()
-
-    sa.event.listen(life.store, "checkin", checked_in)
-
-    def respond(ctx: WorkflowContext, key: SegmentKey) -> None:
-        life.tell(ctx.tx("write", write, returns=str))
-
-    return respond
-
-
-def killed_with_twenty_pending(life: Life) -> Respond:
-    gate = threading.Event()
-    if not life.is_first:
-        gate.set()
-
-    def respond(ctx: WorkflowContext, key: SegmentKey) -> None:
-        ctx.step("first", lambda: life.tell(f"first {key.incident_id}"), returns=None)
-        ctx.step("gate", lambda: gate.wait(60) and None, returns=None)
-        ctx.tx("last", lambda tx: life.insert(tx, str(key.incident_id)), returns=None)
-
-    return respond
-
-
-SCENARIOS: dict[str, Callable[[Life], Respond]] = {
-    scenario.__name__: scenario
-    for scenario in (
-        killed_inside_second_step,
-        killed_before_the_commit,
-        killed_between_commit_and_the_memory_of_the_step,
-        killed_with_twenty_pending,
-    )
-}
-
-
-def main(folder: Path, scenario: str) -> int:
-    life = Life(folder)
-    number = SEGMENTS if scenario == killed_with_twenty_pending.__name__ else 1
-    keys = [SegmentKey(incident_id=IncidentId(f"inc-{n}"), episode=1, segment=1) for n in range(number)]
-    engine = DbosEngine(
-        respond=SCENARIOS[scenario](life),
-        dbos_url=f"sqlite:///{folder}/dbos.sqlite",
-        store_url=str(life.store.url),
-        store_engine=life.store,
-        tx_of=lambda connection: cast(Tx, connection),
-        clock=SystemClock(),
-        application_version="first release" if life.is_first else "second release",
-        on_failure=lambda key, message: life.tell(f"failed {message}"),
-    )
-    engine.launch()
-    # The second life starts nothing: what is to be done, DBOS has to know.
-    if life.is_first:
-        for key in keys:
-            engine.start(key)
-    pause = threading.Event()
-    for _ in range(3000):
-        if not any(engine.is_running(key) for key in keys):
-            break
-        pause.wait(0.01)
-    engine.stop(timeout=timedelta(seconds=5))
-    return 0 if not any(engine.is_running(key) for key in keys) else 1
+def main(folder: Path, moment: str) -> int:
+    prepare_structs()
+    life = Life(folder, moment)
+    with life.store:
+        is_over = life.live()
+        life.engine.stop(timeout=timedelta(seconds=5))
+    return 0 if is_over else 1
 
 
 if __name__ == "__main__":

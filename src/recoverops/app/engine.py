@@ -12,8 +12,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
 from recoverops.api.telemetry import Metrics
 from recoverops.app.anomaly import AnomalyWorker
 from recoverops.app.caution import CautionWorker, demands_of
@@ -66,7 +64,7 @@ from recoverops.pipeline import (
 )
 from recoverops.ports import Clock, StreamSource, Tx, WorkflowContext
 from recoverops.storage import STOP_FILE, DirectoryLock, SqlStore, StopFile, open_store
-from recoverops.workflows import DbosEngine
+from recoverops.workflows import ThreadEngine
 
 if TYPE_CHECKING:  # they load the compiled detectors
     from recoverops.operations.incident_windows import Stretch
@@ -91,7 +89,7 @@ class RecoverOps:
         self._streams: list[StreamWorker] = []
         self._store: SqlStore | None = None
         self._parts_built: Parts | None = None
-        self._workflows: DbosEngine | None = None
+        self._workflows: ThreadEngine | None = None
         self._pipeline: PipelineWorker | None = None
         self._sweep = SweepWorker(self.clock, self.metrics)
         self._couriers: list[CourierWorker] = []
@@ -121,7 +119,7 @@ class RecoverOps:
         return self._parts_built
 
     @property
-    def workflows(self) -> DbosEngine:
+    def workflows(self) -> ThreadEngine:
         assert self._workflows is not None, "the engine has not been started"
         return self._workflows
 
@@ -156,6 +154,7 @@ class RecoverOps:
         prepare_structs()
         self._store = open_store(self.settings.storage, data_dir=self.settings.data_dir, clock=self.clock)
         self._closing.callback(self._store.close, timeout=DRAIN_TIMEOUT)
+        self._closing.callback(self._store.claim())
         self._standing = StoreStanding(self._store, self.clock)
         anchoring = Anchoring(self._store, self.settings.data_dir / ANCHOR_FILE, self.clock)
         self._closing.callback(anchoring.write)
@@ -164,7 +163,7 @@ class RecoverOps:
         parts = self._parts_built = self._parts(self._store)
         if (newest := self._store.read(lambda tx: tx.audit.head())) is not None:
             parts.wall.stored_before(newest.at)
-        engine = self._workflows = self._engine(parts, self._store)
+        engine = self._workflows = self._engine(parts)
         detecting = self._detecting = Detecting(self.settings, parts, self.loaded)
         learned = detecting.learned
         observer = Observer(parts, engine.start, baselines=detecting.baselines, foresight=detecting.foresight)
@@ -179,15 +178,15 @@ class RecoverOps:
         self._metric_intake = MetricIntake(
             self.settings.intake, self.settings.inventory, self._pipeline, self.clock, self.metrics
         )
-        self._sweep.sweep = Sweep(parts, engine)
+        sweep = self._sweep.sweep = Sweep(parts, engine)
         self._sweep.after_tick = anchoring.sometimes
         self._sources = [
             SourceWorker(source, self._pipeline.take, self.clock, self.metrics)
             for source in self.loaded.sources.values()
         ]
         self._streams = [self._stream(source, parts, self._pipeline) for source in self.loaded.streams.values()]
-        engine.launch()
         self._closing.callback(engine.stop, timeout=DRAIN_TIMEOUT)
+        sweep.resume()
         if self._history is not None:
             self._history.open_objects = partial(history_objects, self.settings, self.loaded)
             self._closing.callback(self._history.close)
@@ -202,7 +201,8 @@ class RecoverOps:
         self._run_workers([*self._couriers, self._sweep, self._pipeline, self._metric_intake, *self._sources])
         for stream in self._streams:
             self._closing.callback(stream.release_all)
-        self._run_workers([*self._streams, self._pruning(engine)])
+        pruning = PruneWorker(self._store, self.settings.storage.retention, self.clock, self.metrics)
+        self._run_workers([*self._streams, pruning])
         self._audit_start()
 
     def _stream(self, source: StreamSource, parts: Parts, pipeline: PipelineWorker) -> StreamWorker:
@@ -226,9 +226,6 @@ class RecoverOps:
             deliver=pipeline.take,
             alerts_stored=pipeline.alerts_stored,
         )
-
-    def _pruning(self, engine: DbosEngine) -> PruneWorker:
-        return PruneWorker(self.store, self.settings.storage.retention, engine.forget, self.clock, self.metrics)
 
     def _keep(self, samples: tuple[Sample, ...]) -> None:
         if self._history is not None:
@@ -261,28 +258,11 @@ class RecoverOps:
             demands=lambda: demands_of(self._cautions),
         )
 
-    def _engine(self, parts: Parts, store: SqlStore) -> DbosEngine:
+    def _engine(self, parts: Parts) -> ThreadEngine:
         def run(ctx: WorkflowContext, key: SegmentKey) -> None:
             respond(parts, ctx, key)
 
-        return DbosEngine(
-            respond=run,
-            dbos_url=self._dbos_url(),
-            store_url=store.write_engine.url.render_as_string(hide_password=False),
-            store_engine=store.write_engine,
-            reading_engine=store.reading_engine,
-            patiently=store.patiently,
-            tx_of=store.tx_of,
-            clock=self.clock,
-            application_version=release(),
-            on_failure=partial(on_failure, parts),
-        )
-
-    def _dbos_url(self) -> str:
-        url = self.settings.storage.url.get_secret_value()
-        if not url:
-            return f"sqlite:///{self.settings.data_dir / 'dbos.sqlite'}"
-        return sa.make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+        return ThreadEngine(respond=run, store=parts.store, on_failure=partial(on_failure, parts))
 
     def reload(self) -> bool:
         """Rules and runbooks are read again; False when they are wrong and the old ones were kept."""

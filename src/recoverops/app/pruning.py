@@ -6,8 +6,6 @@ Whatever it removes is told in one line of the audit log a round. It may fall be
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from datetime import datetime
 
 from recoverops.app.workers import Worker
 from recoverops.ports import Clock, Telemetry
@@ -21,21 +19,17 @@ class PruneWorker(Worker):
         self,
         store: SqlStore,
         settings: RetentionSettings,
-        forget_workflows: Callable[[datetime], int],
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
-        """`forget_workflows(before)` removes one batch of those that ended before then, and says how many."""
         super().__init__("retention", clock, telemetry)
         self._store = store
         self._settings = settings
-        self._forget_workflows = forget_workflows
         self._gone: Counter[str] = Counter()
 
     def round(self) -> None:
         """One batch; the pause after it."""
         gone = Counter(self._store.prune(self._settings))
-        gone["workflows"] = self._forget_workflows(self._clock.now() - self._settings.workflows)
         self._gone += gone
         if gone.total():
             self._stopping.wait(BETWEEN_BATCHES_S)

@@ -85,6 +85,7 @@ def reopened(incident: Incident, *, now: datetime) -> Incident:
         response=ResponseStage.DUE,
         episode=incident.episode + 1,
         segment=1,
+        resumed=0,
         updated_at=now,
     )
 

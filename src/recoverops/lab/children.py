@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 GRACE_S = 10.0
-"""RecoverOps gives running responses a few seconds to reach their next checkpoint."""
+"""RecoverOps gives running responses a few seconds to end the step that they are at."""
 
 _OF_THE_MACHINE = (
     "COVERAGE",

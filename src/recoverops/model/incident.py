@@ -107,6 +107,8 @@ class Incident(Record, frozen=True, kw_only=True):
     segment: int = 1
     """Raised at each wait: a response is a chain of segments with deterministic ids."""
     response: ResponseStage = ResponseStage.DUE
+    resumed: int = 0
+    """How often this segment was found cut off, at the start of a process."""
     revision: int = 1
     """Raised by the store at each save; a save from an older revision is a conflict."""
 
@@ -128,7 +130,7 @@ class TimelineEntry(Record, frozen=True, kw_only=True):
 
 
 class SegmentKey(Record, frozen=True, kw_only=True):
-    """Names one segment of one response; the durable workflow's id is made of it and of nothing else."""
+    """Names one segment of one response."""
 
     incident_id: IncidentId
     episode: int

@@ -1,4 +1,4 @@
-"""The effect: one durable step. Intent before it, outcome after it, probe instead of a blind repetition.
+"""The effect, between two transactions: intent before it, outcome after it, probe instead of a blind repetition.
 
 The gates are asked once more in the very transaction that stores the intent; run and incident move on in the one that
 stores the outcome. `act` answers whether there is something to verify.
@@ -28,7 +28,7 @@ from recoverops.model import (
     Service,
     WaitKind,
 )
-from recoverops.pipeline.again import write_again
+from recoverops.pipeline.again import again
 from recoverops.pipeline.deciding import LOOK_AGAIN
 from recoverops.pipeline.ending import escalate, park
 from recoverops.pipeline.parts import ENGINE, Parts
@@ -57,15 +57,11 @@ class Permit(Record, frozen=True, kw_only=True):
 
 
 def act(parts: Parts, ctx: WorkflowContext, key: SegmentKey, run_id: RunId) -> bool:
-    return bool(ctx.step("effect", lambda: _effect(parts, key, run_id), returns=bool))
-
-
-def _effect(parts: Parts, key: SegmentKey, run_id: RunId) -> bool:
-    permit = parts.store.write(lambda tx: _take_permit(parts, tx, run_id))
+    permit = ctx.tx("intent", lambda tx: _take_permit(parts, tx, run_id))
     if permit.is_settled:
         return permit.run.state is RunState.VERIFYING
-    outcome = permit.refusal or _outcome(parts, permit)
-    return write_again(parts.store, lambda tx: _settle(parts, tx, key, permit, outcome))
+    outcome = permit.refusal or ctx.step("effect", lambda: _outcome(parts, permit))
+    return again(lambda: ctx.tx("outcome", lambda tx: _settle(parts, tx, key, permit, outcome), is_owed=True))
 
 
 def _outcome(parts: Parts, permit: Permit) -> Outcome:
@@ -162,6 +158,9 @@ def _execute(parts: Parts, intent: ActionRecord) -> Outcome:
 
 def _settle(parts: Parts, tx: Tx, key: SegmentKey, permit: Permit, outcome: Outcome) -> bool:
     """Stores the outcome, and moves run and incident on. True: verify now."""
+    now_run = tx.runs.get(permit.run.id)
+    if now_run.state is not RunState.RUNNING:  # it was committed, but we were not told
+        return now_run.state is RunState.VERIFYING
     if permit.refusal is None and permit.intent.outcome is None:
         tx.runs.record_outcome(permit.intent.key, outcome)
         tx.audit.append(

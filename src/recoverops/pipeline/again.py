@@ -1,6 +1,6 @@
 """A transaction that is done again when somebody else saved the same row in between.
 
-Used where the pipeline must get its word in whoever else is writing; `fn` reads everything anew at each try.
+Used where the pipeline must get its word in whoever else is writing; it reads everything anew at each try.
 """
 
 from __future__ import annotations
@@ -9,18 +9,17 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from recoverops.model import ConflictError
-from recoverops.ports import Store, Tx
 
 T = TypeVar("T")
 
 _TRIES = 5
 
 
-def write_again(store: Store, fn: Callable[[Tx], T]) -> T:
+def again(write: Callable[[], T]) -> T:
     """Raises ConflictError when the row was taken away at every try."""
     for _ in range(_TRIES - 1):
         try:
-            return store.write(fn)
+            return write()
         except ConflictError:
             continue
-    return store.write(fn)
+    return write()

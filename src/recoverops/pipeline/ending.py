@@ -49,6 +49,7 @@ def park(
             reason=reason,
             response=ResponseStage.PARKED,
             segment=incident.segment + 1,
+            resumed=0,
             updated_at=now,
         )
     )

@@ -29,7 +29,7 @@ from recoverops.model import (
     series_name,
 )
 from recoverops.notifications import compose
-from recoverops.pipeline.again import write_again
+from recoverops.pipeline.again import again
 from recoverops.pipeline.flapping import call_a_person, damped
 from recoverops.pipeline.foresight import Foresight
 from recoverops.pipeline.parts import ENGINE, Parts
@@ -142,7 +142,7 @@ class Observer:
                 self._parts.nudge(None)
 
     def _written(self, anomalies: Sequence[Anomaly], processed: Sequence[int]) -> tuple[Incident, ...]:
-        return write_again(self._parts.store, lambda tx: self._write(tx, anomalies, processed))
+        return again(lambda: self._parts.store.write(lambda tx: self._write(tx, anomalies, processed)))
 
     def _write(self, tx: Tx, anomalies: Sequence[Anomaly], processed: Sequence[int]) -> tuple[Incident, ...]:
         now = self._parts.clock.now()

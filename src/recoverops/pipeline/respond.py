@@ -1,17 +1,17 @@
 """The response to one incident: decide, act, verify, undo. A plain function over `ports.WorkflowContext`.
 
 Each call is one segment. A segment ends by finishing the response, or by parking it in a `wait` row; the sweep or a
-signal starts the next one. The truth is in the store, so a segment that starts afresh (a new process, a lost workflow
-database) finds out what was done and goes on from there.
+signal starts the next one. The truth is in the store and nowhere else: a segment that was cut off runs again, finds out
+what was done, and goes on from there.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
 
-from recoverops.model import ConflictError, Incident, Record, ResponseStage, RunId, RunState, SegmentKey
+from recoverops.model import Incident, Record, ResponseStage, RunId, RunState, SegmentKey
 from recoverops.pipeline.acting import act
-from recoverops.pipeline.again import write_again
+from recoverops.pipeline.again import again
 from recoverops.pipeline.assess import Assessment, assess
 from recoverops.pipeline.deciding import Decided, decide_in
 from recoverops.pipeline.ending import restart_response
@@ -42,10 +42,7 @@ _RESUME = {RunState.VERIFYING: Begin.VERIFY, RunState.UNDOING: Begin.UNDO}
 
 
 def respond(parts: Parts, ctx: WorkflowContext, key: SegmentKey) -> None:
-    # The world is looked at outside the transaction, which would keep every other writer waiting for an answer of the
-    # target. It is not remembered: a segment that was cut off before it decided looks again.
-    assessment = _looked_at(parts, key)
-    begun: Begun = ctx.tx("decide", lambda tx: _begin(parts, tx, key, assessment), returns=Begun)
+    begun = _begun(parts, ctx, key)
     if begun.decided is not None:
         _heard(parts, begun.decided)
     run_id = begun.run_id
@@ -58,17 +55,20 @@ def respond(parts: Parts, ctx: WorkflowContext, key: SegmentKey) -> None:
     undo(parts, ctx, key, run_id)
 
 
-def _looked_at(parts: Parts, key: SegmentKey) -> Assessment | None:
-    what, _, incident = parts.store.read(lambda tx: _standing(tx, key))
-    return assess(parts, incident, now=parts.clock.now()) if what is Begin.DECIDE else None
+def _begun(parts: Parts, ctx: WorkflowContext, key: SegmentKey) -> Begun:
+    what, run_id, incident = ctx.read("begin", lambda tx: _standing(tx, key))
+    if what is not Begin.DECIDE:
+        return Begun(what=what, run_id=run_id)
+    # The world is looked at outside the transaction, which would keep every other writer waiting for an answer of the
+    # target.
+    assessment = assess(parts, incident, now=parts.clock.now())
+    return ctx.tx("decide", lambda tx: _decided(parts, tx, key, assessment))
 
 
-def _begin(parts: Parts, tx: Tx, key: SegmentKey, assessment: Assessment | None) -> Begun:
+def _decided(parts: Parts, tx: Tx, key: SegmentKey, assessment: Assessment) -> Begun:
     what, run_id, incident = _standing(tx, key)
     if what is not Begin.DECIDE:
         return Begun(what=what, run_id=run_id)
-    if assessment is None:
-        raise ConflictError(f"incident {key.incident_id} changed while it was looked at; it is looked at anew")
     decided = decide_in(parts, tx, incident, assessment)
     return Begun(what=what, run_id=decided.run_id, decided=decided)
 
@@ -98,4 +98,4 @@ def on_failure(parts: Parts, key: SegmentKey, message: str) -> None:
     Called by the workflow engine; raises nothing but what the store raises.
     """
     parts.telemetry.count("recoverops_response_errors_total")
-    parts.nudge(write_again(parts.store, lambda tx: restart_response(parts, tx, key, message)))
+    parts.nudge(again(lambda: parts.store.write(lambda tx: restart_response(parts, tx, key, message))))

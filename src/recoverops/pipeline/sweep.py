@@ -14,6 +14,7 @@ import msgspec
 
 from recoverops import incidents
 from recoverops.model import ConflictError, Incident, IncidentState, ResponseStage, SegmentKey, Wait
+from recoverops.pipeline.again import again
 from recoverops.pipeline.ending import resolve, restart_response
 from recoverops.pipeline.flapping import call_a_person
 from recoverops.pipeline.parts import ENGINE, Parts
@@ -21,6 +22,12 @@ from recoverops.ports import Engine, Tx
 
 ORPHAN_AFTER = timedelta(seconds=10)
 """A response that is due, but that nobody has been seen running for so long, is started afresh."""
+
+MOST_RESUMPTIONS = 20
+"""A segment that was cut off by the end of its process this often is taken to be the reason for it."""
+
+RESUMED_TOGETHER = 200
+"""In one transaction: a process that died in a storm left thousands."""
 
 PAGE = 1000
 """Incidents that are looked at together."""
@@ -33,6 +40,22 @@ class Sweep:
         self._parts = parts
         self._engine = engine
         self._unattended: dict[str, datetime] = {}
+
+    def resume(self) -> None:
+        """At the start of a process, before anything runs: goes on with what the last one left.
+
+        What was cut off again and again is taken to be what ends the process; it is started afresh later, a few times,
+        and then a person is called.
+        """
+        due = self._parts.store.read(lambda tx: tx.incidents.due())
+        for first in range(0, len(due), RESUMED_TOGETHER):
+            page = due[first : first + RESUMED_TOGETHER]
+            for incident in again(partial(self._parts.store.write, partial(_counted, page))):
+                if incident.resumed <= MOST_RESUMPTIONS:
+                    self._engine.start(_key(incident))
+                    continue
+                told = f"it was cut off {MOST_RESUMPTIONS} times in a row and is not resumed any more"
+                self._start_afresh(_key(incident), f"{told}; look at what ended the process")
 
     def tick(self) -> None:
         self._record_steps()
@@ -81,7 +104,7 @@ class Sweep:
             self._engine.start(_key(incident))
 
     def _start_due(self) -> None:
-        """Normally they run already; after a crash, or when the workflow database was lost, nobody runs them."""
+        """Normally they run already. One that nobody runs is one whose failure could not be written down."""
         now = self._parts.clock.now()
         due = {_key(one).workflow_id: one for one in self._parts.store.read(lambda tx: tx.incidents.due())}
         self._unattended = {name: since for name, since in self._unattended.items() if name in due}
@@ -94,11 +117,10 @@ class Sweep:
             if now - since < ORPHAN_AFTER:
                 self._engine.start(key)
             else:
-                self._start_afresh(key)
+                self._start_afresh(key, "its segment ended without an ending; started afresh")
 
-    def _start_afresh(self, key: SegmentKey) -> None:
+    def _start_afresh(self, key: SegmentKey, told: str) -> None:
         self._unattended.pop(key.workflow_id, None)
-        told = "its workflow ended without an ending; started afresh"
         try:
             self._parts.store.write(lambda tx: restart_response(self._parts, tx, key, told))
         except ConflictError:
@@ -141,6 +163,16 @@ class Sweep:
 
 def _older(last: Incident, tx: Tx) -> tuple[Incident, ...]:
     return tx.incidents.listed(states=_CLEARABLE, limit=PAGE, before=last)
+
+
+def _counted(page: tuple[Incident, ...], tx: Tx) -> list[Incident]:
+    """Those of the page that are still due, each counted as cut off once more."""
+    found = [tx.incidents.get(one.id) for one in page]
+    return [
+        tx.incidents.save(msgspec.structs.replace(one, resumed=one.resumed + 1))
+        for one in found
+        if one.response is ResponseStage.DUE
+    ]
 
 
 def _key(incident: Incident) -> SegmentKey:

@@ -1,6 +1,6 @@
 """Take it back: it did not help, or a person asked. One undo a run, compare-and-set by the action itself.
 
-Runs in the same durable steps as the effect: intent, undo, outcome; after a crash `probe_undo` is asked first. An
+Done like the effect: intent, undo, outcome; after a crash `probe_undo` is asked first. An
 emergency stop or a silence holds an undo too; then the person who is called finds the change still in place, and is
 told so. An undo that a person asked for is a run of its own (`Run.undoes`), stored by `operations.undo`.
 """
@@ -29,6 +29,7 @@ from recoverops.model import (
     UnreachableError,
 )
 from recoverops.notifications import compose
+from recoverops.pipeline.again import again
 from recoverops.pipeline.ending import escalate, finish
 from recoverops.pipeline.parts import ENGINE, Parts
 from recoverops.pipeline.story import tell
@@ -51,26 +52,27 @@ _ENDED_AS = {
 
 
 def undo(parts: Parts, ctx: WorkflowContext, key: SegmentKey, run_id: RunId) -> None:
-    outcome: Outcome = ctx.step("undo", lambda: _undo(parts, run_id), returns=Outcome)
-    ctx.tx("after-undo", lambda tx: _after(parts, tx, key, run_id, outcome), returns=None)
+    intent, is_new = ctx.tx("undo-intent", lambda tx: _take_intent(parts, tx, run_id))
+    outcome = intent.outcome
+    if outcome is None:
+        outcome = ctx.step("undo", lambda: _undo(parts, intent, is_new=is_new))
+    again(lambda: ctx.tx("undo-outcome", lambda tx: _settle(parts, tx, key, intent, outcome), is_owed=True))
     parts.nudge(None)
 
 
-def _undo(parts: Parts, run_id: RunId) -> Outcome:
-    intent, is_new = parts.store.write(lambda tx: _take_intent(parts, tx, run_id))
-    if intent.outcome is not None:
-        return intent.outcome
+def _undo(parts: Parts, intent: ActionRecord, *, is_new: bool) -> Outcome:
+    now = parts.clock.now()
     if not is_new:
-        found = after_probe(_probe(parts, intent), not_after=intent.not_after, now=parts.clock.now()).outcome
+        found = after_probe(_probe(parts, intent), not_after=intent.not_after, now=now).outcome
         if found is not None:
-            return _keep(parts, intent, found)
-    elif parts.clock.now() > intent.not_after:
-        return _keep(parts, intent, expired(not_after=intent.not_after, now=parts.clock.now()))
+            return found
+    elif now > intent.not_after:
+        return expired(not_after=intent.not_after, now=now)
     held = _held_by(parts, intent)
     if held is not None:
         told = f"held by {held}; the change is still in place"
-        return _keep(parts, intent, Outcome(status=OutcomeStatus.GATED, statement=told, at=parts.clock.now()))
-    return _keep(parts, intent, _restore(parts, intent))
+        return Outcome(status=OutcomeStatus.GATED, statement=told, at=parts.clock.now())
+    return _restore(parts, intent)
 
 
 def _take_intent(parts: Parts, tx: Tx, run_id: RunId) -> tuple[ActionRecord, bool]:
@@ -139,18 +141,15 @@ def _restore(parts: Parts, intent: ActionRecord) -> Outcome:
     return msgspec.structs.replace(outcome, statement=redact(outcome.statement))
 
 
-def _keep(parts: Parts, intent: ActionRecord, outcome: Outcome) -> Outcome:
-    def write(tx: Tx) -> None:
+def _settle(parts: Parts, tx: Tx, key: SegmentKey, intent: ActionRecord, outcome: Outcome) -> None:
+    """Stores the outcome, and ends run and incident."""
+    now, run, incident = parts.clock.now(), tx.runs.get(intent.run_id), tx.incidents.get(key.incident_id)
+    if run.ended_at is not None:  # it was committed, but we were not told
+        return
+    if intent.outcome is None:
         tx.runs.record_outcome(intent.key, outcome)
         detail = {"status": outcome.status, "statement": outcome.statement}
         tx.audit.append(at=outcome.at, actor=ENGINE, event="undo.outcome", subject=intent.key, detail=detail)
-
-    parts.store.write(write)
-    return outcome
-
-
-def _after(parts: Parts, tx: Tx, key: SegmentKey, run_id: RunId, outcome: Outcome) -> None:
-    now, run, incident = parts.clock.now(), tx.runs.get(run_id), tx.incidents.get(key.incident_id)
     is_undone = outcome.status in HAS_ACTED
     _tell(tx, incident.id, run, outcome, is_undone=is_undone)
     if run.undoes is not None:

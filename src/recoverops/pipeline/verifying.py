@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 import msgspec
 
 from recoverops.model import (
     EffectClass,
+    Incident,
     IncidentState,
     Record,
     Run,
@@ -19,6 +20,7 @@ from recoverops.model import (
     VerdictStatus,
     WaitKind,
 )
+from recoverops.pipeline.again import again
 from recoverops.pipeline.ending import VERIFIED, escalate, park, resolve
 from recoverops.pipeline.parts import ENGINE, Parts
 from recoverops.pipeline.story import tell
@@ -39,7 +41,7 @@ class Look(Record, frozen=True, kw_only=True):
 
 
 class Ended(StrEnum):
-    """How the watching ended. Remembered, so a crash after it takes the same way."""
+    """How the watching ended."""
 
     FINISHED = "finished"
     HAS_TO_UNDO = "has_to_undo"
@@ -48,53 +50,54 @@ class Ended(StrEnum):
 
 
 def verify(parts: Parts, ctx: WorkflowContext, key: SegmentKey, run_id: RunId) -> bool:
-    """True: it did not help and can be taken back; the run is UNDOING and waits for that.
-
-    Looking changes nothing and asks only what is stored or measured, so no look is remembered: after a crash one looks
-    again.
-    """
+    """True: it did not help and can be taken back; the run is UNDOING and waits for that."""
     look = _watch(parts, ctx, key, run_id)
     with parts.verdicts, parts.store.patiently():
-        ended: Ended = ctx.tx("verdict", lambda tx: _end(parts, tx, key, run_id, look), returns=Ended)
+        ended = again(lambda: ctx.tx("verdict", lambda tx: _end(parts, tx, key, run_id, look)))
     parts.nudge(None)
     return ended is Ended.HAS_TO_UNDO
 
 
 def _watch(parts: Parts, ctx: WorkflowContext, key: SegmentKey, run_id: RunId) -> Look:
     """The look that ended it: with a verdict, or with a wait that is too long for this segment."""
-    wait = _before_the_first_look(parts, run_id)
+    run, begun_at = ctx.read("verify", lambda tx: _acted(tx, run_id))
+    wait = _before_the_first_look(parts, run)
     waited = timedelta(0)
     while waited + wait <= THREAD_LIMIT:
         ctx.sleep(wait)
         waited += wait
-        look = _look(parts, key, run_id)
+        incident = ctx.read("look", lambda tx: tx.incidents.get(key.incident_id))
+        look = _look(parts, incident, run, begun_at)
         if look.verdict is not None:
             return look
         wait = look.wait
     return Look(verdict=None, wait=wait)
 
 
-def _before_the_first_look(parts: Parts, run_id: RunId) -> timedelta:
+def _acted(tx: Tx, run_id: RunId) -> tuple[Run, datetime]:
+    """The run, and when its action began. Nothing of that changes while it is verified."""
+    run = tx.runs.get(run_id)
+    assert run.acted_at is not None, "a run is verified only after it acted"
+    return run, min((one.intent_at for one in tx.runs.actions_of(run_id) if not one.is_undo), default=run.acted_at)
+
+
+def _before_the_first_look(parts: Parts, run: Run) -> timedelta:
     """Nothing is looked at earlier: no recovery could have held for long enough."""
-    run, now = parts.store.read(lambda tx: tx.runs.get(run_id)), parts.clock.now()
+    now = parts.clock.now()
     runbook = parts.playbook.runbook_of(run)
     if runbook is None or run.acted_at is None:
         return timedelta(0)
     return max(timedelta(0), run.acted_at + runbook.verify.lag + runbook.verify.hold - now)
 
 
-def _look(parts: Parts, key: SegmentKey, run_id: RunId) -> Look:
-    run, incident, actions = parts.store.read(
-        lambda tx: (tx.runs.get(run_id), tx.incidents.get(key.incident_id), tx.runs.actions_of(run_id))
-    )
+def _look(parts: Parts, incident: Incident, run: Run, begun_at: datetime) -> Look:
     now = parts.clock.now()
     runbook = parts.playbook.runbook_of(run)
     if runbook is None:
         told = f'the runbook "{run.runbook}" is not configured any more, so nobody knows what recovery means'
         return Look(verdict=Verdict(status=VerdictStatus.UNKNOWN, statement=told, at=now))
-    assert run.acted_at is not None, "a run is verified only after it acted"
+    assert run.acted_at is not None
     conditions, verify = parts.conditions.of_resource(incident.resource), runbook.verify
-    begun_at = min((one.intent_at for one in actions if not one.is_undo), default=run.acted_at)
     verdict = judge(incident, conditions, begun_at=begun_at, acted_at=run.acted_at, now=now, verify=verify)
     wait = next_look(incident, conditions, acted_at=run.acted_at, now=now, verify=verify, at_least=_every(verify))
     return Look(verdict=verdict, wait=wait)
@@ -105,14 +108,18 @@ def _every(verify: VerifySettings) -> timedelta:
 
 
 def _end(parts: Parts, tx: Tx, key: SegmentKey, run_id: RunId, look: Look) -> Ended:
+    run, incident = tx.runs.get(run_id), tx.incidents.get(key.incident_id)
+    if run.state is not RunState.VERIFYING:  # it was committed, but we were not told
+        return Ended.HAS_TO_UNDO if run.state is RunState.UNDOING else Ended.FINISHED
     if look.verdict is None:
-        _park(parts, tx, key, look.wait)
+        if incident.segment == key.segment:
+            _park(parts, tx, incident, look.wait)
         return Ended.LATER
-    return Ended.HAS_TO_UNDO if _conclude(parts, tx, key, run_id, look.verdict) else Ended.FINISHED
+    return Ended.HAS_TO_UNDO if _conclude(parts, tx, incident, run, look.verdict) else Ended.FINISHED
 
 
-def _park(parts: Parts, tx: Tx, key: SegmentKey, rest: timedelta) -> None:
-    now, incident = parts.clock.now(), tx.incidents.get(key.incident_id)
+def _park(parts: Parts, tx: Tx, incident: Incident, rest: timedelta) -> None:
+    now = parts.clock.now()
     due_at = now + rest
     park(tx, incident, WaitKind.VERIFICATION, state=IncidentState.VERIFYING, reason="verifying", due_at=due_at, now=now)
 
@@ -121,9 +128,9 @@ def _stays(run: Run) -> str:
     return f"{run.plan.action} stays as it is: a person takes it back, with `recoverops undo {run.id}`"
 
 
-def _conclude(parts: Parts, tx: Tx, key: SegmentKey, run_id: RunId, verdict: Verdict) -> bool:
+def _conclude(parts: Parts, tx: Tx, incident: Incident, run: Run, verdict: Verdict) -> bool:
     """True: it is to be undone."""
-    now, run, incident = parts.clock.now(), tx.runs.get(run_id), tx.incidents.get(key.incident_id)
+    now = parts.clock.now()
     helped = verdict.status is VerdictStatus.RECOVERED
     unknown = verdict.status is VerdictStatus.UNKNOWN
     state = RunState.SUCCEEDED if helped else RunState.UNKNOWN if unknown else RunState.FAILED

@@ -1,13 +1,14 @@
-"""Durable work, as the pipeline and the use cases see it. `workflows` implements it on DBOS and in virtual time.
+"""Durable work, as the pipeline and the use cases see it. `workflows` implements it on threads and in virtual time.
 
-The response is a plain function `respond(ctx, key) -> None`. It must be deterministic in what `ctx` returned to it.
+The response is a plain function `respond(ctx, key) -> None`. Nothing is remembered of it but what it stores: after a
+crash it runs again from its beginning, finds in the store what was done, and goes on from there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from datetime import timedelta
+from typing import Protocol, TypeVar
 
 from recoverops.model import SegmentKey
 from recoverops.ports.store import Tx
@@ -16,26 +17,27 @@ T = TypeVar("T")
 
 
 class WorkflowContext(Protocol):
-    """Handed to the running segment. Names are unique within a segment and stable across releases."""
+    """Handed to the running segment. Names say where it is, in the log and in tests that let it crash there."""
 
-    def step(self, name: str, fn: Callable[[], T], *, returns: Any) -> T:
-        """Run `fn` and remember its result. Runs again after a crash inside it, so `fn` finds out what it did before.
+    def read(self, name: str, fn: Callable[[Tx], T]) -> T:
+        """Ask the store. Waits while the store is away or out of room, until the engine stops."""
 
-        `returns` is the type of the result (a record, a tuple of records, str, bool, None): it is stored as JSON.
+    def tx(self, name: str, fn: Callable[[Tx], T], *, is_owed: bool = False) -> T:
+        """Run `fn` in one transaction of the store. Waits like `read`.
+
+        `fn` may run again although it was committed, when the answer of the database was lost; so it begins by finding
+        out what stands. `is_owed`: it writes down what was done already, so it is done while the engine stops as well.
         """
 
-    def tx(self, name: str, fn: Callable[[Tx], T], *, returns: Any) -> T:
-        """Run `fn` in one transaction of the store; its rows and the memory of its result commit together."""
+    def step(self, name: str, fn: Callable[[], T]) -> T:
+        """Run what touches the world; it is not begun when the engine stops. It may run again after a crash inside
+        it, so `fn` finds out what it did before."""
 
     def sleep(self, duration: timedelta) -> None:
         """At most 60 s; longer waits are parked in a `wait` row and end the segment. Nothing where it is not positive.
 
-        Not remembered: a memory costs more than most waits. After a crash the caller computes the rest from what is
-        stored.
+        After a crash the caller computes the rest from what is stored.
         """
-
-    def now(self, name: str) -> datetime:
-        """The time, remembered: the same again after a crash."""
 
 
 Respond = Callable[[WorkflowContext, SegmentKey], None]
@@ -43,10 +45,11 @@ Respond = Callable[[WorkflowContext, SegmentKey], None]
 
 class Engine(Protocol):
     def start(self, key: SegmentKey) -> None:
-        """Run the segment unless it has been started before. Returns at once; idempotent on the key."""
+        """Run the segment unless it runs or is queued already. Returns at once. One that has ended may be started
+        again: it finds that it is over."""
 
     def is_running(self, key: SegmentKey) -> bool:
         """True while the segment is queued or running in this process."""
 
     def stop(self, *, timeout: timedelta) -> None:
-        """Start nothing new, give running segments `timeout` to reach their next checkpoint, then return."""
+        """Start nothing new, give running segments `timeout` to get to where they may be cut off, then return."""

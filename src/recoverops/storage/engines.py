@@ -46,10 +46,6 @@ class Engines:
         """None on PostgreSQL, whose queue we do not see."""
         return self.write.pool.waiting if isinstance(self.write.pool, WriterPool) else None
 
-    def is_writing(self) -> bool:
-        """True while this thread is inside a transaction of SQLite's writer."""
-        return isinstance(self.write.pool, WriterPool) and self.write.pool.is_writing()
-
     def dispose(self) -> None:
         self.read.dispose()
         self.write.dispose()

@@ -1,8 +1,7 @@
 """Turns what a database says into the errors of RecoverOps, by what the caller does next.
 
-Inside a transaction only violated constraints are translated (`refused`): the durable-workflow library, whose
-transactions we share, recognises and repeats a busy or serialisation error by its original class. At the border of
-our own transactions (`translated`) everything is.
+Inside a transaction only violated constraints are translated (`refused`), so that a lost deadlock is still known by its
+class where the transaction is begun again. At the border of a transaction (`translated`) everything is.
 """
 
 from __future__ import annotations

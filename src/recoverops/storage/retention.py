@@ -79,12 +79,6 @@ class RetentionSettings(BaseModel):
         description="How long is remembered which log records were counted: one that is delivered twice within it "
         "counts once. At least 5m. Default 1h; a record takes about 60 bytes, so 1,000 a second take some 200 MB.",
     )
-    workflows: Duration = Field(
-        default=timedelta(days=7),
-        ge=timedelta(days=1),
-        description="What the durable workflows remember of responses that ended (`dbos.sqlite`); it only drives "
-        "progress. At least 1d. Default 7d.",
-    )
 
 
 @dataclass(frozen=True, slots=True)

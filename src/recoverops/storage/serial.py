@@ -1,8 +1,8 @@
 """The one lock that serialises decisions and audit entries until the transaction ends.
 
 On SQLite the writer holds it already. On PostgreSQL it is the lock of one row, and the row is really changed: an
-advisory lock would let a REPEATABLE READ or SERIALIZABLE transaction (the durable-workflow library's default) go on
-with the snapshot from before its wait, and so spend a limit twice. With the row that transaction is sent back instead.
+advisory lock would let a transaction at REPEATABLE READ or SERIALIZABLE go on with the snapshot from before its wait,
+and so spend a limit twice. With the row that transaction is sent back instead. Ours run at READ COMMITTED.
 Limits and audit share one lock, so that they can never wait for each other crosswise.
 """
 

@@ -12,8 +12,6 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.pool import PoolProxiedConnection
 
-from recoverops.storage.writer_pool import is_nested
-
 READING, WRITING = "sqlite+reading", "sqlite+writing"
 
 
@@ -28,13 +26,7 @@ class WritingDialect(SQLiteDialect_pysqlite):
     supports_statement_cache = True
 
     def do_begin(self, dbapi_connection: PoolProxiedConnection) -> None:
-        """As the writer; or, inside another write of the same thread, as a reader."""
-        driver = _driver(dbapi_connection)
-        if is_nested(dbapi_connection):
-            driver.execute("PRAGMA query_only=ON")
-            driver.execute("BEGIN")
-        else:
-            driver.execute("BEGIN IMMEDIATE")
+        _driver(dbapi_connection).execute("BEGIN IMMEDIATE")
 
 
 def _driver(connection: PoolProxiedConnection) -> sqlite3.Connection:

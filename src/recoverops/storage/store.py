@@ -1,8 +1,4 @@
-"""The truth: the `Store` of the ports on SQLite or PostgreSQL. Opened by `app` with `open_store`, closed at the end.
-
-The durable workflows run their transactions on `write_engine` and turn its connection into a `Tx` with `tx_of`, so our
-rows and their checkpoint commit together.
-"""
+"""The truth: the `Store` of the ports on SQLite or PostgreSQL. Opened by `app` with `open_store`, closed at the end."""
 
 from __future__ import annotations
 
@@ -21,6 +17,7 @@ import sqlalchemy as sa
 from recoverops.model import Admission, Alert, OverloadedError, PermanentError, RecoverOpsError, UnreachableError
 from recoverops.ports import Clock, Tx
 from recoverops.storage import retention, signals
+from recoverops.storage.claim import claim_database
 from recoverops.storage.directory_lock import make_private_directory
 from recoverops.storage.engines import Engines, make_engines
 from recoverops.storage.intake import IntakeWriter
@@ -30,6 +27,7 @@ from recoverops.storage.retention import RetentionSettings
 from recoverops.storage.schema import heartbeat
 from recoverops.storage.settings import StorageSettings
 from recoverops.storage.transaction import SqlTx
+from recoverops.storage.writer_pool import NESTED
 
 T = TypeVar("T")
 
@@ -67,17 +65,12 @@ class SqlStore:
 
     @property
     def write_engine(self) -> sa.Engine:
-        """For transactions that others own. On SQLite every user of it queues for the one writer, fairly."""
+        """The database itself, past the tables of `Tx`: for tests, and for people with a debugger."""
         return self._engines.write
 
-    @property
-    def reading_engine(self) -> sa.Engine:
-        """For looks of others that wait for no writer."""
-        return self._engines.read
-
-    def tx_of(self, connection: sa.Connection) -> Tx:
-        """The tables within somebody else's transaction on `write_engine`; it neither begins nor commits."""
-        return SqlTx(connection)
+    def claim(self) -> Callable[[], None]:
+        """For the process that runs the responses, alone; answers how to give it back. Raises ConflictError."""
+        return claim_database(self._engines.write)
 
     @property
     def queued_intake_bytes(self) -> int:
@@ -99,10 +92,8 @@ class SqlStore:
 
         Raises OverloadedError when the disk is full or no turn came, UnreachableError when the database is gone.
         """
-        if self._engines.is_writing() or getattr(self._inside, "write", False):
-            raise PermanentError(
-                "a transaction was begun inside another one of the same thread; use the Tx that is there already"
-            )
+        if getattr(self._inside, "write", False):
+            raise PermanentError(NESTED)
         self._inside.write = True
         try:
             with translated("the store cannot be written"):

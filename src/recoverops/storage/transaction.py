@@ -1,6 +1,6 @@
 """Everything that one transaction can read and change: the `Tx` of the ports, on one SQLAlchemy connection.
 
-It neither begins nor commits; whoever owns the connection does (`SqlStore`, or the durable-workflow library).
+It neither begins nor commits; `SqlStore`, which owns the connection, does.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def test_it_tells_what_runs_waits_and_queues_with_which_settings(engine: Recover
 
     assert told["queues"]["intake"] == {"bytes": 0, "most_bytes": engine.settings.storage.intake_queue_bytes}
     assert told["queues"]["writer"]["threads_waiting"] == 0
-    assert set(told["segments"]) == {"running", "queued", "resuming"}
+    assert set(told["segments"]) == {"running", "queued"}
     assert told["store"]["waits"] == []
     assert {"recoverops-pipeline", "recoverops-sweep", "recoverops-intake"} <= {one["name"] for one in told["threads"]}
     assert all(one["stack"] for one in told["threads"])
