@@ -164,6 +164,13 @@ class Site:
         self._engine = None
         return code
 
+    def ends_by_itself(self) -> int:
+        """Its exit status, when it has ended without being asked."""
+        assert self._engine is not None
+        code = self._engine.wait(30)
+        self._engine = None
+        return code
+
     def close(self) -> None:
         if self._engine is not None and self._engine.poll() is None:
             self._engine.kill()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from tests.acceptance.harness import eventually, site
 
 
@@ -58,3 +59,35 @@ def test_an_alert_is_acted_on_and_a_killed_engine_goes_on_where_it_was(tmp_path:
         assert len(runs) == 1
         assert place.command("audit", "verify").returncode == 0
         assert place.down() == 0
+
+
+CLAIM = 0x5EC0_7E50
+
+
+def _end_the_claim(connection: psycopg.Connection[Any]) -> int:
+    """How many sessions held it."""
+    holders = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND granted"
+    return len(connection.execute(holders, (CLAIM,)).fetchall())
+
+
+def test_an_engine_whose_claim_was_taken_by_another_ends_and_says_so(tmp_path: Path, postgres_url: str) -> None:
+    with site(tmp_path) as place, psycopg.connect(postgres_url, autocommit=True) as other:
+        place.environment["STORE_URL"] = postgres_url
+        place.configure(storage={"url": "env:STORE_URL"})
+        place.up()
+        # when a session is ended by an operator, the engine takes its claim anew
+        assert _end_the_claim(other) == 1
+        eventually("its claim again", lambda: _holders(other) == 1)
+        # when another process is faster
+        assert _end_the_claim(other) == 1
+        assert other.execute("SELECT pg_try_advisory_lock(%s)", (CLAIM,)).fetchone() == (True,)
+        # then the engine ends by itself
+        assert place.ends_by_itself() == 4
+        assert "the claim to the database was lost" in place.log.read_text()
+
+
+def _holders(connection: psycopg.Connection[Any]) -> int:
+    held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND granted"
+    found = connection.execute(held, (CLAIM,)).fetchone()
+    assert found is not None
+    return int(found[0])

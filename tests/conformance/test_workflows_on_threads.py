@@ -17,7 +17,7 @@ import pytest
 from tests.conformance.test_workflows import key, note, notes
 from tests.conftest import Database, ManualClock
 
-from recoverops.model import ConflictError, OverloadedError, SegmentKey, UnreachableError
+from recoverops.model import ConflictError, OverloadedError, RetryableError, SegmentKey, UnreachableError
 from recoverops.ports import Respond, Store, Tx, WorkflowContext
 from recoverops.storage import SqlStore, StorageSettings
 from recoverops.workflows import ThreadEngine
@@ -194,7 +194,7 @@ def test_an_idle_engine_costs_less_than_half_a_percent_of_a_core(house: House) -
 def test_a_segment_waits_while_the_store_is_away_and_goes_on_where_it_was(
     house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
-    away = Away(house.store, UnreachableError("no answer"), OverloadedError("the disk is full"), UnreachableError("no"))
+    away = Away(house.store, UnreachableError("no answer"), OverloadedError("full"), RetryableError("a deadlock"))
     steps: list[str] = []
 
     def respond(ctx: WorkflowContext, key: SegmentKey) -> None:
@@ -253,6 +253,40 @@ def test_other_errors_of_the_store_are_the_response_s_to_hear(house: House) -> N
     until(is_idle(engine))
 
     assert house.failures == ["ConflictError: saved by somebody else"]
+
+
+def test_what_is_owed_is_tried_again_also_while_the_engine_stops(house: House) -> None:
+    away = Away(house.store)
+    away.is_away = True
+    engine = house.build(lambda ctx, key: ctx.tx("outcome", lambda tx: note(tx, "row"), is_owed=True), store=away)
+    engine.start(key())
+    until(lambda: away.asked > 1)
+
+    def come_back() -> None:
+        away.is_away = False
+
+    later = threading.Timer(0.3, come_back)
+    later.start()
+    engine.stop(timeout=LONG)
+    later.join()
+
+    assert notes(house.store) == ["row"]
+    assert house.failures == []
+
+
+def test_the_wait_for_what_is_owed_ends_with_the_time_of_the_stop(house: House) -> None:
+    away = Away(house.store)
+    away.is_away = True
+    engine = house.build(lambda ctx, key: ctx.tx("outcome", lambda tx: note(tx, "row"), is_owed=True), store=away)
+    engine.start(key())
+    until(lambda: away.asked > 1)
+
+    engine.stop(timeout=timedelta(seconds=0.2))
+    until(is_idle(engine))
+    away.is_away = False
+
+    assert notes(house.store) == []
+    assert house.failures == []
 
 
 def test_a_stop_ends_the_wait_for_the_store(house: House) -> None:
@@ -362,19 +396,28 @@ def test_a_stop_does_not_wait_for_a_sleep(house: House) -> None:
     assert house.failures == []
 
 
-def test_a_stop_lets_the_running_step_end_and_what_is_owed_is_written_and_nothing_else_begins(house: House) -> None:
+@pytest.mark.parametrize("kind", ["step", "tx", "read", "sleep"])
+def test_a_stop_lets_the_running_step_end_and_only_what_is_owed_follows(house: House, kind: str) -> None:
     begun, gate = threading.Event(), threading.Event()
     seen: list[str] = []
 
-    def effect() -> None:
+    def look() -> None:
         begun.set()
         gate.wait(10)
-        seen.append("effect")
+        seen.append("look")
 
     def respond(ctx: WorkflowContext, key: SegmentKey) -> None:
-        ctx.step("effect", effect)
+        ctx.step("look", look)
+        ctx.step("effect", lambda: seen.append("effect"), is_owed=True)
         ctx.tx("outcome", lambda tx: note(tx, "outcome"), is_owed=True)
-        ctx.tx("verdict", lambda tx: note(tx, "verdict"))
+        if kind == "step":
+            ctx.step("more", lambda: None)
+        elif kind == "tx":
+            ctx.tx("more", lambda tx: None)
+        elif kind == "read":
+            ctx.read("more", lambda tx: None)
+        else:
+            ctx.sleep(timedelta(0))
         seen.append("more")
 
     engine = house.build(respond)
@@ -385,14 +428,14 @@ def test_a_stop_lets_the_running_step_end_and_what_is_owed_is_written_and_nothin
     engine.stop(timeout=LONG)
     opener.join()
 
-    assert seen == ["effect"]
+    assert seen == ["look", "effect"]
     assert notes(house.store) == ["outcome"]
     assert house.failures == []
 
 
-@pytest.mark.parametrize("is_owed", [False, True])
+@pytest.mark.parametrize("kind", ["tx", "owed tx", "step", "owed step"])
 def test_a_step_that_outlives_the_stop_writes_nothing(
-    house: House, is_owed: bool, caplog: pytest.LogCaptureFixture
+    house: House, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     begun, gate = threading.Event(), threading.Event()
 
@@ -402,7 +445,11 @@ def test_a_step_that_outlives_the_stop_writes_nothing(
 
     def respond(ctx: WorkflowContext, key: SegmentKey) -> None:
         ctx.step("stubborn", stubborn)
-        ctx.tx("write", lambda tx: note(tx, "row"), is_owed=is_owed)
+        is_owed = kind.startswith("owed")
+        if kind.endswith("tx"):
+            ctx.tx("write", lambda tx: note(tx, "row"), is_owed=is_owed)
+        else:
+            ctx.step("act", lambda: house.store.write(lambda tx: note(tx, "row")), is_owed=is_owed)
 
     engine = house.build(respond)
     engine.start(key())

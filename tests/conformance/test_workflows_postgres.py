@@ -58,15 +58,16 @@ def house(store: SqlStore) -> Iterator[House]:
 
 
 class Paused:
-    """A segment that acts, and then has to write down what it did."""
+    """A segment that acts, and then writes down what it did."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_owed: bool) -> None:
+        self.is_owed = is_owed
         self.reached, self.gate = threading.Event(), threading.Event()
         self.effects = 0
 
     def respond(self, ctx: WorkflowContext, key: SegmentKey) -> None:
         ctx.step("effect", self._act)
-        ctx.tx("outcome", lambda tx: note(tx, "outcome"), is_owed=True)
+        ctx.tx("outcome", lambda tx: note(tx, "outcome"), is_owed=self.is_owed)
 
     def _act(self) -> None:
         self.effects += 1
@@ -75,7 +76,7 @@ class Paused:
 
 
 def test_the_outcome_of_an_effect_waits_out_an_outage(house: House, outage: Outage) -> None:
-    paused = Paused()
+    paused = Paused(is_owed=True)
     engine = house.build(paused.respond)
     engine.start(key())
     paused.reached.wait(10)
@@ -92,7 +93,7 @@ def test_the_outcome_of_an_effect_waits_out_an_outage(house: House, outage: Outa
 
 
 def test_an_engine_stops_during_an_outage_and_leaves_no_thread_at_work(house: House, outage: Outage) -> None:
-    paused = Paused()
+    paused = Paused(is_owed=False)
     engine = house.build(paused.respond)
     engine.start(key())
     paused.reached.wait(10)
@@ -170,28 +171,40 @@ def _lost_after_commit(store: SqlStore) -> Callable[[], int]:
 
 
 def test_a_second_process_on_the_same_database_is_refused_until_the_first_one_ends(store: SqlStore) -> None:
-    give_back = store.claim()
+    claim = store.claim()
     with pytest.raises(ConflictError, match="another process runs the responses of database"):
         store.claim()
-    give_back()
+    claim.renew()
+    claim.give_back()
     again = store.claim()
     with pytest.raises(ConflictError, match="another process"):
-        store.claim()
-    again()
+        claim.renew()
+    again.give_back()
 
 
-def test_the_claim_goes_with_its_session_so_a_process_that_vanished_holds_nothing(
-    store: SqlStore, outage: Outage
-) -> None:
-    store.claim()
+def test_a_claim_whose_session_was_ended_is_taken_anew(store: SqlStore, outage: Outage) -> None:
+    claim = store.claim()
     outage.begin()
-    outage.end()
-
-    store.claim()()
-
-
-def test_a_claim_without_a_database_says_so(store: SqlStore, outage: Outage) -> None:
-    outage.begin()
-
+    with pytest.raises(UnreachableError, match="the database cannot be claimed"):
+        claim.renew()
     with pytest.raises(UnreachableError, match="the database cannot be claimed"):
         store.claim()
+    outage.end()
+    claim.renew()
+
+    with pytest.raises(ConflictError, match="another process"):
+        store.claim()
+    claim.give_back()
+
+
+def test_a_claim_that_another_process_took_meanwhile_is_theirs(store: SqlStore, outage: Outage) -> None:
+    claim = store.claim()
+    outage.begin()
+    outage.end()
+    theirs = store.claim()
+
+    with pytest.raises(ConflictError, match="another process"):
+        claim.renew()
+    theirs.give_back()
+    claim.renew()
+    claim.give_back()

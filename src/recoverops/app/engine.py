@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack
 from datetime import datetime, timedelta
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from recoverops.api.telemetry import Metrics
 from recoverops.app.anomaly import AnomalyWorker
 from recoverops.app.caution import CautionWorker, demands_of
+from recoverops.app.claim import ClaimWorker
 from recoverops.app.crosscheck import check_names
 from recoverops.app.debug import Inside, debug_view
 from recoverops.app.detecting import Detecting
@@ -110,6 +111,9 @@ class RecoverOps:
             incidents=self._incidents_of,
         )
         self._standing: StoreStanding | None = None
+        self._claim: ClaimWorker | None = None
+        self.on_lost: Callable[[], None] = lambda: None
+        """Called when another process has taken this one's place; it has to end."""
         self._is_started = False
         self._began, self._began_at = self.clock.monotonic(), self.clock.now()
 
@@ -154,7 +158,7 @@ class RecoverOps:
         prepare_structs()
         self._store = open_store(self.settings.storage, data_dir=self.settings.data_dir, clock=self.clock)
         self._closing.callback(self._store.close, timeout=DRAIN_TIMEOUT)
-        self._closing.callback(self._store.claim())
+        self._claim_database(self._store)
         self._standing = StoreStanding(self._store, self.clock)
         anchoring = Anchoring(self._store, self.settings.data_dir / ANCHOR_FILE, self.clock)
         self._closing.callback(anchoring.write)
@@ -205,9 +209,31 @@ class RecoverOps:
         self._run_workers([*self._streams, pruning])
         self._audit_start()
 
+    @property
+    def _is_alone(self) -> bool:
+        """On SQLite there is one engine, says the directory's lock."""
+        return not self.settings.storage.url.get_secret_value()
+
+    def _claim_database(self, store: SqlStore) -> None:
+        claim = store.claim()
+        self._closing.callback(claim.give_back)
+        if not self._is_alone:
+            self._claim = ClaimWorker(claim, self.clock, self.metrics, on_lost=self._claim_lost)
+            self._run_workers([self._claim])
+
+    def _claim_lost(self) -> None:
+        """Nothing more is begun here, and the process ends."""
+        if self._workflows is not None:
+            self._workflows.stop(timeout=timedelta(0))
+        self.on_lost()
+
+    def raise_if_lost(self) -> None:
+        """Raises ConflictError when another process has taken this one's place."""
+        if self._claim is not None and self._claim.lost is not None:
+            raise self._claim.lost
+
     def _stream(self, source: StreamSource, parts: Parts, pipeline: PipelineWorker) -> StreamWorker:
-        """On SQLite there is one engine, says the directory's lock; so it keeps its name over restarts."""
-        is_alone = not self.settings.storage.url.get_secret_value()
+        """On SQLite the engine keeps its name over restarts."""
         intake = StreamIntake(
             source.name,
             store=parts.store,
@@ -222,7 +248,7 @@ class RecoverOps:
             self.clock,
             self.metrics,
             lease=parts.intake.stream_lease,
-            owner="engine" if is_alone else new_engine_id(),
+            owner="engine" if self._is_alone else new_engine_id(),
             deliver=pipeline.take,
             alerts_stored=pipeline.alerts_stored,
         )

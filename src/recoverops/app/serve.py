@@ -38,7 +38,8 @@ _LOG = logging.getLogger("recoverops.serve")
 def serve(engine: RecoverOps, *, on_ready: Callable[[str], None]) -> None:
     """Starts everything, calls `on_ready` with the address, and returns after SIGTERM or SIGINT. SIGHUP reloads.
 
-    Raises what `RecoverOps.start` raises, and MisconfiguredError when the port is taken.
+    Raises what `RecoverOps.start` raises, MisconfiguredError when the port is taken, and ConflictError when another
+    process has taken its place.
     """
     signal.signal(signal.SIGHUP, _too_early)
     sys.setswitchinterval(SWITCH_EVERY_S)
@@ -46,6 +47,7 @@ def serve(engine: RecoverOps, *, on_ready: Callable[[str], None]) -> None:
         engine.start()
     try:
         asyncio.run(_serve(engine, on_ready))
+        engine.raise_if_lost()
     finally:
         engine.close()
 
@@ -78,6 +80,7 @@ async def _serve(engine: RecoverOps, on_ready: Callable[[str], None]) -> None:
         ),
         ready,
     )
+    engine.on_lost = server.ask_to_exit
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.ask_to_exit)

@@ -60,7 +60,7 @@ def act(parts: Parts, ctx: WorkflowContext, key: SegmentKey, run_id: RunId) -> b
     permit = ctx.tx("intent", lambda tx: _take_permit(parts, tx, run_id))
     if permit.is_settled:
         return permit.run.state is RunState.VERIFYING
-    outcome = permit.refusal or ctx.step("effect", lambda: _outcome(parts, permit))
+    outcome = permit.refusal or ctx.step("effect", lambda: _outcome(parts, permit), is_owed=True)
     return again(lambda: ctx.tx("outcome", lambda tx: _settle(parts, tx, key, permit, outcome), is_owed=True))
 
 
@@ -158,9 +158,9 @@ def _execute(parts: Parts, intent: ActionRecord) -> Outcome:
 
 def _settle(parts: Parts, tx: Tx, key: SegmentKey, permit: Permit, outcome: Outcome) -> bool:
     """Stores the outcome, and moves run and incident on. True: verify now."""
-    now_run = tx.runs.get(permit.run.id)
-    if now_run.state is not RunState.RUNNING:  # it was committed, but we were not told
-        return now_run.state is RunState.VERIFYING
+    stored = tx.runs.get(permit.run.id)
+    if stored.state is not RunState.RUNNING:  # it was committed, but we were not told
+        return stored.state is RunState.VERIFYING
     if permit.refusal is None and permit.intent.outcome is None:
         tx.runs.record_outcome(permit.intent.key, outcome)
         tx.audit.append(

@@ -55,7 +55,7 @@ def undo(parts: Parts, ctx: WorkflowContext, key: SegmentKey, run_id: RunId) -> 
     intent, is_new = ctx.tx("undo-intent", lambda tx: _take_intent(parts, tx, run_id))
     outcome = intent.outcome
     if outcome is None:
-        outcome = ctx.step("undo", lambda: _undo(parts, intent, is_new=is_new))
+        outcome = ctx.step("undo", lambda: _undo(parts, intent, is_new=is_new), is_owed=True)
     again(lambda: ctx.tx("undo-outcome", lambda tx: _settle(parts, tx, key, intent, outcome), is_owed=True))
     parts.nudge(None)
 

@@ -26,12 +26,15 @@ class WorkflowContext(Protocol):
         """Run `fn` in one transaction of the store. Waits like `read`.
 
         `fn` may run again although it was committed, when the answer of the database was lost; so it begins by finding
-        out what stands. `is_owed`: it writes down what was done already, so it is done while the engine stops as well.
+        out what stands. `is_owed`: it follows from what was done already, so it is done while the engine stops as well.
         """
 
-    def step(self, name: str, fn: Callable[[], T]) -> T:
-        """Run what touches the world; it is not begun when the engine stops. It may run again after a crash inside
-        it, so `fn` finds out what it did before."""
+    def step(self, name: str, fn: Callable[[], T], *, is_owed: bool = False) -> T:
+        """Run what touches the world. It may run again after a crash inside it, so `fn` finds out what it did before.
+
+        It is not begun when the engine stops, unless it `is_owed`: its intent stands, and nobody could tell later
+        whether it was followed.
+        """
 
     def sleep(self, duration: timedelta) -> None:
         """At most 60 s; longer waits are parked in a `wait` row and end the segment. Nothing where it is not positive.

@@ -6,6 +6,7 @@ Only `app` imports this room. Everybody else sees `ports.Store`, `ports.Tx` and 
 from __future__ import annotations
 
 from recoverops.storage.anchor import AnchoredHead, AuditAnchor, verify_against
+from recoverops.storage.claim import Claim
 from recoverops.storage.directory_lock import DirectoryLock
 from recoverops.storage.durable_file import write_durably
 from recoverops.storage.retention import RetentionSettings
@@ -18,6 +19,7 @@ __all__ = [
     "STOP_FILE",
     "AnchoredHead",
     "AuditAnchor",
+    "Claim",
     "DirectoryLock",
     "RetentionSettings",
     "SqlStore",

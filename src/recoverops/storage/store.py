@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from recoverops.model import Admission, Alert, OverloadedError, PermanentError, RecoverOpsError, UnreachableError
 from recoverops.ports import Clock, Tx
 from recoverops.storage import retention, signals
-from recoverops.storage.claim import claim_database
+from recoverops.storage.claim import Claim
 from recoverops.storage.directory_lock import make_private_directory
 from recoverops.storage.engines import Engines, make_engines
 from recoverops.storage.intake import IntakeWriter
@@ -68,9 +68,9 @@ class SqlStore:
         """The database itself, past the tables of `Tx`: for tests, and for people with a debugger."""
         return self._engines.write
 
-    def claim(self) -> Callable[[], None]:
-        """For the process that runs the responses, alone; answers how to give it back. Raises ConflictError."""
-        return claim_database(self._engines.write)
+    def claim(self) -> Claim:
+        """For the process that runs the responses, alone. Raises ConflictError; see `Claim`."""
+        return Claim(self._engines.write)
 
     @property
     def queued_intake_bytes(self) -> int:

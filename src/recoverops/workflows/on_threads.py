@@ -72,7 +72,7 @@ class ThreadEngine:
         context = ThreadContext(key, self._store, self._stopping)
         with self._segments.running(key.workflow_id):
             try:
-                self._stopping.halt_if_asked()
+                self._stopping.halt_unless(is_owed=False)
                 self._respond(context, key)
             except Halt:
                 return

@@ -17,7 +17,7 @@ class Stopping:
 
     def __init__(self) -> None:
         self._asked = threading.Event()
-        self._over = False
+        self._over = threading.Event()
 
     @property
     def is_asked(self) -> bool:
@@ -29,17 +29,17 @@ class Stopping:
     def end(self) -> None:
         """What still runs has had its time."""
         self._asked.set()
-        self._over = True
+        self._over.set()
 
-    def halt_if_asked(self) -> None:
-        if self._asked.is_set():
+    def halt_unless(self, *, is_owed: bool) -> None:
+        """Raises Halt when the engine stops; for what is owed only when its time is over."""
+        if self._end_of(is_owed).is_set():
             raise Halt
 
-    def halt_if_over(self) -> None:
-        if self._over:
+    def wait(self, seconds: float, *, is_owed: bool = False) -> None:
+        """Returns after `seconds`; raises Halt like `halt_unless`, in the moment in which it is so."""
+        if self._end_of(is_owed).wait(seconds):
             raise Halt
 
-    def wait(self, seconds: float) -> None:
-        """Returns after `seconds`; raises Halt as soon as the engine stops."""
-        if self._asked.wait(seconds):
-            raise Halt
+    def _end_of(self, is_owed: bool) -> threading.Event:
+        return self._over if is_owed else self._asked

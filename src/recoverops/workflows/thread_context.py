@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
 
-from recoverops.model import OverloadedError, SegmentKey, UnreachableError
+from recoverops.model import RetryableError, SegmentKey
 from recoverops.ports import Store, Tx
 from recoverops.redact import redact
 from recoverops.workflows.sleeping import checked_sleep
@@ -37,29 +37,27 @@ class ThreadContext:
     def tx(self, name: str, fn: Callable[[Tx], T], *, is_owed: bool = False) -> T:
         return self._patiently(name, lambda: self._store.write(fn), is_owed=is_owed)
 
-    def step(self, name: str, fn: Callable[[], T]) -> T:
+    def step(self, name: str, fn: Callable[[], T], *, is_owed: bool = False) -> T:
         self.at = name
-        self._stopping.halt_if_asked()
+        self._stopping.halt_unless(is_owed=is_owed)
         return fn()
 
     def sleep(self, duration: timedelta) -> None:
-        self._stopping.halt_if_asked()
+        self._stopping.halt_unless(is_owed=False)
         if checked_sleep(duration) > timedelta(0):
             self._stopping.wait(duration.total_seconds())
 
     def _patiently(self, name: str, call: Callable[[], T], *, is_owed: bool) -> T:
-        """While the store is away or has no room, again and again; a stop ends that."""
+        """While the store is away, has no room or too much to do: again and again, until the engine stops."""
         self.at = name
-        halt = self._stopping.halt_if_over if is_owed else self._stopping.halt_if_asked
-        halt()
+        self._stopping.halt_unless(is_owed=is_owed)
         wait_s = _FIRST_WAIT_S
         while True:
             try:
                 return call()
-            except (UnreachableError, OverloadedError) as error:
+            except RetryableError as error:
                 if wait_s == _FIRST_WAIT_S:
                     found = {"workflow_id": self._key.workflow_id, "step": name, "text": redact(str(error))}
                     _LOG.warning("workflow.store_away", extra=found)
-            self._stopping.wait(wait_s)
+            self._stopping.wait(wait_s, is_owed=is_owed)
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
-            halt()

@@ -116,7 +116,7 @@ class _VirtualContext:
     def tx(self, name: str, fn: Callable[[Tx], T], *, is_owed: bool = False) -> T:
         return self.step(name, lambda: self._store.write(fn))
 
-    def step(self, name: str, fn: Callable[[], T]) -> T:
+    def step(self, name: str, fn: Callable[[], T], *, is_owed: bool = False) -> T:
         self._maybe_crash("before", name)
         answer = fn()
         self._maybe_crash("after", name)
