@@ -117,6 +117,7 @@ def test_a_crashed_service_is_healed_and_every_figure_is_measured(place: Path) -
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(WHOLE_WITHIN_S + 60)  # longer than any other test may take
 @pytest.mark.parametrize("judge_by", ["limits", "baselines"])
 def test_the_whole_demo_heals_every_fault_in_time_and_does_nothing_else(place: Path, judge_by: str) -> None:
     demo = started(place, (*DEMO, "--judge-by", judge_by))
