@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -62,32 +63,38 @@ def test_an_alert_is_acted_on_and_a_killed_engine_goes_on_where_it_was(tmp_path:
 
 
 CLAIM = 0x5EC0_7E50
+_SESSIONS = """
+SELECT pid FROM pg_locks JOIN pg_database ON pg_locks.database = pg_database.oid
+WHERE datname = current_database() AND locktype = 'advisory' AND objid = %s AND granted = %s
+"""
 
 
-def _end_the_claim(connection: psycopg.Connection[Any]) -> int:
-    """How many sessions held it."""
-    holders = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND granted"
-    return len(connection.execute(holders, (CLAIM,)).fetchall())
+def _sessions(connection: psycopg.Connection[Any], *, granted: bool) -> list[int]:
+    """The sessions that hold the claim, or that wait for it."""
+    return [pid for (pid,) in connection.execute(_SESSIONS, (CLAIM, granted)).fetchall()]
 
 
 def test_an_engine_whose_claim_was_taken_by_another_ends_and_says_so(tmp_path: Path, postgres_url: str) -> None:
-    with site(tmp_path) as place, psycopg.connect(postgres_url, autocommit=True) as other:
+    with (
+        site(tmp_path) as place,
+        psycopg.connect(postgres_url, autocommit=True) as operator,
+        psycopg.connect(postgres_url, autocommit=True) as faster,
+        ThreadPoolExecutor(1) as beside,
+    ):
         place.environment["STORE_URL"] = postgres_url
         place.configure(storage={"url": "env:STORE_URL"})
         place.up()
-        # when a session is ended by an operator, the engine takes its claim anew
-        assert _end_the_claim(other) == 1
-        eventually("its claim again", lambda: _holders(other) == 1)
-        # when another process is faster
-        assert _end_the_claim(other) == 1
-        assert other.execute("SELECT pg_try_advisory_lock(%s)", (CLAIM,)).fetchone() == (True,)
+        # when its session is ended by an operator, the engine takes its claim anew
+        [first] = _sessions(operator, granted=True)
+        operator.execute("SELECT pg_terminate_backend(%s)", (first,))
+        eventually("its claim again", lambda: _sessions(operator, granted=True) not in ([], [first]))
+        # when another process stands in the queue, the server gives it the claim as soon as the session is ended
+        [second] = _sessions(operator, granted=True)
+        faster.execute("SET lock_timeout = '30s'")
+        taken = beside.submit(faster.execute, "SELECT pg_advisory_lock(%s)", (CLAIM,))
+        eventually("another in the queue", lambda: len(_sessions(operator, granted=False)) == 1)
+        operator.execute("SELECT pg_terminate_backend(%s)", (second,))
+        taken.result()
         # then the engine ends by itself
         assert place.ends_by_itself() == 4
         assert "the claim to the database was lost" in place.log.read_text()
-
-
-def _holders(connection: psycopg.Connection[Any]) -> int:
-    held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND granted"
-    found = connection.execute(held, (CLAIM,)).fetchone()
-    assert found is not None
-    return int(found[0])
