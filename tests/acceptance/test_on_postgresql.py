@@ -62,6 +62,29 @@ def test_an_alert_is_acted_on_and_a_killed_engine_goes_on_where_it_was(tmp_path:
         assert place.down() == 0
 
 
+def test_a_stop_from_another_host_reaches_the_engine(tmp_path: Path, postgres_url: str) -> None:
+    with site(tmp_path) as place:
+        place.environment["STORE_URL"] = postgres_url
+        place.configure(
+            rule={"mode": "act"},
+            decision={"mode": "act", "ask_when_critical": False},
+            storage={"url": "env:STORE_URL"},
+        )
+        place.up()
+        # when somebody stops it from a host that has the database's address, and a data directory of its own
+        place.environment["RECOVEROPS_DATA_DIR"] = str(tmp_path / "another")
+        place.command("stop", "--reason", "drill")
+        place.crash("checkout")
+        # then nothing is done about a crash, and a person hears why
+        incident = place.incident_in("escalated")
+        assert (incident["reason"], place.starts("checkout")) == ("emergency_stop", 1)
+        assert place.ask("GET", "/api/v1/stop")[1]["reason"] == "drill"
+        # when that is cleared, it may act again
+        assert place.json("resume")["cleared"]["reason"] == "drill"
+        assert not place.ask("GET", "/api/v1/stop")[1]["stopped"]
+        assert place.down() == 0
+
+
 CLAIM = 0x5EC0_7E50
 _SESSIONS = """
 SELECT pid FROM pg_locks JOIN pg_database ON pg_locks.database = pg_database.oid

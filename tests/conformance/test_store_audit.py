@@ -56,6 +56,22 @@ def test_an_untouched_chain_is_whole(five: SqlStore) -> None:
     assert "5 entries is whole" in report.statement
 
 
+def test_the_newest_entry_about_a_subject_that_tells_of_one_of_these_events(store: SqlStore, a: Records) -> None:
+    def newest() -> AuditEntry | None:
+        return store.read(lambda tx: tx.audit.newest("engine", events=("begun", "ended")))
+
+    def told(subject: str, event: str) -> AuditEntry:
+        return store.write(lambda tx: tx.audit.append(at=a.at, actor="ada", event=event, subject=subject, detail={}))
+
+    assert newest() is None
+    begun = told("engine", "begun")
+    told("engine", "looked")
+    told("run-1", "ended")
+    assert newest() == begun
+    ended = told("engine", "ended")
+    assert newest() == ended
+
+
 def test_an_empty_chain_is_whole(store: SqlStore) -> None:
     assert store.read(lambda tx: tx.audit.head()) is None
     report = store.read(lambda tx: tx.audit.verify())

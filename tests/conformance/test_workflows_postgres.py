@@ -14,7 +14,7 @@ from tests.conformance.test_workflows_on_threads import House, is_idle, until
 
 from recoverops.model import ConflictError, SegmentKey, UnreachableError
 from recoverops.ports import Tx, WorkflowContext
-from recoverops.storage import SqlStore
+from recoverops.storage import Claim, SqlStore
 
 pytestmark = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 LONG = timedelta(seconds=20)
@@ -171,37 +171,37 @@ def _lost_after_commit(store: SqlStore) -> Callable[[], int]:
 
 
 def test_a_second_process_on_the_same_database_is_refused_until_the_first_one_ends(store: SqlStore) -> None:
-    claim = store.claim()
+    claim = Claim(store.write_engine)
     with pytest.raises(ConflictError, match="another process runs the responses of database"):
-        store.claim()
+        Claim(store.write_engine)
     claim.renew()
     claim.give_back()
-    again = store.claim()
+    again = Claim(store.write_engine)
     with pytest.raises(ConflictError, match="another process"):
         claim.renew()
     again.give_back()
 
 
 def test_a_claim_whose_session_was_ended_is_taken_anew(store: SqlStore, outage: Outage) -> None:
-    claim = store.claim()
+    claim = Claim(store.write_engine)
     outage.begin()
     with pytest.raises(UnreachableError, match="the database cannot be claimed"):
         claim.renew()
     with pytest.raises(UnreachableError, match="the database cannot be claimed"):
-        store.claim()
+        Claim(store.write_engine)
     outage.end()
     claim.renew()
 
     with pytest.raises(ConflictError, match="another process"):
-        store.claim()
+        Claim(store.write_engine)
     claim.give_back()
 
 
 def test_a_claim_that_another_process_took_meanwhile_is_theirs(store: SqlStore, outage: Outage) -> None:
-    claim = store.claim()
+    claim = Claim(store.write_engine)
     outage.begin()
     outage.end()
-    theirs = store.claim()
+    theirs = Claim(store.write_engine)
 
     with pytest.raises(ConflictError, match="another process"):
         claim.renew()

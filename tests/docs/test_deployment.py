@@ -68,7 +68,7 @@ def test_only_what_time_can_heal_is_tried_again() -> None:
     unit = dict(_lines())
     assert unit["Restart"] == "on-failure"
     given_up = {Exit(int(code)) for code in unit["RestartPreventExitStatus"].split()}
-    assert given_up == {Exit.USAGE, Exit.MISCONFIGURED, Exit.CONFLICT}
+    assert given_up == {Exit.USAGE, Exit.MISCONFIGURED}
 
 
 def test_the_data_directory_in_the_guide_is_the_one_that_systemd_makes_private() -> None:

@@ -63,8 +63,8 @@ from recoverops.pipeline import (
     on_failure,
     respond,
 )
-from recoverops.ports import Clock, StreamSource, Tx, WorkflowContext
-from recoverops.storage import STOP_FILE, DirectoryLock, SqlStore, StopFile, open_store
+from recoverops.ports import Clock, StopSwitch, StreamSource, Tx, WorkflowContext
+from recoverops.storage import STOP_FILE, DirectoryLock, SharedStop, SqlStore, StopFile, open_store
 from recoverops.workflows import ThreadEngine
 
 if TYPE_CHECKING:  # they load the compiled detectors
@@ -82,7 +82,7 @@ class RecoverOps:
         self.clock: Clock = clock or SystemClock()
         self.metrics = Metrics()
         self.loaded = Loaded(vault=Vault.without_plugins(settings.environment, self.clock))
-        self.stop = StopFile(settings.data_dir / STOP_FILE, clock=self.clock)
+        self.stop: StopSwitch = StopFile(settings.data_dir / STOP_FILE, clock=self.clock)
         self.playbook = Playbook(settings.rules, settings.runbooks)
         self._reloader: Reloader | None = None
         self._closing = ExitStack()
@@ -156,9 +156,13 @@ class RecoverOps:
         check_names(self.settings, self.loaded)
         self.settings = with_store_address(self.settings, self.loaded.vault)
         prepare_structs()
-        self._store = open_store(self.settings.storage, data_dir=self.settings.data_dir, clock=self.clock)
+        self._store = open_store(
+            self.settings.storage, data_dir=self.settings.data_dir, clock=self.clock, is_engine=True
+        )
         self._closing.callback(self._store.close, timeout=DRAIN_TIMEOUT)
-        self._claim_database(self._store)
+        self._look_after_claim(self._store)
+        if not self._is_alone:
+            self.stop = SharedStop(self.stop, self._store)
         self._standing = StoreStanding(self._store, self.clock)
         anchoring = Anchoring(self._store, self.settings.data_dir / ANCHOR_FILE, self.clock)
         self._closing.callback(anchoring.write)
@@ -214,11 +218,9 @@ class RecoverOps:
         """On SQLite there is one engine, says the directory's lock."""
         return not self.settings.storage.url.get_secret_value()
 
-    def _claim_database(self, store: SqlStore) -> None:
-        claim = store.claim()
-        self._closing.callback(claim.give_back)
-        if not self._is_alone:
-            self._claim = ClaimWorker(claim, self.clock, self.metrics, on_lost=self._claim_lost)
+    def _look_after_claim(self, store: SqlStore) -> None:
+        if store.claim is not None and not self._is_alone:
+            self._claim = ClaimWorker(store.claim, self.clock, self.metrics, on_lost=self._claim_lost)
             self._run_workers([self._claim])
 
     def _claim_lost(self) -> None:

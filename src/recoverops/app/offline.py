@@ -20,9 +20,9 @@ from recoverops.app.store_address import with_store_address
 from recoverops.app.vault import Vault
 from recoverops.clock import SystemClock
 from recoverops.model import AuditReport, MisconfiguredError, NotFoundError, Resource
-from recoverops.ports import Clock, HistoryStore, ModelStore, RangeReader
+from recoverops.ports import Clock, HistoryStore, ModelStore, RangeReader, StopSwitch
 from recoverops.ports.objects import scheme_of
-from recoverops.storage import STOP_FILE, AuditAnchor, SqlStore, StopFile, open_store, verify_against
+from recoverops.storage import STOP_FILE, AuditAnchor, SharedStop, SqlStore, StopFile, open_store, verify_against
 
 if TYPE_CHECKING:  # it loads numpy
     from recoverops.operations.incident_windows import Stretch
@@ -113,9 +113,16 @@ def history_reader(settings: Settings, name: str) -> RangeReader:
     return loaded.readers[name]
 
 
-def stop_switch(data_dir: Path, *, clock: Clock | None = None) -> StopFile:
+def stop_switch(data_dir: Path, *, clock: Clock | None = None) -> StopSwitch:
+    """The file of this data directory."""
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     return StopFile(data_dir / STOP_FILE, clock=clock or SystemClock())
+
+
+def shared_stop(settings: Settings, store: SqlStore) -> StopSwitch:
+    """The stop as the engine sees it, from whatever host."""
+    here = stop_switch(settings.data_dir)
+    return SharedStop(here, store) if settings.storage.url.get_secret_value() else here
 
 
 def verify_audit(settings: Settings, store: SqlStore) -> AuditReport:

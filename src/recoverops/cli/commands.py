@@ -221,20 +221,21 @@ def stop(
         return
     print(f"stopped by {stopped.state.by}: {stopped.state.reason}. Nothing acts until `recoverops resume`.")
     if not stopped.audited:
-        print(f"warning: the audit log could not be written ({stopped.why_not})", file=sys.stderr)
+        here = f"only an engine with the data directory {data_dir_of(config)} has heard of it"
+        print(f"warning: {here}, because the audit log could not be written ({stopped.why_not})", file=sys.stderr)
 
 
 @application.command(epilog=_example("recoverops resume"))
 def resume(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Clear the emergency stop. Needs the database: what may act again is written down first."""
-    from recoverops.app.offline import opened_store, stop_switch
+    from recoverops.app.offline import opened_store, shared_stop
     from recoverops.clock import SystemClock
     from recoverops.operations import clear_stop
 
     with told_errors():
         settings = settings_of(config)
-        switch = stop_switch(settings.data_dir)
         with opened_store(settings, may_create=True) as store:
+            switch = shared_stop(settings, store)
             cleared = clear_stop(switch, store, SystemClock(), by=local_actor(), channels=settings.stop_channels)
     if as_json:
         print_json({"cleared": to_plain(cleared)})

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from recoverops.model.anomaly import Anomaly, Condition, ConditionStatus
 from recoverops.model.approval import Approval, ApprovalState, Wait, WaitKind
-from recoverops.model.audit import GENESIS, AuditEntry, AuditReport, chain_hash
+from recoverops.model.audit import (
+    GENESIS,
+    STOP_CLEARED,
+    STOP_ENGAGED,
+    STOP_SUBJECT,
+    AuditEntry,
+    AuditReport,
+    chain_hash,
+)
 from recoverops.model.component import ComponentState, ComponentStatus, Demand, StopState
 from recoverops.model.decision import (
     Decision,
@@ -83,6 +91,9 @@ from recoverops.model.verdict import Verdict, VerdictStatus
 __all__ = [
     "GENESIS",
     "LEGAL_TRANSITIONS",
+    "STOP_CLEARED",
+    "STOP_ENGAGED",
+    "STOP_SUBJECT",
     "ActionRecord",
     "Admission",
     "Alert",

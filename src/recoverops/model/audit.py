@@ -10,6 +10,10 @@ from recoverops.model.record import Record
 
 GENESIS = "0" * 64
 
+STOP_ENGAGED, STOP_CLEARED = "stop.engaged", "stop.cleared"
+STOP_SUBJECT = "recoverops"
+"""What is read again: where several hosts share a database, the last of these says whether it may act."""
+
 
 class AuditEntry(Record, frozen=True, kw_only=True):
     seq: int

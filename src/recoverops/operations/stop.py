@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from recoverops.model import RecoverOpsError, StopState, UnreachableError
+from recoverops.model import STOP_CLEARED, STOP_ENGAGED, STOP_SUBJECT, RecoverOpsError, StopState, UnreachableError
 from recoverops.notifications import compose
 from recoverops.ports import Clock, StopSwitch, Store, Tx
 
@@ -48,7 +48,7 @@ def engage_stop(switch: StopSwitch, telling: Callable[[], Telling], clock: Clock
 
 
 def _write_stop(tx: Tx, channels: tuple[str, ...], *, reason: str, by: str, now: datetime) -> None:
-    tx.audit.append(at=now, actor=by, event="stop.engaged", subject="recoverops", detail={"reason": reason})
+    tx.audit.append(at=now, actor=by, event=STOP_ENGAGED, subject=STOP_SUBJECT, detail={"reason": reason})
     if channels:
         tx.outbox.post(compose.stop_engaged(reason, by, at=now), channels=channels)
 
@@ -58,7 +58,7 @@ def clear_stop(switch: StopSwitch, store: Store, clock: Clock, *, by: str, chann
     before, now = switch.read(), clock.now()
 
     def write(tx: Tx) -> None:
-        tx.audit.append(at=now, actor=by, event="stop.cleared", subject="recoverops", detail={"was": before.reason})
+        tx.audit.append(at=now, actor=by, event=STOP_CLEARED, subject=STOP_SUBJECT, detail={"was": before.reason})
         if channels:
             tx.outbox.post(compose.stop_cleared(by, at=now), channels=channels)
 

@@ -277,6 +277,9 @@ class AuditLog(Protocol):
 
     def head(self) -> AuditEntry | None: ...
 
+    def newest(self, subject: str, *, events: Collection[str]) -> AuditEntry | None:
+        """The last entry about this subject that tells of one of these events."""
+
     def entries(self, *, after: int = 0, limit: int = 1000) -> tuple[AuditEntry, ...]: ...
 
     def verify(self) -> AuditReport:

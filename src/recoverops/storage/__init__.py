@@ -11,6 +11,7 @@ from recoverops.storage.directory_lock import DirectoryLock
 from recoverops.storage.durable_file import write_durably
 from recoverops.storage.retention import RetentionSettings
 from recoverops.storage.settings import StorageSettings
+from recoverops.storage.shared_stop import SharedStop
 from recoverops.storage.stop_file import STOP_FILE, StopFile
 from recoverops.storage.store import SqlStore, open_store
 from recoverops.storage.transaction import SqlTx
@@ -22,6 +23,7 @@ __all__ = [
     "Claim",
     "DirectoryLock",
     "RetentionSettings",
+    "SharedStop",
     "SqlStore",
     "SqlTx",
     "StopFile",

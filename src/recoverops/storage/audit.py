@@ -6,7 +6,7 @@ tail only `anchor` can tell.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +23,15 @@ _PAGE = 1000
 _INSERT = sa.insert(audit_entry)
 _HEAD = sa.select(audit_entry).order_by(audit_entry.c.seq.desc()).limit(1)
 _TAIL = sa.select(audit_entry.c.seq, audit_entry.c.hash).order_by(audit_entry.c.seq.desc()).limit(1)
+_NEWEST = (
+    sa.select(audit_entry)
+    .where(
+        audit_entry.c.subject == sa.bindparam("subject"),
+        audit_entry.c.event.in_(sa.bindparam("events", expanding=True)),
+    )
+    .order_by(audit_entry.c.seq.desc())
+    .limit(1)
+)
 _AFTER = (
     sa.select(audit_entry)
     .where(audit_entry.c.seq > sa.bindparam("after"))
@@ -58,6 +67,10 @@ class SqlAudit:
 
     def head(self) -> AuditEntry | None:
         row = self._connection.execute(_HEAD).first()
+        return None if row is None else _entry(row)
+
+    def newest(self, subject: str, *, events: Collection[str]) -> AuditEntry | None:
+        row = self._connection.execute(_NEWEST, {"subject": subject, "events": tuple(events)}).first()
         return None if row is None else _entry(row)
 
     def entries(self, *, after: int = 0, limit: int = 1000) -> tuple[AuditEntry, ...]:

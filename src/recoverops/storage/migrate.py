@@ -9,8 +9,8 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -29,8 +29,16 @@ _POSTGRES_LOCK = sa.text("SELECT pg_advisory_xact_lock(7251023341)")
 """Any number that no other program uses for the same purpose in the same database."""
 
 
-def upgrade(engines: Engines, *, data_dir: Path, migrations: Path = MIGRATIONS) -> None:
+def upgrade(
+    engines: Engines,
+    *,
+    data_dir: Path,
+    migrations: Path = MIGRATIONS,
+    alone: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> None:
     """Create or upgrade the schema. Two processes that do it at once do it one after the other.
+
+    `alone` is entered before anything is changed, and raises when an engine uses the schema as it is.
 
     Before an upgrade a SQLite file is copied to `recoverops.sqlite.before-<new revision>`. Raises MisconfiguredError
     when the schema was written by a newer release.
@@ -55,11 +63,12 @@ def upgrade(engines: Engines, *, data_dir: Path, migrations: Path = MIGRATIONS) 
         if current == head:
             return
         _refuse_newer(current, head, known={revision.revision for revision in script.walk_revisions()})
-        if current is not None and engines.sqlite_file is not None:
-            _copy(engines.sqlite_file, revision=head)
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        connection.commit()
+        with alone():
+            if current is not None and engines.sqlite_file is not None:
+                _copy(engines.sqlite_file, revision=head)
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
 
 
 def _is_current(engines: Engines) -> bool:

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 import sqlalchemy as sa
 
-from recoverops.model import Admission, Alert, OverloadedError, PermanentError, RecoverOpsError, UnreachableError
+from recoverops.model import (
+    Admission,
+    Alert,
+    ConflictError,
+    OverloadedError,
+    PermanentError,
+    RecoverOpsError,
+    UnreachableError,
+)
 from recoverops.ports import Clock, Tx
 from recoverops.storage import retention, signals
 from recoverops.storage.claim import Claim
-from recoverops.storage.directory_lock import make_private_directory
+from recoverops.storage.directory_lock import DirectoryLock, make_private_directory
 from recoverops.storage.engines import Engines, make_engines
 from recoverops.storage.intake import IntakeWriter
 from recoverops.storage.migrate import upgrade
@@ -37,25 +46,50 @@ _ATTEMPTS = 5
 _BEAT = sa.update(heartbeat).where(heartbeat.c.id == 1).values(at=sa.bindparam("b_at"))
 
 
-def open_store(settings: StorageSettings, *, data_dir: Path, clock: Clock) -> SqlStore:
-    """The store with its schema up to date. The caller holds the DirectoryLock and closes the store.
+def open_store(settings: StorageSettings, *, data_dir: Path, clock: Clock, is_engine: bool = False) -> SqlStore:
+    """The store with its schema up to date; the caller closes it. The engine holds the DirectoryLock already.
 
-    Raises MisconfiguredError for settings that cannot work or a schema of a newer release, and UnreachableError when
-    the database does not answer.
+    Raises MisconfiguredError for settings that cannot work or a schema of a newer release, UnreachableError when the
+    database does not answer, and ConflictError when another process runs responses on it: to the engine always, to
+    others when the schema would have to be changed beneath that process.
     """
     make_private_directory(data_dir)
     engines = make_engines(settings, data_dir=data_dir)
+    claim = None
     try:
+        if is_engine:
+            claim = Claim(engines.write)
+        alone = nullcontext if is_engine else partial(_alone, engines, data_dir, clock)
         with translated("the store cannot be opened"):
-            upgrade(engines, data_dir=data_dir)
+            upgrade(engines, data_dir=data_dir, alone=alone)
     except RecoverOpsError:
+        if claim is not None:
+            claim.give_back()
         engines.dispose()
         raise
-    return SqlStore(engines, settings, clock=clock)
+    return SqlStore(engines, settings, clock=clock, claim=claim)
+
+
+@contextmanager
+def _alone(engines: Engines, data_dir: Path, clock: Clock) -> Iterator[None]:
+    with ExitStack() as held:
+        try:
+            held.enter_context(DirectoryLock(data_dir, clock))
+            held.callback(Claim(engines.write).give_back)
+        except ConflictError as error:
+            raise ConflictError(
+                "the database has the schema of an older release, whose engine runs; "
+                f"start this release's engine in its place, which upgrades it ({error})"
+            ) from error
+        yield
 
 
 class SqlStore:
-    def __init__(self, engines: Engines, settings: StorageSettings, *, clock: Clock) -> None:
+    def __init__(
+        self, engines: Engines, settings: StorageSettings, *, clock: Clock, claim: Claim | None = None
+    ) -> None:
+        self.claim = claim
+        """Of the engine's; None for those who only read, answer or stop."""
         self._engines = engines
         self._clock = clock
         self._inside = threading.local()
@@ -67,10 +101,6 @@ class SqlStore:
     def write_engine(self) -> sa.Engine:
         """The database itself, past the tables of `Tx`: for tests, and for people with a debugger."""
         return self._engines.write
-
-    def claim(self) -> Claim:
-        """For the process that runs the responses, alone. Raises ConflictError; see `Claim`."""
-        return Claim(self._engines.write)
 
     @property
     def queued_intake_bytes(self) -> int:
@@ -158,6 +188,8 @@ class SqlStore:
     def close(self, *, timeout: timedelta = timedelta(seconds=30)) -> None:
         """Write what is queued, then let go of the database."""
         drained = self._intake.close(timeout=timeout)
+        if self.claim is not None:
+            self.claim.give_back()
         self._engines.dispose()
         if not drained:
             raise UnreachableError(

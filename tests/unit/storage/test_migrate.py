@@ -7,6 +7,7 @@ import fcntl
 import shutil
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,14 +15,18 @@ import sqlalchemy as sa
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from recoverops.model import MisconfiguredError
-from recoverops.storage import migrate
+from recoverops.model import ConflictError, MisconfiguredError
+from recoverops.storage import Claim, DirectoryLock, migrate
+from recoverops.storage import store as storage
 from recoverops.storage.engines import make_engines
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.conftest import Database, ManualClock, Records
+
+    from recoverops.storage import SqlStore
 
 SECOND = """
 import sqlalchemy as sa
@@ -133,6 +138,52 @@ def test_two_that_open_at_once_upgrade_one_after_the_other(database: Database) -
         for future in [pool.submit(upgrade, database) for _ in range(2)]:
             future.result(timeout=60)
     assert ask(database, "SELECT version_num FROM alembic_version") == [("0003",)]
+
+
+@contextlib.contextmanager
+def release(
+    database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, migrations: Path
+) -> Iterator[Callable[[], SqlStore]]:
+    """What opens the store as a release with these migrations does."""
+    with monkeypatch.context() as patched:
+        patched.setattr(storage, "upgrade", partial(migrate.upgrade, migrations=migrations))
+        yield lambda: database.open(clock)
+
+
+def test_nobody_upgrades_beneath_a_running_engine(
+    filled: Database, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = with_second_version(tmp_path)
+    with (
+        DirectoryLock(filled.data_dir, clock),
+        storage.open_store(filled.settings, data_dir=filled.data_dir, clock=clock, is_engine=True),
+        release(filled, clock, monkeypatch, newer) as look,
+    ):
+        # when a command of the next release looks into the store
+        with pytest.raises(ConflictError, match="start this release's engine in its place"):
+            look()
+        assert ask(filled, "SELECT version_num FROM alembic_version") == [("0003",)]
+    with release(filled, clock, monkeypatch, newer) as look, look() as opened:
+        # then it does so when that engine has ended, and leaves the place to the next one
+        assert ask(filled, "SELECT version_num FROM alembic_version") == [("0004",)]
+        with DirectoryLock(filled.data_dir, clock):
+            Claim(opened.write_engine).give_back()
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_an_engine_of_the_next_release_upgrades_nothing_before_the_database_is_its_own(
+    filled: Database, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_engine = partial(storage.open_store, filled.settings, clock=clock, is_engine=True)
+    with open_engine(data_dir=filled.data_dir) as running:
+        with (
+            release(filled, clock, monkeypatch, with_second_version(tmp_path)),
+            pytest.raises(ConflictError, match="another process runs the responses"),
+        ):
+            open_engine(data_dir=tmp_path / "another host")
+        assert ask(filled, "SELECT version_num FROM alembic_version") == [("0003",)]
+        assert running.claim is not None
+        running.claim.renew()
 
 
 def test_the_named_head_is_the_newest_migration() -> None:

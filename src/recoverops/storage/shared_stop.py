@@ -1,0 +1,36 @@
+"""The emergency stop on PostgreSQL, where commands and a next engine may be on other hosts than the engine.
+
+A file of one host says nothing to another, so what the audit log says last holds as well. Either of the two stops;
+`recoverops resume` clears both.
+"""
+
+from __future__ import annotations
+
+from recoverops.model import STOP_CLEARED, STOP_ENGAGED, STOP_SUBJECT, StopState
+from recoverops.ports import StopSwitch, Store, Tx
+
+
+class SharedStop:
+    """`file` is this host's own; it alone is asked while the database does not answer, and then nothing acts anyway."""
+
+    def __init__(self, file: StopSwitch, store: Store) -> None:
+        self._file = file
+        self._store = store
+
+    def read(self) -> StopState:
+        """Raises UnreachableError when either cannot be read."""
+        here = self._file.read()
+        return here if here.stopped else self._store.read(_on_record)
+
+    def engage(self, *, reason: str, by: str) -> StopState:
+        return self._file.engage(reason=reason, by=by)
+
+    def clear(self) -> None:
+        self._file.clear()
+
+
+def _on_record(tx: Tx) -> StopState:
+    last = tx.audit.newest(STOP_SUBJECT, events=(STOP_ENGAGED, STOP_CLEARED))
+    if last is None or last.event == STOP_CLEARED:
+        return StopState(stopped=False)
+    return StopState(stopped=True, reason=last.detail.get("reason", ""), by=last.actor, at=last.at)
