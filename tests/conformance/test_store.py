@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -220,6 +221,37 @@ def test_a_save_raises_the_revision_and_an_older_one_is_a_conflict(store: SqlSto
         store.write(lambda tx: tx.incidents.save(replace(read_by_two, state=IncidentState.ACTING)))
 
     assert store.read(lambda tx: tx.incidents.get(read_by_two.id)) == saved
+
+
+def _insert(incident: Incident, tx: Tx) -> None:
+    tx.incidents.insert(incident)
+
+
+def test_many_are_saved_together_or_none_of_them(store: SqlStore, a: Records) -> None:
+    one, two = a.incident("inc-1"), a.incident("inc-2")
+    for incident in (one, two):
+        store.write(partial(_insert, incident))
+    assert store.write(lambda tx: tx.incidents.save_all(())) == ()
+
+    saved = store.write(lambda tx: tx.incidents.save_all([replace(two, title="two"), replace(one, title="one")]))
+    assert [(incident.title, incident.revision) for incident in saved] == [("two", 2), ("one", 2)]
+    assert store.read(lambda tx: [tx.incidents.get(incident.id) for incident in saved]) == list(saved)
+
+    with pytest.raises(ConflictError, match="of 2 incidents, inc-2 to inc-1, at least one was saved by somebody else"):
+        store.write(lambda tx: tx.incidents.save_all([replace(saved[0], title="newer"), replace(one, title="stale")]))
+    assert store.read(lambda tx: tx.incidents.get(two.id)).title == "two"
+
+
+def test_those_that_are_open_with_any_of_the_fingerprints(store: SqlStore, a: Records) -> None:
+    incidents = [a.incident(f"inc-{number}") for number in range(4)]
+    for incident in incidents:
+        store.write(partial(_insert, incident))
+    store.write(lambda tx: tx.incidents.save(replace(incidents[1], state=IncidentState.RESOLVED)))
+
+    wanted = {incident.fingerprint for incident in incidents[:3]}
+    found = store.read(lambda tx: tx.incidents.open_with_any(wanted))
+    assert {incident.id for incident in found} == {"inc-0", "inc-2"}
+    assert store.read(lambda tx: tx.incidents.open_with_any(())) == ()
 
 
 def test_a_resolved_incident_may_still_finish_its_response(store: SqlStore, a: Records) -> None:
@@ -467,6 +499,17 @@ def test_all_waits_are_listed_by_when_they_are_due(store: SqlStore, parked: Wait
 
     store.write(park)
     assert store.read(lambda tx: tx.waits.listed()) == (sooner, parked)
+
+
+def test_the_waits_of_some_incidents(store: SqlStore, parked: Wait, a: Records) -> None:
+    other = a.incident("inc-2")
+    store.write(lambda tx: tx.incidents.insert(other))
+    waiting = replace(parked, incident_id=other.id)
+    store.write(lambda tx: tx.waits.park(waiting))
+
+    found = store.read(lambda tx: tx.waits.of_incidents([other.id, IncidentId("inc-3")]))
+    assert found == (waiting,)
+    assert store.read(lambda tx: tx.waits.of_incidents(())) == ()
 
 
 def test_a_newer_wait_replaces_the_older_one(store: SqlStore, parked: Wait) -> None:

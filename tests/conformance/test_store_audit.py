@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from recoverops.model import GENESIS, PermanentError
+from recoverops.model import GENESIS, AuditLine, PermanentError
 from recoverops.storage import AuditAnchor, verify_against
 
 if TYPE_CHECKING:
@@ -46,6 +46,23 @@ def tamper(store: SqlStore, *statements: str) -> None:
             connection.execute(sa.text(f"DROP TRIGGER {name}{on}"))
         for statement in statements:
             assert connection.execute(sa.text(statement)).rowcount > 0, statement
+
+
+def test_lines_that_are_written_together_are_links_like_those_written_one_by_one(store: SqlStore, a: Records) -> None:
+    def line(number: int) -> AuditLine:
+        detail = {"zeta": "ü", "alpha": str(number)}
+        return AuditLine(at=a.at, actor="engine", event=f"acted {number}", subject="run-1", detail=detail)
+
+    append(store, a.at)
+    store.write(lambda tx: tx.audit.append_all([line(1), line(2), line(3)]))
+    store.write(lambda tx: tx.audit.append_all([]))
+    append(store, a.at)
+
+    assert store.read(lambda tx: tx.audit.verify()).statement.startswith("the chain of 5 entries is whole")
+    written = store.read(lambda tx: tx.audit.entries())[1:4]
+    assert [(one.event, one.detail, one.at) for one in written] == [
+        (one.event, one.detail, one.at) for one in map(line, (1, 2, 3))
+    ]
 
 
 def test_an_untouched_chain_is_whole(five: SqlStore) -> None:

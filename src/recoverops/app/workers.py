@@ -29,7 +29,7 @@ from recoverops.redact import redact
 _LOG = logging.getLogger("recoverops.workers")
 _LONGEST_WAIT_S = 1.0
 _LOOK_WITHOUT_CHANNEL_S = 10.0
-_BATCH = 500
+_BATCH = 200
 _GATHER_S = 0.1
 """How long a notification waits for others of its moment."""
 QUEUED_POLLS = 1000
@@ -166,12 +166,17 @@ class PipelineWorker(Worker):
         try:
             stored = self._next_alerts()
             while stored:
-                self._observer.take_alerts(stored)
+                self._take(stored)
                 # What is stored after this look wakes us again, so a batch with room in it was the last one.
                 stored = self._next_alerts() if len(stored) == _BATCH else ()
         except BaseException:
             self._alerts.set()
             raise
+
+    def _take(self, stored: tuple[StoredAlert, ...]) -> None:
+        """In a storm a response waits at the store on every thread; every fourth turn then goes to the patient."""
+        with self._store.patiently() if len(stored) == _BATCH else contextlib.nullcontext():
+            self._observer.take_alerts(stored)
 
     def _next_alerts(self) -> tuple[StoredAlert, ...]:
         return self._store.read(lambda tx: tx.signals.pending(limit=_BATCH))

@@ -10,6 +10,7 @@ from recoverops.model.audit import (
     STOP_ENGAGED,
     STOP_SUBJECT,
     AuditEntry,
+    AuditLine,
     AuditReport,
     chain_hash,
 )
@@ -103,6 +104,7 @@ __all__ = [
     "ApprovalId",
     "ApprovalState",
     "AuditEntry",
+    "AuditLine",
     "AuditReport",
     "Batch",
     "ComponentState",

@@ -15,6 +15,16 @@ STOP_SUBJECT = "recoverops"
 """What is read again: where several hosts share a database, the last of these says whether it may act."""
 
 
+class AuditLine(Record, frozen=True, kw_only=True):
+    """What happened, before it has its place in the chain."""
+
+    at: datetime
+    actor: str
+    event: str
+    subject: str
+    detail: Mapping[str, str]
+
+
 class AuditEntry(Record, frozen=True, kw_only=True):
     seq: int
     at: datetime

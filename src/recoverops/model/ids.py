@@ -48,12 +48,8 @@ def new_engine_id() -> str:
 
 def digest(*parts: str) -> str:
     """SHA-256 over the parts with their lengths, so that ("ab","c") and ("a","bc") differ. 64 hex digits."""
-    hasher = hashlib.sha256()
-    for part in parts:
-        data = part.encode()
-        hasher.update(len(data).to_bytes(8, "big"))
-        hasher.update(data)
-    return hasher.hexdigest()
+    encoded = [part.encode() for part in parts]
+    return hashlib.sha256(b"".join([len(data).to_bytes(8, "big") + data for data in encoded])).hexdigest()
 
 
 def new_key() -> str:

@@ -7,6 +7,7 @@ from the version before; golden files in `tests/golden/` keep old releases reada
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
@@ -35,9 +36,8 @@ def to_plain(record: Record) -> dict[str, Any]:
 
 def to_json(record: Record) -> str:
     """The record as a JSON object with its version in `v`, for storing."""
-    plain = to_plain(record)
-    plain["v"] = record.VERSION
-    return msgspec.json.encode(plain).decode()
+    fields = msgspec.json.encode(record).decode()[1:-1]
+    return f"{{{fields}{',' if fields else ''}{_last_field(record.VERSION)}"
 
 
 def from_json(cls: type[R], text: str | bytes) -> R:
@@ -45,6 +45,8 @@ def from_json(cls: type[R], text: str | bytes) -> R:
 
     Raises `PermanentError` when the text was written by a newer release or is not this record at all.
     """
+    if isinstance(text, str) and text.endswith(_last_field(cls.VERSION)):
+        return _decoded(cls, text)
     plain = msgspec.json.decode(text)
     version = plain.pop("v", None) if isinstance(plain, dict) else None
     if not isinstance(version, int):
@@ -59,4 +61,21 @@ def from_json(cls: type[R], text: str | bytes) -> R:
     try:
         return msgspec.convert(plain, cls)
     except msgspec.ValidationError as error:
-        raise PermanentError(f"stored {cls.__name__} does not fit its shape: {error}") from error
+        raise _misfit(cls, error) from error
+
+
+def _decoded(cls: type[R], text: str) -> R:
+    """What this release wrote, without a look at its version first: that takes half of the time."""
+    try:
+        return msgspec.json.decode(text, type=cls)
+    except msgspec.ValidationError as error:
+        raise _misfit(cls, error) from error
+
+
+def _misfit(cls: type[Record], error: msgspec.ValidationError) -> PermanentError:
+    return PermanentError(f"stored {cls.__name__} does not fit its shape: {error}")
+
+
+@cache
+def _last_field(version: int) -> str:
+    return f'"v":{version}}}'

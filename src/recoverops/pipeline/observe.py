@@ -8,37 +8,25 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
 from typing import Protocol
 
-import msgspec
-
-from recoverops import detection, incidents
+from recoverops import detection
 from recoverops.model import (
     Anomaly,
     Condition,
     ConflictError,
     Incident,
-    ResponseStage,
     Sample,
     SegmentKey,
     StoredAlert,
-    Wait,
-    WaitKind,
-    new_incident_id,
     series_name,
 )
-from recoverops.notifications import compose
 from recoverops.pipeline.again import again
-from recoverops.pipeline.flapping import call_a_person, damped
 from recoverops.pipeline.foresight import Foresight
-from recoverops.pipeline.parts import ENGINE, Parts
-from recoverops.pipeline.story import tell
+from recoverops.pipeline.joining import join_or_open
+from recoverops.pipeline.parts import Parts
 from recoverops.ports import Tx
 from recoverops.sources import resolve
-
-_OPEN_TO_EVIDENCE = frozenset({WaitKind.HOLD, WaitKind.GATE, WaitKind.APPROVAL})
-"""Waits that new evidence brings forward, because the decision may be another one with it."""
 
 
 class Judge(Protocol):
@@ -145,53 +133,6 @@ class Observer:
         return again(lambda: self._parts.store.write(lambda tx: self._write(tx, anomalies, processed)))
 
     def _write(self, tx: Tx, anomalies: Sequence[Anomaly], processed: Sequence[int]) -> tuple[Incident, ...]:
-        now = self._parts.clock.now()
         if processed:
-            tx.signals.mark_processed(processed, at=now)
-        opened = (self._open_or_join(tx, anomaly) for anomaly in anomalies)
-        return tuple(incident for incident in opened if incident is not None)
-
-    def _open_or_join(self, tx: Tx, anomaly: Anomaly) -> Incident | None:
-        now = self._parts.clock.now()
-        known = tx.incidents.open_with(incidents.fingerprint(anomaly.resource, anomaly.symptom))
-        if known is None:
-            return self._open(tx, anomaly, now)
-        tell(tx, known, "anomaly", anomaly.statement, at=now, actor=ENGINE, detail=_detail(anomaly))
-        known = damped(self._parts, tx, known, anomaly, now=now)
-        joined = incidents.joined(known, anomaly, now=now)
-        if joined is known:
-            return None
-        if joined.response is ResponseStage.FINISHED and joined.flapping_since is None:
-            return self._reopen(tx, joined, not_before=incidents.may_reopen_at(known), now=now)
-        tx.incidents.save(joined)
-        wait = tx.waits.of_incident(joined.id)
-        if wait is not None and wait.kind in _OPEN_TO_EVIDENCE and tx.waits.make_due(joined.id, at=now):
-            self._parts.nudge(now)
-        return None
-
-    def _open(self, tx: Tx, anomaly: Anomaly, now: datetime) -> Incident | None:
-        """None when it is not to be responded to: it flaps, and a person was called."""
-        incident = incidents.opened(anomaly, incident_id=new_incident_id(now), now=now)
-        earlier = tx.incidents.newest_with(incident.fingerprint)
-        incident = incidents.with_onset(incident, at=now, settings=self._parts.incidents, earlier=earlier)
-        tx.incidents.insert(incident)
-        tell(tx, incident, "opened", anomaly.statement, at=now, actor=ENGINE, detail=_detail(anomaly))
-        if incident.flapping_since is not None:
-            call_a_person(self._parts, tx, incident, now=now)
-            return None
-        self._parts.post(tx, compose.incident_opened(incident, at=now))
-        return incident
-
-    def _reopen(self, tx: Tx, incident: Incident, *, not_before: datetime, now: datetime) -> Incident | None:
-        """The incident when its response is to start now; None when a pause comes first."""
-        fresh = incidents.reopened(incident, now=now)
-        if now >= not_before:
-            return tx.incidents.save(fresh)
-        tx.waits.park(Wait(incident_id=incident.id, kind=WaitKind.EVIDENCE, due_at=not_before, since=now))
-        tx.incidents.save(msgspec.structs.replace(fresh, response=ResponseStage.PARKED))
-        self._parts.nudge(not_before)
-        return None
-
-
-def _detail(anomaly: Anomaly) -> dict[str, str]:
-    return {"series": anomaly.series, "since": anomaly.since.isoformat(), "detector": anomaly.detector}
+            tx.signals.mark_processed(processed, at=self._parts.clock.now())
+        return join_or_open(self._parts, tx, anomalies)

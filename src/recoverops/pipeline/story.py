@@ -5,10 +5,10 @@ Both or neither: a change that is not audited does not happen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from recoverops.model import Incident, IncidentId, TimelineEntry
+from recoverops.model import AuditLine, Incident, IncidentId, TimelineEntry
 from recoverops.ports import Tx
 
 
@@ -25,5 +25,20 @@ def tell(
     """`event` is a constant name: opened, anomaly, decided, approval_requested, acted, verified, resolved, ..."""
     incident_id = incident.id if isinstance(incident, Incident) else incident
     fields = dict(detail or {})
-    tx.incidents.tell(TimelineEntry(incident_id=incident_id, at=at, event=event, actor=actor, text=text, detail=fields))
-    tx.audit.append(at=at, actor=actor, event=f"incident.{event}", subject=incident_id, detail={"text": text, **fields})
+    tell_all(tx, [TimelineEntry(incident_id=incident_id, at=at, event=event, actor=actor, text=text, detail=fields)])
+
+
+def tell_all(tx: Tx, entries: Sequence[TimelineEntry]) -> None:
+    """Lines of any incidents, in this order."""
+    tx.incidents.tell(*entries)
+    tx.audit.append_all([_audited(entry) for entry in entries])
+
+
+def _audited(entry: TimelineEntry) -> AuditLine:
+    return AuditLine(
+        at=entry.at,
+        actor=entry.actor,
+        event=f"incident.{entry.event}",
+        subject=entry.incident_id,
+        detail={"text": entry.text, **entry.detail},
+    )

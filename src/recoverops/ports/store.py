@@ -20,6 +20,7 @@ from recoverops.model import (
     ApprovalId,
     ApprovalState,
     AuditEntry,
+    AuditLine,
     AuditReport,
     Decision,
     Delivery,
@@ -74,10 +75,15 @@ class IncidentStore(Protocol):
         Raises ConflictError when somebody saved it since, or when the life cycle has no such transition.
         """
 
+    def save_all(self, incidents: Sequence[Incident]) -> tuple[Incident, ...]:
+        """`save` for many, with one statement: all of them or none."""
+
     def get(self, incident_id: IncidentId) -> Incident:
         """Raises NotFoundError."""
 
     def open_with(self, fingerprint: Fingerprint) -> Incident | None: ...
+
+    def open_with_any(self, fingerprints: Collection[Fingerprint]) -> tuple[Incident, ...]: ...
 
     def newest_with(self, fingerprint: Fingerprint) -> Incident | None:
         """Open or over."""
@@ -95,8 +101,8 @@ class IncidentStore(Protocol):
 
     def hypotheses(self, incident_id: IncidentId) -> tuple[Hypothesis, ...]: ...
 
-    def tell(self, entry: TimelineEntry) -> None:
-        """Append one line to the incident's story."""
+    def tell(self, *entries: TimelineEntry) -> None:
+        """Append these lines, in this order, to the stories of their incidents."""
 
     def timeline(self, incident_id: IncidentId) -> tuple[TimelineEntry, ...]: ...
 
@@ -150,6 +156,8 @@ class WaitStore(Protocol):
         """One wait an incident; replaces an older one."""
 
     def of_incident(self, incident_id: IncidentId) -> Wait | None: ...
+
+    def of_incidents(self, incident_ids: Collection[IncidentId]) -> tuple[Wait, ...]: ...
 
     def listed(self) -> tuple[Wait, ...]:
         """All of them, the one that is due first before the others."""
@@ -274,6 +282,9 @@ class AuditLog(Protocol):
     def append(
         self, *, at: datetime, actor: str, event: str, subject: str, detail: Mapping[str, str]
     ) -> AuditEntry: ...
+
+    def append_all(self, lines: Sequence[AuditLine]) -> None:
+        """In this order, with one statement."""
 
     def head(self) -> AuditEntry | None: ...
 

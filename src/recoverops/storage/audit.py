@@ -6,14 +6,14 @@ tail only `anchor` can tell.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from recoverops.model import GENESIS, AuditEntry, AuditReport, PermanentError, chain_hash
+from recoverops.model import GENESIS, AuditEntry, AuditLine, AuditReport, PermanentError, chain_hash
 from recoverops.storage.refusals import refused
 from recoverops.storage.schema import audit_entry
 from recoverops.storage.serial import take_serial_lock
@@ -48,22 +48,23 @@ class SqlAudit:
         self._connection = connection
 
     def append(self, *, at: datetime, actor: str, event: str, subject: str, detail: Mapping[str, str]) -> AuditEntry:
+        (entry,) = self._written([AuditLine(at=at, actor=actor, event=event, subject=subject, detail=detail)])
+        return entry
+
+    def append_all(self, lines: Sequence[AuditLine]) -> None:
+        if lines:
+            self._written(lines)
+
+    def _written(self, lines: Sequence[AuditLine]) -> list[AuditEntry]:
         take_serial_lock(self._connection)
         seq, previous = self._connection.execute(_TAIL).first() or (0, GENESIS)
-        entry = _sealed(
-            seq=seq + 1,
-            previous=previous,
-            at=at.astimezone(UTC),
-            actor=actor,
-            event=event,
-            subject=subject,
-            detail=dict(detail),
-        )
-        row = msgspec.structs.asdict(entry)
-        row["detail"] = msgspec.json.encode(entry.detail, order="sorted").decode()
-        with refused(f"audit entry {entry.seq} ({event} {subject}) cannot be written"):
-            self._connection.execute(_INSERT, row)
-        return entry
+        entries: list[AuditEntry] = []
+        for line in lines:
+            entries.append(_sealed(line, seq=seq + 1, previous=previous))
+            seq, previous = entries[-1].seq, entries[-1].hash
+        with refused(f"audit entry {entries[0].seq} ({lines[0].event} {lines[0].subject}) cannot be written"):
+            self._connection.execute(_INSERT, [_row(entry) for entry in entries])
+        return entries
 
     def head(self) -> AuditEntry | None:
         row = self._connection.execute(_HEAD).first()
@@ -93,19 +94,33 @@ class SqlAudit:
             after = rows[-1].seq
 
 
-def _sealed(
-    *, seq: int, previous: str, at: datetime, actor: str, event: str, subject: str, detail: dict[str, str]
-) -> AuditEntry:
+def _sealed(line: AuditLine, *, seq: int, previous: str) -> AuditEntry:
+    at, detail = line.at.astimezone(UTC), dict(line.detail)
     return AuditEntry(
         seq=seq,
         at=at,
-        actor=actor,
-        event=event,
-        subject=subject,
+        actor=line.actor,
+        event=line.event,
+        subject=line.subject,
         detail=detail,
         previous=previous,
-        hash=chain_hash(previous=previous, seq=seq, at=at, actor=actor, event=event, subject=subject, detail=detail),
+        hash=chain_hash(
+            previous=previous,
+            seq=seq,
+            at=at,
+            actor=line.actor,
+            event=line.event,
+            subject=line.subject,
+            detail=detail,
+        ),
     )
+
+
+def _row(entry: AuditEntry) -> dict[str, object]:
+    return {
+        **msgspec.structs.asdict(entry),
+        "detail": msgspec.json.encode(entry.detail, order="sorted").decode(),
+    }
 
 
 def _problem(row: sa.Row[Any], *, seq: int, previous: str) -> str:
@@ -118,15 +133,8 @@ def _problem(row: sa.Row[Any], *, seq: int, previous: str) -> str:
         entry = _entry(row)
     except PermanentError as error:
         return str(error)
-    whole = _sealed(
-        seq=seq,
-        previous=previous,
-        at=entry.at,
-        actor=entry.actor,
-        event=entry.event,
-        subject=entry.subject,
-        detail=dict(entry.detail),
-    )
+    line = AuditLine(at=entry.at, actor=entry.actor, event=entry.event, subject=entry.subject, detail=entry.detail)
+    whole = _sealed(line, seq=seq, previous=previous)
     if whole.hash != row.hash:
         return f"entry {seq} was changed: its fields no longer give its hash"
     return ""

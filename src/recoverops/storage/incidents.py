@@ -7,7 +7,7 @@ transaction usable on PostgreSQL too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 import sqlalchemy as sa
@@ -53,6 +53,10 @@ _GET = _RECORD.where(incident.c.id == sa.bindparam("id"))
 _STANDING = sa.select(incident.c.revision, incident.c.state).where(incident.c.id == sa.bindparam("id"))
 _OPEN = _RECORD.where(
     incident.c.fingerprint == sa.bindparam("fingerprint"), incident.c.state != sa.literal_column("'resolved'")
+)
+_OPEN_ANY = _RECORD.where(
+    incident.c.fingerprint.in_(sa.bindparam("fingerprints", expanding=True)),
+    incident.c.state != sa.literal_column("'resolved'"),
 )
 _NEWEST = _RECORD.order_by(incident.c.opened_at.desc(), incident.c.id.desc()).limit(sa.bindparam("limit"))
 _IN_STATES = incident.c.state.in_(sa.bindparam("states", expanding=True))
@@ -115,20 +119,23 @@ class SqlIncidents:
         return ConflictError(f"incident {incident.id} is stored already; save it instead of inserting it again")
 
     def save(self, incident: Incident) -> Incident:
-        saved = msgspec.structs.replace(incident, revision=incident.revision + 1)
-        row = {
-            "b_id": incident.id,
-            "b_revision": incident.revision,
-            "b_next": saved.revision,
-            "b_fingerprint": saved.fingerprint,
-            "b_to": saved.state.value,
-            "b_response": saved.response.value,
-            "b_record": to_json(saved),
-        }
+        saved = _next(incident)
         with refused(f"incident {incident.id} cannot be saved"):
-            if self._connection.execute(_SAVE, row).rowcount == 1:
+            if self._connection.execute(_SAVE, _row(saved)).rowcount == 1:
                 return saved
         raise self._why_not_saved(incident)
+
+    def save_all(self, incidents: Sequence[Incident]) -> tuple[Incident, ...]:
+        saved = tuple(map(_next, incidents))
+        if not saved:
+            return ()
+        with refused(f"incidents {saved[0].id} to {saved[-1].id} cannot be saved"):
+            if self._connection.execute(_SAVE, list(map(_row, saved))).rowcount == len(saved):
+                return saved
+        raise ConflictError(
+            f"of {len(saved)} incidents, {saved[0].id} to {saved[-1].id}, at least one was saved by somebody else, "
+            "or its life cycle has no such step; read them again and decide anew"
+        )
 
     def _why_not_saved(self, incident: Incident) -> ConflictError | NotFoundError:
         standing = self._connection.execute(_STANDING, {"id": incident.id}).first()
@@ -152,6 +159,9 @@ class SqlIncidents:
 
     def open_with(self, fingerprint: Fingerprint) -> Incident | None:
         return first_record(self._connection, _OPEN, Incident, {"fingerprint": fingerprint})
+
+    def open_with_any(self, fingerprints: Collection[Fingerprint]) -> tuple[Incident, ...]:
+        return records(self._connection, _OPEN_ANY, Incident, {"fingerprints": tuple(fingerprints)})
 
     def newest_with(self, fingerprint: Fingerprint) -> Incident | None:
         return first_record(self._connection, _NEWEST_WITH, Incident, {"fingerprint": fingerprint})
@@ -182,12 +192,32 @@ class SqlIncidents:
     def hypotheses(self, incident_id: IncidentId) -> tuple[Hypothesis, ...]:
         return records(self._connection, _HYPOTHESES, Hypothesis, {"id": incident_id})
 
-    def tell(self, entry: TimelineEntry) -> None:
-        with refused(f'"{entry.event}" cannot be added to the story of incident {entry.incident_id}'):
-            self._connection.execute(_TELL, {"incident_id": entry.incident_id, "record": to_json(entry)})
+    def tell(self, *entries: TimelineEntry) -> None:
+        if not entries:
+            return
+        rows = [{"incident_id": entry.incident_id, "record": to_json(entry)} for entry in entries]
+        with refused(f'"{entries[0].event}" cannot be added to the story of incident {entries[0].incident_id}'):
+            self._connection.execute(_TELL, rows)
 
     def timeline(self, incident_id: IncidentId) -> tuple[TimelineEntry, ...]:
         return records(self._connection, _TIMELINE, TimelineEntry, {"id": incident_id})
+
+
+def _next(incident: Incident) -> Incident:
+    return msgspec.structs.replace(incident, revision=incident.revision + 1)
+
+
+def _row(saved: Incident) -> dict[str, object]:
+    """For the compare-and-set that makes it of the revision before."""
+    return {
+        "b_id": saved.id,
+        "b_revision": saved.revision - 1,
+        "b_next": saved.revision,
+        "b_fingerprint": saved.fingerprint,
+        "b_to": saved.state.value,
+        "b_response": saved.response.value,
+        "b_record": to_json(saved),
+    }
 
 
 def _unknown(incident_id: IncidentId) -> NotFoundError:

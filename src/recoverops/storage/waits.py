@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
@@ -15,6 +16,7 @@ from recoverops.storage.statements import first_record, insert_or_replace, recor
 _PARK = insert_or_replace(parked_wait, key="incident_id", columns=("due_at", "record"))
 _RECORD = sa.select(parked_wait.c.record)
 _OF_INCIDENT = _RECORD.where(parked_wait.c.incident_id == sa.bindparam("id"))
+_OF_INCIDENTS = _RECORD.where(parked_wait.c.incident_id.in_(sa.bindparam("ids", expanding=True)))
 _LISTED = _RECORD.order_by(parked_wait.c.due_at, parked_wait.c.incident_id)
 _LOCKED = _OF_INCIDENT.with_for_update()
 _DUE = _RECORD.where(parked_wait.c.due_at <= sa.bindparam("now")).order_by(
@@ -41,6 +43,9 @@ class SqlWaits:
 
     def of_incident(self, incident_id: IncidentId) -> Wait | None:
         return first_record(self._connection, _OF_INCIDENT, Wait, {"id": incident_id})
+
+    def of_incidents(self, incident_ids: Collection[IncidentId]) -> tuple[Wait, ...]:
+        return records(self._connection, _OF_INCIDENTS, Wait, {"ids": tuple(incident_ids)})
 
     def listed(self) -> tuple[Wait, ...]:
         return records(self._connection, _LISTED, Wait)
