@@ -2,6 +2,7 @@
 
     workflow_child.py FOLDER MOMENT
 
+The store is a file in FOLDER, or on PostgreSQL when STORE_URL is set.
 The first life dies by SIGKILL at its tenth MOMENT (`before` or `after` an effect), with the other responses wherever
 they are by then. The next one goes on with what it left and exits with 0 when every incident is over. Store, pipeline,
 sweep and engine are the real ones; what happened to a service stands in FOLDER/<service>, which is only appended to.
@@ -17,6 +18,8 @@ import threading
 import time
 from datetime import timedelta
 from pathlib import Path
+
+from pydantic import SecretStr
 
 from recoverops.api.telemetry import Metrics
 from recoverops.app.structs import prepare_structs
@@ -57,7 +60,8 @@ class Life:
         self._calls = itertools.count(1)
         self.clock = SystemClock()
         self.services = [Service(name=name, group=name, address={"ledger": str(folder / name)}) for name in SERVICES]
-        self.store = open_store(StorageSettings(), data_dir=folder / "data", clock=self.clock)
+        settings = StorageSettings(url=SecretStr(os.environ.get("STORE_URL", "")))
+        self.store = open_store(settings, data_dir=folder / "data", clock=self.clock, is_engine=True)
         die = self._die_at_the_tenth
         action = LedgerAction(before_effect=die) if moment == "before" else LedgerAction(after_effect=die)
         self.parts = parts = self._parts(action)
