@@ -5,7 +5,7 @@ from __future__ import annotations
 from recoverops.incidents.ending import CLOSABLE, CLOSED, finished
 from recoverops.incidents.flapping import FLAPPING, in_words, is_onset, quiet_needed, with_onset
 from recoverops.incidents.life import fingerprint, is_clear, is_firing, joined, may_reopen_at, opened, reopened
-from recoverops.incidents.patience import waited
+from recoverops.incidents.patience import pause_between_looks, waited
 from recoverops.incidents.settings import IncidentSettings
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "joined",
     "may_reopen_at",
     "opened",
+    "pause_between_looks",
     "quiet_needed",
     "reopened",
     "waited",

@@ -76,12 +76,12 @@ def may_reopen_at(incident: Incident) -> datetime:
     return incident.updated_at + min(LONGEST_PAUSE, timedelta(seconds=pause_s))
 
 
-def reopened(incident: Incident, *, now: datetime) -> Incident:
+def reopened(incident: Incident, *, now: datetime, reason: str = "new_evidence") -> Incident:
     """New evidence came to an incident that nobody works on any more: the response starts afresh."""
     return msgspec.structs.replace(
         incident,
         state=IncidentState.OPEN if incident.state is IncidentState.ESCALATED else incident.state,
-        reason="new_evidence",
+        reason=reason,
         response=ResponseStage.DUE,
         episode=incident.episode + 1,
         segment=1,

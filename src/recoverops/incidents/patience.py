@@ -1,4 +1,4 @@
-"""How long a response has waited for something that was missing. Pure; the pipeline gives up by it."""
+"""How often a response looks for what is missing, and how long it has waited. Pure; the pipeline gives up by it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from recoverops.model import Incident, Silence
+
+RAREST_LOOK = timedelta(seconds=60)
+
+
+def pause_between_looks(incident: Incident, *, now: datetime) -> timedelta:
+    """Where nobody knows when something changes, looks become rarer with the incident's age."""
+    return min(RAREST_LOOK, (now - incident.opened_at) / 10)
 
 
 def waited(incident: Incident, silences: Iterable[Silence], *, now: datetime) -> timedelta:

@@ -63,19 +63,44 @@ def assess(parts: Parts, incident: Incident, *, now: datetime) -> Assessment:
     return msgspec.structs.replace(_look(parts.pinned(), incident, now=now), seen_at=now)
 
 
+def rule_that_matches(parts: Parts, incident: Incident, *, now: datetime) -> str | None:
+    """What `assess` would choose now; None also while something is missing. Looks at no target."""
+    parts = parts.pinned()
+    hypotheses = _hypotheses(parts, incident, now=now)
+    if _obstacle(parts, incident, hypotheses) is not None:
+        return None
+    rule = parts.rules.choose(_condition_facts(parts, incident, hypotheses, now)).rule
+    return rule.name if rule is not None else None
+
+
 def _look(parts: Parts, incident: Incident, *, now: datetime) -> Assessment:
     if incident.request is not None:
         return _requested(parts, incident, incident.request)
-    conditions = parts.conditions.of_resource(incident.resource)
-    hypotheses = diagnose(
+    hypotheses = _hypotheses(parts, incident, now=now)
+    obstacle = _obstacle(parts, incident, hypotheses)
+    if obstacle is not None:
+        return obstacle
+    choice = parts.rules.choose(_condition_facts(parts, incident, hypotheses, now))
+    if choice.rule is None:
+        return _no_rule(choice, hypotheses)
+    return msgspec.structs.replace(_plan(parts, incident, hypotheses, choice), page=parts.playbook.page.digest)
+
+
+def _hypotheses(parts: Parts, incident: Incident, *, now: datetime) -> tuple[Hypothesis, ...]:
+    return diagnose(
         incident,
-        conditions,
+        parts.conditions.of_resource(incident.resource),
         now=now,
         max_age=parts.decision.evidence_max_age,
         samples=parts.conditions.samples_of(incident.resource),
         dependencies=_dependencies(parts, incident),
         events=_events(parts, incident),
     )
+
+
+def _obstacle(parts: Parts, incident: Incident, hypotheses: tuple[Hypothesis, ...]) -> Assessment | None:
+    """Why the rules are not to be asked yet."""
+    conditions = parts.conditions.of_resource(incident.resource)
     if not any(one.series in incident.series for one in conditions):
         return Assessment(
             hypotheses=hypotheses,
@@ -92,10 +117,7 @@ def _look(parts: Parts, incident: Incident, *, now: datetime) -> Assessment:
             statement=f"{hypotheses[0].resource}, which it needs, is in trouble; that is repaired there",
             may_come=True,
         )
-    choice = parts.rules.choose(_condition_facts(parts, incident, hypotheses, now))
-    if choice.rule is None:
-        return _no_rule(choice, hypotheses)
-    return msgspec.structs.replace(_plan(parts, incident, hypotheses, choice), page=parts.playbook.page.digest)
+    return None
 
 
 def _dependencies(parts: Parts, incident: Incident) -> dict[Resource, tuple[Condition, ...]]:

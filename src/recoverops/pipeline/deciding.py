@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from recoverops import incidents
 from recoverops.model import (
     Approval,
     ApprovalState,
@@ -35,9 +36,6 @@ from recoverops.ports import Tx
 
 LOOK_AGAIN = timedelta(seconds=2)
 """When something is missing that may still come: evidence, a metric, an answer of the target."""
-
-
-RAREST_LOOK = timedelta(seconds=60)
 
 
 class Decided(Record, frozen=True, kw_only=True):
@@ -199,11 +197,11 @@ def _carry_out(parts: Parts, tx: Tx, incident: Incident, decision: Decision, *, 
 
 
 def _due_at(incident: Incident, decision: Decision, *, now: datetime) -> datetime:
-    """A gate that names its hour is believed; where nobody knows, looks become rarer with the incident's age."""
+    """A gate that names its hour is believed."""
     asked = decision.retry_at or now + LOOK_AGAIN
     if decision.reason in {Reason.HOLDING, Reason.COOLING_DOWN, Reason.SILENCED}:
         return asked
-    return max(asked, now + min(RAREST_LOOK, (now - incident.opened_at) / 10))
+    return max(asked, now + incidents.pause_between_looks(incident, now=now))
 
 
 def _begin_run(parts: Parts, tx: Tx, incident: Incident, decision: Decision, *, now: datetime) -> Decided:

@@ -1,4 +1,5 @@
-"""Finds what is due and lets it go on: parked responses, responses that nobody runs, incidents whose trouble is over.
+"""Finds what is due and lets it go on: parked responses, responses that nobody runs, incidents whose trouble is over,
+trouble that a rule matches at last.
 
 One worker calls `tick` about once a second, or earlier when nudged. Everything it does is compare-and-set or
 idempotent, so a tick that is interrupted is simply repeated.
@@ -18,6 +19,8 @@ from recoverops.pipeline.again import again
 from recoverops.pipeline.ending import resolve, restart_response
 from recoverops.pipeline.flapping import call_a_person
 from recoverops.pipeline.parts import ENGINE, Parts
+from recoverops.pipeline.rules_again import RulesAgain
+from recoverops.pipeline.story import tell
 from recoverops.ports import Engine, Tx
 
 ORPHAN_AFTER = timedelta(seconds=10)
@@ -32,6 +35,8 @@ RESUMED_TOGETHER = 200
 PAGE = 1000
 """Incidents that are looked at together."""
 
+RULE_MATCHES = "rule_matches"
+
 _CLEARABLE = (IncidentState.OPEN, IncidentState.WAITING, IncidentState.ESCALATED)
 
 
@@ -40,6 +45,7 @@ class Sweep:
         self._parts = parts
         self._engine = engine
         self._unattended: dict[str, datetime] = {}
+        self._rules_again = RulesAgain(parts)
 
     def resume(self) -> None:
         """At the start of a process, before anything runs: goes on with what the last one left.
@@ -62,6 +68,7 @@ class Sweep:
         self._wake_parked()
         self._start_due()
         self._close_cleared()
+        self._ask_rules_again()
 
     def _record_steps(self) -> None:
         """Steps of the wall clock, into the audit log."""
@@ -139,6 +146,26 @@ class Sweep:
                 max_age=parts.decision.evidence_max_age,
             ):
                 self._close(incident, now)
+            else:
+                self._rules_again.note(incident)
+
+    def _ask_rules_again(self) -> None:
+        for incident, rule in self._rules_again.matches():
+            self._begin_again(incident, rule)
+
+    def _begin_again(self, incident: Incident, rule: str) -> None:
+        now = self._parts.clock.now()
+
+        def write(tx: Tx) -> Incident:
+            fresh = tx.incidents.save(incidents.reopened(incident, now=now, reason=RULE_MATCHES))
+            tell(tx, fresh, RULE_MATCHES, f'rule "{rule}" matches now', at=now, actor=ENGINE, detail={"rule": rule})
+            return fresh
+
+        try:
+            fresh = self._parts.store.write(write)
+        except ConflictError:
+            return  # something was done about it in between; the next tick looks again
+        self._engine.start(_key(fresh))
 
     def _clearable(self) -> Iterator[Incident]:
         """All of them, page by page: a storm must not keep the oldest open."""

@@ -1,0 +1,68 @@
+"""Asks the rules again about trouble that none of them matched, for as long as it lasts.
+
+A person was called, and is not called a second time for the same answer. But a condition over `age_seconds` or over a
+metric comes true later, and a rule may have been written since. Called by the sweep, with the open incidents.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from recoverops import incidents
+from recoverops.model import Incident, IncidentId, Reason, ResponseStage
+from recoverops.pipeline.assess import rule_that_matches
+from recoverops.pipeline.deciding import LOOK_AGAIN
+from recoverops.pipeline.parts import Parts
+
+MOST_LOOKS = 20
+"""In one tick of the sweep: a storm leaves thousands, and a look costs some milliseconds."""
+
+_UNMATCHED = frozenset({Reason.NO_RULE_MATCHED, Reason.NO_HYPOTHESIS})
+
+
+class RulesAgain:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._open: dict[IncidentId, Incident] = {}
+        self._due: dict[IncidentId, datetime] = {}
+        self._page = parts.playbook.page
+
+    def note(self, incident: Incident) -> None:
+        """One that is open; whether it is to be asked about is found out here."""
+        if self._is_unmatched(incident):
+            self._open[incident.id] = incident
+
+    def _is_unmatched(self, incident: Incident) -> bool:
+        return (
+            incident.reason in _UNMATCHED
+            and incident.response is ResponseStage.FINISHED
+            and incident.flapping_since is None
+            and self._parts.inventory.find(incident.resource) is not None  # nothing can be done about any other
+        )
+
+    def matches(self) -> list[tuple[Incident, str]]:
+        """Of those noted since the last call: the ones that a rule matches now, each with the rule's name."""
+        noted, self._open = self._open, {}
+        self._forget_what_other_rules_said()
+        now = self._parts.clock.now()
+        self._due = {name: self._due.get(name, _first_look(incident)) for name, incident in noted.items()}
+        due = sorted((at, name) for name, at in self._due.items() if at <= now)
+        looked = [(noted[name], self._look(noted[name], now)) for _, name in due[:MOST_LOOKS]]
+        return [(incident, rule) for incident, rule in looked if rule is not None]
+
+    def _forget_what_other_rules_said(self) -> None:
+        page = self._parts.playbook.page
+        if page is not self._page:
+            self._page = page
+            self._due.clear()
+
+    def _look(self, incident: Incident, now: datetime) -> str | None:
+        pause = max(LOOK_AGAIN, incidents.pause_between_looks(incident, now=now))
+        self._due[incident.id] = now + pause
+        if not incidents.is_firing(incident, self._parts.conditions.of_resource(incident.resource)):
+            return None
+        return rule_that_matches(self._parts, incident, now=now)
+
+
+def _first_look(incident: Incident) -> datetime:
+    return max(incident.updated_at + LOOK_AGAIN, incidents.may_reopen_at(incident))
