@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from recoverops.app.crosscheck import check_names
-from recoverops.app.plugins import Loaded, load_plugins
+from recoverops.app.loaded import Loaded
+from recoverops.app.plugins import load_plugins
 from recoverops.app.settings import Settings
 from recoverops.app.store_address import with_store_address
 from recoverops.clock import SystemClock

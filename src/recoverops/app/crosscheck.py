@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from recoverops.app.loaded import Loaded
 from recoverops.app.places import place_problems
-from recoverops.app.plugins import Loaded
 from recoverops.app.settings import Settings
 from recoverops.app.shipped import shipped_configs
 from recoverops.detection.metrics.joint import KINDS

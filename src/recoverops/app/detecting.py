@@ -13,7 +13,7 @@ from recoverops.app.detectors import series_kind
 from recoverops.app.files import LEARNED_FILE
 from recoverops.app.late_baselines import LateBaselines
 from recoverops.app.learned import Learned, Remembers
-from recoverops.app.plugins import Loaded
+from recoverops.app.loaded import Loaded
 from recoverops.app.settings import Settings
 from recoverops.model import ComponentStatus
 from recoverops.pipeline import Parts

@@ -5,7 +5,8 @@ For the engine, which has loaded its plugins, and for commands, which load them 
 
 from __future__ import annotations
 
-from recoverops.app.plugins import Loaded, load_plugins
+from recoverops.app.loaded import Loaded
+from recoverops.app.plugins import load_plugins
 from recoverops.app.settings import Settings
 from recoverops.clock import SystemClock
 from recoverops.detection.metrics.joint import KINDS

@@ -21,10 +21,11 @@ from recoverops.app.debug import Inside, debug_view
 from recoverops.app.detecting import Detecting
 from recoverops.app.files import ANCHOR_FILE, HISTORY_FOLDER
 from recoverops.app.history import HistoryWorker, disabled_history
+from recoverops.app.loaded import Loaded
 from recoverops.app.metric_intake import MetricIntake
 from recoverops.app.offline import incidents_learned_from
 from recoverops.app.places import history_objects, model_store
-from recoverops.app.plugins import Loaded, load_plugins
+from recoverops.app.plugins import load_plugins
 from recoverops.app.pruning import PruneWorker
 from recoverops.app.release import release
 from recoverops.app.reload import Reloader

@@ -13,8 +13,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from recoverops.app.files import ANCHOR_FILE, HISTORY_FOLDER
+from recoverops.app.loaded import Loaded
 from recoverops.app.places import history_objects, model_store
-from recoverops.app.plugins import Loaded, load_plugins, vault_of
+from recoverops.app.plugins import load_plugins, vault_of
 from recoverops.app.settings import Settings
 from recoverops.app.store_address import with_store_address
 from recoverops.app.vault import Vault

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from recoverops.app.files import MODELS_FOLDER
-from recoverops.app.plugins import Loaded
+from recoverops.app.loaded import Loaded
 from recoverops.app.settings import Settings
 from recoverops.model import MisconfiguredError, UnreachableError
 from recoverops.ports import ModelStore, ObjectStore

@@ -5,77 +5,31 @@ One that keeps secrets is built when the first of them is asked for, at the late
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
-from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint
 from typing import Any
 
 from pydantic import BaseModel
 
+from recoverops.app.loaded import Loaded, in_words, refuse_twice
 from recoverops.app.plugin_points import (
     UnfitError,
     check_origin,
-    digest_of,
     found_points,
     import_plugin,
-    package_of,
     the_one,
 )
 from recoverops.app.settings import PluginEntry, Settings
 from recoverops.app.vault import OWN_SCHEMES, Vault
-from recoverops.detection.metrics.joint import KINDS
-from recoverops.detection.metrics.settings import STREAMING
-from recoverops.model import ComponentState, ComponentStatus, MisconfiguredError, Record, UnreachableError
+from recoverops.model import ComponentState, ComponentStatus, MisconfiguredError, UnreachableError
 from recoverops.ports import (
-    Action,
-    CautionSwitch,
     Clock,
-    JointKind,
-    LiveCheck,
-    Notifier,
-    ObjectStores,
     Plugin,
     PluginContext,
     PluginParts,
-    Policy,
-    PushSource,
-    RangeReader,
     Secrets,
-    SeriesDetectorKind,
-    Source,
-    StreamSource,
     Telemetry,
 )
 from recoverops.ports.objects import scheme_of
 from recoverops.redact import redact
-
-
-@dataclass(slots=True)
-class Loaded:
-    """Everything that the plugins brought, by name, and how each plugin is doing."""
-
-    vault: Vault
-    sources: dict[str, Source] = field(default_factory=dict)
-    streams: dict[str, StreamSource] = field(default_factory=dict)
-    push_sources: dict[str, PushSource] = field(default_factory=dict)
-    actions: dict[str, Action] = field(default_factory=dict)
-    notifiers: dict[str, Notifier] = field(default_factory=dict)
-    secrets: dict[str, Secrets] = field(default_factory=dict)
-    """By scheme."""
-    cautions: list[CautionSwitch] = field(default_factory=list)
-    detectors: dict[str, SeriesDetectorKind] = field(default_factory=dict)
-    model_kinds: dict[str, JointKind] = field(default_factory=dict)
-    readers: dict[str, RangeReader] = field(default_factory=dict)
-    object_stores: dict[str, ObjectStores] = field(default_factory=dict)
-    """By scheme."""
-    checks: list[LiveCheck] = field(default_factory=list)
-    policies: dict[str, tuple[Policy, ...]] = field(default_factory=dict)
-    """By plugin; those that need no rights of another side are not in it."""
-    statuses: list[ComponentStatus] = field(default_factory=list)
-
-    @property
-    def disabled(self) -> tuple[ComponentStatus, ...]:
-        return tuple(one for one in self.statuses if one.state is ComponentState.DISABLED)
 
 
 def load_plugins(
@@ -132,8 +86,8 @@ class _Loading:
         self._building.append(position)
         try:
             parts = self._built(position)
-            _take(self._loaded, entry, parts)
-            self._statuses[position] = _status(entry, ComponentState.UP, _inventory_of(parts), self._clock)
+            self._loaded.take(entry.name, parts)
+            self._statuses[position] = _status(entry, ComponentState.UP, in_words(parts), self._clock)
         except MisconfiguredError as error:
             self._problems[position] = error.problems
         except UnfitError as error:
@@ -148,7 +102,7 @@ class _Loading:
                 point = the_one(entry, found.get(entry.name, ()))
                 check_origin(entry, point)
                 plugin = import_plugin(point)
-                _refuse_twice((*OWN_SCHEMES, *self._offering), plugin.schemes, "scheme of secrets")
+                refuse_twice((*OWN_SCHEMES, *self._offering), plugin.schemes, "scheme of secrets")
             except UnfitError as error:
                 self._disable(position, error)
                 continue
@@ -194,35 +148,6 @@ class _Loading:
         return keeper
 
 
-def _take(loaded: Loaded, entry: PluginEntry, parts: PluginParts) -> None:
-    polled = [*(part.name for part in parts.sources), *(part.name for part in parts.streams)]
-    for known, brought, what in (
-        ({*loaded.sources, *loaded.streams}, polled, "source"),
-        (loaded.push_sources, [part.name for part in parts.push_sources], "intake"),
-        (loaded.actions, [part.name for part in parts.actions], "action"),
-        (loaded.notifiers, [part.name for part in parts.notifiers], "notifier"),
-        ({STREAMING, *loaded.detectors}, [part.name for part in parts.detectors], "detector"),
-        ({*KINDS, *loaded.model_kinds}, [part.name for part in parts.model_kinds], "kind of model"),
-        (loaded.readers, [part.name for part in parts.readers], "history"),
-        (loaded.object_stores, [part.scheme for part in parts.object_stores], "object store"),
-    ):
-        _refuse_twice(known, brought, what)
-    loaded.sources.update({part.name: part for part in parts.sources})
-    loaded.streams.update({part.name: part for part in parts.streams})
-    loaded.push_sources.update({part.name: part for part in parts.push_sources})
-    loaded.actions.update({part.name: part for part in parts.actions})
-    loaded.notifiers.update({part.name: part for part in parts.notifiers})
-    loaded.secrets.update({part.scheme: part for part in parts.secrets})
-    loaded.cautions.extend(parts.cautions)
-    loaded.detectors.update({part.name: part for part in parts.detectors})
-    loaded.model_kinds.update({part.name: part for part in parts.model_kinds})
-    loaded.readers.update({part.name: part for part in parts.readers})
-    loaded.object_stores.update({part.scheme: part for part in parts.object_stores})
-    loaded.checks.extend(parts.checks)
-    if parts.policies:
-        loaded.policies[entry.name] = parts.policies
-
-
 def _build(
     settings: Settings, position: int, plugin: Plugin[Any], section: BaseModel, context: PluginContext
 ) -> PluginParts:
@@ -238,73 +163,5 @@ def _build(
     return parts
 
 
-def _refuse_twice(known: Container[str], names: Sequence[str], what: str) -> None:
-    """Before anything of the plugin is taken: one that is disabled brings nothing."""
-    for position, name in enumerate(names):
-        if name in known or name in names[:position]:
-            raise UnfitError(f'it brings the {what} "{name}", which is there already')
-
-
-def _inventory_of(parts: PluginParts) -> str:
-    kinds = {
-        "sources": [part.name for part in parts.sources],
-        "streams": [part.name for part in parts.streams],
-        "intakes": [part.name for part in parts.push_sources],
-        "actions": [part.name for part in parts.actions],
-        "notifiers": [part.name for part in parts.notifiers],
-        "switches": [part.name for part in parts.cautions],
-        "secrets": [f"{part.scheme}:" for part in parts.secrets],
-        "detectors": [part.name for part in parts.detectors],
-        "kinds of models": [part.name for part in parts.model_kinds],
-        "object stores": [f"{part.scheme}://" for part in parts.object_stores],
-    }
-    told = [f"{what} {', '.join(names)}" for what, names in kinds.items() if names]
-    return "; ".join(told) or "brings nothing with these settings"
-
-
 def _status(entry: PluginEntry, state: ComponentState, statement: str, clock: Clock) -> ComponentStatus:
     return ComponentStatus(name=f"plugin {entry.name}", state=state, statement=statement, since=clock.now())
-
-
-class InstalledPlugin(Record, frozen=True, kw_only=True):
-    """One entry point that pip installed, and what became of it."""
-
-    name: str
-    package: str
-    version: str
-    sha256: str | None
-    """None: pip keeps no list of its files, as for an editable install."""
-    state: str
-    """up | disabled | not_named"""
-    statement: str
-
-
-def installed_plugins(settings: Settings, clock: Clock) -> tuple[InstalledPlugin, ...]:
-    """Everything in the entry-point group; nothing that the configuration does not name is imported."""
-    loaded = {one.name: one for one in load_plugins(settings, clock).statuses}
-    found = [(name, point) for name, points in sorted(found_points().items()) for point in points]
-    shown = [_installed(name, point, loaded.get(f"plugin {name}")) for name, point in found]
-    missing = set(loaded) - {f"plugin {name}" for name, _ in found}
-    shown.extend(
-        InstalledPlugin(
-            name=name.removeprefix("plugin "),
-            package="-",
-            version="-",
-            sha256=None,
-            state=loaded[name].state,
-            statement=loaded[name].statement,
-        )
-        for name in sorted(missing)
-    )
-    return tuple(shown)
-
-
-def _installed(name: str, point: EntryPoint, status: ComponentStatus | None) -> InstalledPlugin:
-    return InstalledPlugin(
-        name=name,
-        package=package_of(point),
-        version=point.dist.version if point.dist else "unknown",
-        sha256=digest_of(point.dist) if point.dist else None,
-        state=status.state if status else "not_named",
-        statement=status.statement if status else "installed, but the configuration does not name it",
-    )

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from recoverops.app.books import Books, read_books
 from recoverops.app.crosscheck import check_names
-from recoverops.app.plugins import Loaded
+from recoverops.app.loaded import Loaded
 from recoverops.app.settings import Settings
 from recoverops.model import ComponentState, ComponentStatus, RecoverOpsError
 from recoverops.pipeline import ENGINE, Page, Playbook

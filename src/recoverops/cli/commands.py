@@ -277,7 +277,7 @@ def run(
 @application.command(epilog=_example("recoverops plugins"))
 def plugins(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show what is installed, what is loaded, and what is disabled and why."""
-    from recoverops.app.plugins import installed_plugins
+    from recoverops.app.installed import installed_plugins
     from recoverops.clock import SystemClock
 
     with told_errors():

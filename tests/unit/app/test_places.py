@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from recoverops.app.load import load_settings
+from recoverops.app.loaded import Loaded
 from recoverops.app.places import history_objects, model_store, models_folder, opened_objects, place_problems
-from recoverops.app.plugins import Loaded, object_urls
+from recoverops.app.plugins import object_urls
 from recoverops.app.settings import Settings
 from recoverops.app.vault import Vault
 from recoverops.model import ComponentState, ComponentStatus, MisconfiguredError, UnreachableError
