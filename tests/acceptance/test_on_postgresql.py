@@ -33,7 +33,7 @@ def test_an_alert_is_acted_on_and_a_killed_engine_goes_on_where_it_was(tmp_path:
         # given an engine whose database is PostgreSQL, named by a reference
         place.environment["STORE_URL"] = postgres_url
         place.configure(
-            rule={"mode": "act", "hold": "1s"},
+            rule={"mode": "act", "hold": "4s"},
             decision={"mode": "act", "ask_when_critical": False, "cooldown": "1s"},
             storage={"url": "env:STORE_URL"},
         )
@@ -49,13 +49,15 @@ def test_an_alert_is_acted_on_and_a_killed_engine_goes_on_where_it_was(tmp_path:
         # when it is down again, and the engine is killed in the middle of its response
         place.crash("checkout")
         eventually("another incident", lambda: len(place.incidents()) == 2)
+        waiting = place.incident_in("waiting")
         place.kill()
+        assert place.starts("checkout") == 2
         assert not (place.data_dir / "recoverops.sqlite").exists()
         place.up()
         # then the next one goes on with it, acts once, and everything is on record
         again = place.incident_in("resolved")
         assert (again["reason"], place.starts("checkout")) == ("verified", 3)
-        assert again["id"] != healed["id"]
+        assert again["id"] == waiting["id"] != healed["id"]
         runs = [run for run in place.story(again["id"])["runs"] if run["state"] == "succeeded"]
         assert len(runs) == 1
         assert place.command("audit", "verify").returncode == 0

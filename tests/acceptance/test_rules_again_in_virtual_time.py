@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
+import pytest
 from tests.acceptance.test_response_in_virtual_time import broken
-from tests.acceptance.virtual_world import ACTING, ASKING, OBSERVING, RULE, World
+from tests.acceptance.virtual_world import ACTING, ASKING, LONG_TICK, OBSERVING, RULE, World
 
 from recoverops.decision import DecisionSettings, RuleBook
-from recoverops.model import IncidentState, Mode, Reason, ResponseStage
-from recoverops.pipeline import Page
+from recoverops.model import Incident, IncidentId, IncidentState, Mode, Reason, RunId
+from recoverops.pipeline import Page, Parts, rules_again
 from recoverops.pipeline.rules_again import MOST_LOOKS, RulesAgain
 
 LATER = RULE.model_copy(update={"when": f"{RULE.when} && age_seconds > 60.0"})
@@ -62,14 +64,61 @@ def test_a_rule_that_was_written_since_is_asked_within_seconds(tmp_path: Path) -
         assert world.healed_once() == []
 
 
-def test_a_condition_that_comes_and_goes_calls_nobody_without_end(tmp_path: Path) -> None:
+def test_a_rule_that_matches_a_look_and_never_the_decision_calls_people_ever_more_rarely(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with escalated(tmp_path, rule=NEVER) as world:
-        for _ in range(120):
-            turn(world, rule=LATER)  # matches when it is asked again
-            world.before = lambda step: turn(world, rule=NEVER)  # and does not when it is decided
-            world.live(5)
+        monkeypatch.setattr(rules_again, "rule_that_matches", lambda *_, **__: "write-when-down")
+        told = world.events("escalated")
+        world.live(600)
         assert world.ledger == ()
-        assert 2 <= world.events("escalated") <= 8
+        assert 2 <= world.events("rule_matches") <= 7
+        assert world.events("escalated") - told == world.events("rule_matches")
+
+
+def test_what_has_to_wait_after_a_rule_matched_at_last_is_waited_for(tmp_path: Path) -> None:
+    """Patience counts from there: the trouble is older than `decision.give_up_after`."""
+    freely = ACTING.model_copy(update={"cooldown": timedelta(0)})
+    with escalated(tmp_path, rule=NEVER, decision=freely) as world:
+        world.live(world.decision.give_up_after.total_seconds() + 60, tick=LONG_TICK)
+        turn(world, rule=RULE.model_copy(update={"hold": timedelta(0)}))
+        holder = world.incident.id
+        target, other = world.incident.resource, RunId("run-of-another")
+        world.store.write(
+            lambda tx: tx.limits.reserve(run_id=other, target=target, touches=(target,), at=world.clock.now())
+        )
+        world.live(10)
+        assert (world.incident.id, world.incident.reason, world.ledger) == (holder, Reason.TARGET_LOCKED, ())
+        world.store.write(lambda tx: tx.limits.cancel(other))
+        world.live(60, until=world.is_(IncidentState.RESOLVED))
+        assert world.healed_once() == []
+
+
+def test_under_the_emergency_stop_nothing_is_begun_again_and_after_it_everything(tmp_path: Path) -> None:
+    with escalated(tmp_path, rule=LATER) as world:
+        world.stop.engage(reason="drill", by="ada")
+        world.live(120)
+        assert (world.incident.reason, world.events("rule_matches")) == (Reason.NO_RULE_MATCHED, 0)
+        world.stop.clear()
+        world.live(120, until=world.is_(IncidentState.RESOLVED))
+        assert world.healed_once() == []
+
+
+def test_one_that_cannot_be_looked_at_keeps_no_other_from_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with escalated(tmp_path, rule=NEVER) as world:
+        world.live(5)
+        broken_one = msgspec.structs.replace(world.incident, id=IncidentId("inc-0"))
+
+        def looked(_: Parts, incident: Incident, **__: object) -> str:
+            if incident.id == broken_one.id:
+                raise ValueError("cannot be looked at")
+            return "write-when-down"
+
+        monkeypatch.setattr(rules_again, "rule_that_matches", looked)
+        again = RulesAgain(world.parts)
+        for incident in (broken_one, world.incident):
+            again.note(incident)
+        assert again.matches() == [(world.incident, "write-when-down")]
 
 
 def test_what_a_person_decided_or_only_watches_is_left_alone(tmp_path: Path) -> None:
@@ -92,19 +141,20 @@ def test_trouble_that_is_over_but_not_settled_is_not_begun_again(tmp_path: Path)
         assert (world.incident.reason, world.events("rule_matches")) == ("recovered_by_itself", 0)
 
 
-def test_in_a_storm_some_are_looked_at_in_each_tick_and_all_in_turn(tmp_path: Path) -> None:
+def test_in_a_storm_some_are_looked_at_in_each_tick_and_all_in_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with escalated(tmp_path, rule=NEVER) as world:
         many = [
-            msgspec.structs.replace(world.incident, id=f"inc-{number}", response=ResponseStage.FINISHED)
-            for number in range(MOST_LOOKS + 5)
+            msgspec.structs.replace(world.incident, id=IncidentId(f"inc-{number}")) for number in range(MOST_LOOKS + 5)
         ]
-        world.clock.advance(world.clock.now() - world.incident.opened_at)
+        world.clock.advance(timedelta(minutes=1))
+        looked: list[str] = []
+        monkeypatch.setattr(rules_again, "rule_that_matches", lambda _, incident, **__: looked.append(incident.id))
         again = RulesAgain(world.parts)
-        turn(world, rule=RULE)
-        found: list[list[str]] = []
-        for _ in range(2):
+        for most in (MOST_LOOKS, MOST_LOOKS + 5):
             for incident in many:
                 again.note(incident)
-            found.append([incident.id for incident, _ in again.matches()])
-        assert [len(one) for one in found] == [MOST_LOOKS, 5]
-        assert {name for one in found for name in one} == {incident.id for incident in many}
+            assert again.matches() == []
+            assert len(looked) == most
+        assert set(looked) == {incident.id for incident in many}

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
-from recoverops.model import PermanentError
+from recoverops.model import Incident, IncidentId, PermanentError
 
 if TYPE_CHECKING:
     from tests.conftest import Records
 
     from recoverops.ports import Tx
     from recoverops.storage import SqlStore
+
+replace = msgspec.structs.replace
 
 
 def test_inside_a_transaction_reading_works_and_a_second_write_is_refused(store: SqlStore, a: Records) -> None:
@@ -63,3 +68,49 @@ def test_writers_and_intake_share_the_store_without_a_locked_database(store: Sql
     assert sum(future.result().stored for future in admitted) == 200
     report = store.read(lambda tx: tx.audit.verify())
     assert (report.entries, report.broken_at) == (8 * each, None)
+
+
+def test_a_batch_of_many_rows_and_writers_of_single_ones_never_wait_crosswise_or_conflict(
+    store: SqlStore, a: Records
+) -> None:
+    """As a storm's batch beside decisions: what was read in a transaction is still so when it is saved."""
+    names = [IncidentId(f"inc-{number:02d}") for number in range(40)]
+    for name in names:
+        store.write(partial(_insert, a.incident(name)))
+    tries: Counter[str] = Counter()
+    over = threading.Event()
+
+    def batch(tx: Tx) -> None:
+        tries["batch"] += 1
+        found = [tx.incidents.get(name) for name in names]
+        tx.incidents.save_all([replace(one, title="batch") for one in found])
+        tx.audit.append(at=a.at, actor="engine", event="x", subject="batch", detail={})
+
+    def single(name: IncidentId, tx: Tx) -> None:
+        tries["single"] += 1
+        found = tx.incidents.get(name)
+        tx.audit.append(at=a.at, actor="engine", event="x", subject=name, detail={})
+        tx.incidents.save(replace(found, title="single"))
+
+    def decide(first: int) -> int:
+        done = 0
+        while not over.is_set():
+            store.write(partial(single, names[-1 - (first + done) % len(names)]))
+            done += 1
+        return done
+
+    with ThreadPoolExecutor(6) as pool:
+        deciders = [pool.submit(decide, first) for first in range(0, 36, 6)]
+        try:
+            for _ in range(20):
+                store.write(batch)
+        finally:
+            over.set()
+        singles = sum(one.result(timeout=60) for one in deciders)
+
+    assert tries == {"batch": 20, "single": singles}, "nothing was chosen to be written again"
+    assert store.read(lambda tx: tx.audit.verify()).broken_at is None
+
+
+def _insert(incident: Incident, tx: Tx) -> None:
+    tx.incidents.insert(incident)

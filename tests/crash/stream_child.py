@@ -53,7 +53,9 @@ def main(
     assert isinstance(source, KinesisSource)
     source.most_records = int(at_once)
     with DirectoryLock(Path(directory), clock):
-        store = open_store(StorageSettings(url=SecretStr(database)), data_dir=Path(directory), clock=clock)
+        settings_of_store = StorageSettings(url=SecretStr(database))
+        # on PostgreSQL two of these share the shards, which two engines would not
+        store = open_store(settings_of_store, data_dir=Path(directory), clock=clock, is_engine=not database)
         intake = StreamIntake(
             source.name,
             store=store,

@@ -20,7 +20,7 @@ from tests.acceptance.harness import eventually
 from tests.integration.aws.streams import Stream, counts_of, expected, unknown_ids
 
 from recoverops.clock import SystemClock
-from recoverops.model import UnreachableError
+from recoverops.model import ConflictError, UnreachableError
 from recoverops.storage import SqlStore, StorageSettings, open_store
 from recoverops.testing.aws import Aws, Key
 
@@ -69,7 +69,7 @@ class Reading:
             return 0
         try:
             return sum(counts_of(self.store(), self.source).values())
-        except UnreachableError:  # it is being made
+        except (UnreachableError, ConflictError):  # it is being made
             return 0
 
     def wait_until(self, records: int, process: subprocess.Popen[bytes], *, within_s: float = 120.0) -> int:

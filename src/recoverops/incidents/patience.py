@@ -16,10 +16,10 @@ def pause_between_looks(incident: Incident, *, now: datetime) -> timedelta:
 
 
 def waited(incident: Incident, silences: Iterable[Silence], *, now: datetime) -> timedelta:
-    """Since the incident opened, without the time under any of these silences; a time under two counts once."""
-    silenced, counted_to = timedelta(0), incident.opened_at
+    """Since the response began, without the time under any of these silences; a time under two counts once."""
+    silenced, counted_to = timedelta(0), incident.responding_since
     for silence in sorted(silences, key=lambda one: one.starts_at):
         begin, end = max(silence.starts_at, counted_to), min(silence.over_at, now)
         if end > begin:
             silenced, counted_to = silenced + (end - begin), end
-    return now - incident.opened_at - silenced
+    return now - incident.responding_since - silenced

@@ -11,8 +11,8 @@ from recoverops.model.record import Record
 GENESIS = "0" * 64
 
 STOP_ENGAGED, STOP_CLEARED = "stop.engaged", "stop.cleared"
-STOP_SUBJECT = "recoverops"
-"""What is read again: where several hosts share a database, the last of these says whether it may act."""
+STOP_SUBJECT = "emergency-stop"
+"""What is read again: where several hosts share a database, the last line about it says whether anything may act."""
 
 
 class AuditLine(Record, frozen=True, kw_only=True):

@@ -107,6 +107,8 @@ class Incident(Record, frozen=True, kw_only=True):
     segment: int = 1
     """Raised at each wait: a response is a chain of segments with deterministic ids."""
     response: ResponseStage = ResponseStage.DUE
+    begun_at: datetime | None = None
+    """When its response was begun anew, by new evidence or by a rule; None: it began with the incident."""
     resumed: int = 0
     """How often this segment was found cut off, at the start of a process."""
     revision: int = 1
@@ -115,6 +117,10 @@ class Incident(Record, frozen=True, kw_only=True):
     @property
     def is_over(self) -> bool:
         return self.state is IncidentState.RESOLVED
+
+    @property
+    def responding_since(self) -> datetime:
+        return self.begun_at or self.opened_at
 
 
 class TimelineEntry(Record, frozen=True, kw_only=True):

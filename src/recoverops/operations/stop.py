@@ -6,7 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from recoverops.model import STOP_CLEARED, STOP_ENGAGED, STOP_SUBJECT, RecoverOpsError, StopState, UnreachableError
+from recoverops.model import (
+    STOP_CLEARED,
+    STOP_ENGAGED,
+    STOP_SUBJECT,
+    ConflictError,
+    RecoverOpsError,
+    StopState,
+    UnreachableError,
+)
 from recoverops.notifications import compose
 from recoverops.ports import Clock, StopSwitch, Store, Tx
 
@@ -54,10 +62,18 @@ def _write_stop(tx: Tx, channels: tuple[str, ...], *, reason: str, by: str, now:
 
 
 def clear_stop(switch: StopSwitch, store: Store, clock: Clock, *, by: str, channels: tuple[str, ...] = ()) -> StopState:
-    """Audits first: without an audit line nothing may act again. Returns the state that was cleared."""
+    """Audits first: without an audit line nothing may act again. Returns the state that was cleared.
+
+    Raises ConflictError when somebody stops it in this very moment: that stop is not the one to clear.
+    """
     before, now = switch.read(), clock.now()
 
     def write(tx: Tx) -> None:
+        if (standing := switch.read(tx)) != before:
+            raise ConflictError(
+                f"the emergency stop was engaged anew meanwhile, by {standing.by or 'hand'}: {standing.reason}; "
+                "nothing was cleared, look and resume again"
+            )
         tx.audit.append(at=now, actor=by, event=STOP_CLEARED, subject=STOP_SUBJECT, detail={"was": before.reason})
         if channels:
             tx.outbox.post(compose.stop_cleared(by, at=now), channels=channels)

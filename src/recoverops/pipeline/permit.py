@@ -37,7 +37,7 @@ def ask_gates(
             conditions=parts.conditions.of_resource(incident.resource),
             group_conditions={one.name: parts.conditions.of_resource(one.resource) for one in members},
             usage=tx.limits.usage(plan.target, now=now, ignoring=ignoring),
-            stop=_stop_state(parts),
+            stop=_stop_state(parts, tx),
             clock_step=step.statement if (step := parts.wall.last_step()) else None,
             demands=parts.demands(),
             silences=tx.silences.active(now),
@@ -58,8 +58,8 @@ def usable_approval(tx: Tx, incident: Incident, *, ignoring: RunId | None = None
     return None if spent else approval
 
 
-def _stop_state(parts: Parts) -> StopState | None:
+def _stop_state(parts: Parts, tx: Tx) -> StopState | None:
     try:
-        return parts.stop.read()
+        return parts.stop.read(tx)
     except UnreachableError:
         return None

@@ -6,13 +6,16 @@ metric comes true later, and a rule may have been written since. Called by the s
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 
 from recoverops import incidents
-from recoverops.model import Incident, IncidentId, Reason, ResponseStage
+from recoverops.model import Incident, IncidentId, Reason, ResponseStage, UnreachableError
 from recoverops.pipeline.assess import rule_that_matches
 from recoverops.pipeline.deciding import LOOK_AGAIN
 from recoverops.pipeline.parts import Parts
+
+_LOG = logging.getLogger("recoverops.rules_again")
 
 MOST_LOOKS = 20
 """In one tick of the sweep: a storm leaves thousands, and a look costs some milliseconds."""
@@ -47,8 +50,17 @@ class RulesAgain:
         now = self._parts.clock.now()
         self._due = {name: self._due.get(name, _first_look(incident)) for name, incident in noted.items()}
         due = sorted((at, name) for name, at in self._due.items() if at <= now)
+        if not due or self._is_stopped():
+            return []
         looked = [(noted[name], self._look(noted[name], now)) for _, name in due[:MOST_LOOKS]]
         return [(incident, rule) for incident, rule in looked if rule is not None]
+
+    def _is_stopped(self) -> bool:
+        """What a rule matches now would go to a person for good, and be forgotten when the stop is cleared."""
+        try:
+            return self._parts.stop.read().stopped
+        except UnreachableError:
+            return True
 
     def _forget_what_other_rules_said(self) -> None:
         page = self._parts.playbook.page
@@ -61,7 +73,14 @@ class RulesAgain:
         self._due[incident.id] = now + pause
         if not incidents.is_firing(incident, self._parts.conditions.of_resource(incident.resource)):
             return None
-        return rule_that_matches(self._parts, incident, now=now)
+        try:
+            rule = rule_that_matches(self._parts, incident, now=now)
+        except Exception:  # noqa: BLE001 - one incident that cannot be looked at must not keep the others from it
+            _LOG.exception("look_failed", extra={"incident": incident.id})
+            return None
+        if rule is not None:
+            del self._due[incident.id]  # should it come back, the pause counts from then
+        return rule
 
 
 def _first_look(incident: Incident) -> datetime:

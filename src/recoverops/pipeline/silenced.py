@@ -19,9 +19,9 @@ def naming_silence(tx: Tx, resource: Resource, statement: str, *, now: datetime)
 
 def is_patience_spent(parts: Parts, tx: Tx, incident: Incident, felt: Collection[Resource], *, now: datetime) -> bool:
     """Whether it has waited for `give_up_after`. Never under a silence, and the time under one does not count."""
-    if now - incident.opened_at < parts.decision.give_up_after:
+    if now - incident.responding_since < parts.decision.give_up_after:
         return False
-    silences = [one for one in tx.silences.over_after(incident.opened_at) if any(map(one.covers, felt))]
+    silences = [one for one in tx.silences.over_after(incident.responding_since) if any(map(one.covers, felt))]
     if any(one.is_active(now) for one in silences):
         return False
     return incidents.waited(incident, silences, now=now) >= parts.decision.give_up_after

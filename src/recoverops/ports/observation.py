@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from recoverops.model import Condition, Resource, StopState
+from recoverops.ports.store import Tx
 
 
 class ConditionView(Protocol):
@@ -22,8 +23,11 @@ class ConditionView(Protocol):
 class StopSwitch(Protocol):
     """The emergency stop. Lives in a file, so that it works while the database does not."""
 
-    def read(self) -> StopState:
-        """Raises UnreachableError when it cannot be read; the caller treats that as stopped."""
+    def read(self, tx: Tx | None = None) -> StopState:
+        """Raises UnreachableError when it cannot be read; the caller treats that as stopped.
+
+        Within a transaction it is given that, should it have to read the store.
+        """
 
     def engage(self, *, reason: str, by: str) -> StopState: ...
 

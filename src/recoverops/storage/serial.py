@@ -1,5 +1,7 @@
-"""The one lock that serialises decisions and audit entries until the transaction ends.
+"""The one lock that every writing transaction begins with, so that there is one writer at a time on PostgreSQL too.
 
+Whoever took rows first and this lock later would wait crosswise for somebody who did it the other way round, and what
+a transaction read would be another's by the time it writes. The intake alone goes without it: it only adds alerts.
 On SQLite the writer holds it already. On PostgreSQL it is the lock of one row, and the row is really changed: an
 advisory lock would let a transaction at REPEATABLE READ or SERIALIZABLE go on with the snapshot from before its wait,
 and so spend a limit twice. With the row that transaction is sent back instead. Ours run at READ COMMITTED.

@@ -6,7 +6,7 @@ A file of one host says nothing to another, so what the audit log says last hold
 
 from __future__ import annotations
 
-from recoverops.model import STOP_CLEARED, STOP_ENGAGED, STOP_SUBJECT, StopState
+from recoverops.model import STOP_CLEARED, STOP_ENGAGED, STOP_SUBJECT, OverloadedError, StopState, UnreachableError
 from recoverops.ports import StopSwitch, Store, Tx
 
 
@@ -17,10 +17,15 @@ class SharedStop:
         self._file = file
         self._store = store
 
-    def read(self) -> StopState:
+    def read(self, tx: Tx | None = None) -> StopState:
         """Raises UnreachableError when either cannot be read."""
         here = self._file.read()
-        return here if here.stopped else self._store.read(_on_record)
+        if here.stopped:
+            return here
+        try:
+            return self._store.read(_on_record) if tx is None else _on_record(tx)
+        except OverloadedError as error:
+            raise UnreachableError(f"the emergency stop cannot be read: {error}") from error
 
     def engage(self, *, reason: str, by: str) -> StopState:
         return self._file.engage(reason=reason, by=by)

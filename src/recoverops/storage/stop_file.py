@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from recoverops.model import StopState, UnreachableError
-from recoverops.ports import Clock
+from recoverops.ports import Clock, Tx
 from recoverops.storage.durable_file import flush_directory, write_durably
 
 STOP_FILE = "EMERGENCY_STOP"
@@ -31,7 +31,7 @@ class StopFile:
         self._path = path
         self._clock = clock
 
-    def read(self) -> StopState:
+    def read(self, tx: Tx | None = None) -> StopState:
         try:
             data = self._path.read_bytes()
         except FileNotFoundError:

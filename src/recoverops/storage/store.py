@@ -34,6 +34,7 @@ from recoverops.storage.migrate import upgrade
 from recoverops.storage.refusals import is_repeatable, translated
 from recoverops.storage.retention import RetentionSettings
 from recoverops.storage.schema import heartbeat
+from recoverops.storage.serial import take_serial_lock
 from recoverops.storage.settings import StorageSettings
 from recoverops.storage.transaction import SqlTx
 from recoverops.storage.writer_pool import NESTED
@@ -62,7 +63,7 @@ def open_store(settings: StorageSettings, *, data_dir: Path, clock: Clock, is_en
         alone = nullcontext if is_engine else partial(_alone, engines, data_dir, clock)
         with translated("the store cannot be opened"):
             upgrade(engines, data_dir=data_dir, alone=alone)
-    except RecoverOpsError:
+    except BaseException:
         if claim is not None:
             claim.give_back()
         engines.dispose()
@@ -78,7 +79,7 @@ def _alone(engines: Engines, data_dir: Path, clock: Clock) -> Iterator[None]:
             held.callback(Claim(engines.write).give_back)
         except ConflictError as error:
             raise ConflictError(
-                "the database has the schema of an older release, whose engine runs; "
+                "the schema of the database is not this release's, and an engine runs on it; "
                 f"start this release's engine in its place, which upgrades it ({error})"
             ) from error
         yield
@@ -118,7 +119,7 @@ class SqlStore:
             return fn(SqlTx(connection, may_write=False))
 
     def write(self, fn: Callable[[Tx], T]) -> T:
-        """On PostgreSQL `fn` runs again when the database chose its transaction as the loser of a deadlock.
+        """One at a time. On PostgreSQL `fn` runs again when the database chose its transaction as a deadlock's loser.
 
         Raises OverloadedError when the disk is full or no turn came, UnreachableError when the database is gone.
         """
@@ -145,6 +146,7 @@ class SqlStore:
 
     def _write_once(self, fn: Callable[[Tx], T]) -> T:
         with self._engines.write.begin() as connection:
+            take_serial_lock(connection)
             return fn(SqlTx(connection))
 
     def admit(self, alerts: Sequence[Alert], *, size: int) -> Future[Admission]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from recoverops.model import UnreachableError
+from recoverops.model import ConflictError, OverloadedError, RecoverOpsError, StopState, UnreachableError
 from recoverops.operations import Telling, clear_stop, engage_stop
 from recoverops.storage import STOP_FILE, SharedStop, StopFile
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import ManualClock
 
+    from recoverops.ports import Tx
     from recoverops.storage import SqlStore
 
 
@@ -25,13 +27,13 @@ class Host:
         folder.mkdir()
         self.file = StopFile(folder / STOP_FILE, clock=clock)
         self.stop = SharedStop(self.file, store)
-        self._store, self._clock = store, clock
+        self.store, self.clock = store, clock
 
     def engage(self) -> None:
-        engage_stop(self.stop, lambda: Telling(store=self._store, channels=()), self._clock, reason="drill", by="ada")
+        engage_stop(self.stop, lambda: Telling(store=self.store, channels=()), self.clock, reason="drill", by="ada")
 
     def clear(self) -> None:
-        clear_stop(self.stop, self._store, self._clock, by="bob")
+        clear_stop(self.stop, self.store, self.clock, by="bob")
 
 
 @pytest.fixture
@@ -72,10 +74,39 @@ def test_the_file_of_the_host_that_engaged_it_holds_there_after_another_host_cle
     assert there.stop.read().stopped
 
 
-def test_a_database_that_does_not_answer_is_no_leave_to_act_and_takes_no_stop_away(here: Host) -> None:
+def test_a_stop_that_comes_while_another_one_is_cleared_is_not_cleared_with_it(here: Host, there: Host) -> None:
+    there.engage()
+
+    class Slow:
+        """There it is engaged anew as soon as the state was read here."""
+
+        def read(self, tx: Tx | None = None) -> StopState:
+            seen = here.stop.read(tx)
+            if tx is None:
+                there.clock.advance(timedelta(seconds=1))
+                there.engage()
+            return seen
+
+        def engage(self, *, reason: str, by: str) -> StopState:
+            raise NotImplementedError
+
+        def clear(self) -> None:
+            here.stop.clear()
+
+    with pytest.raises(ConflictError, match="was engaged anew meanwhile, by ada: drill"):
+        clear_stop(Slow(), here.store, here.clock, by="bob")
+    assert here.stop.read().stopped
+    here.clear()
+    assert not here.stop.read().stopped
+
+
+@pytest.mark.parametrize("error", [UnreachableError, OverloadedError])
+def test_a_database_that_does_not_answer_is_no_leave_to_act_and_takes_no_stop_away(
+    here: Host, error: type[RecoverOpsError]
+) -> None:
     class Gone:
         def read(self, _fn: object) -> object:
-            raise UnreachableError("the store cannot be read")
+            raise error("the store cannot be read")
 
     gone = SharedStop(here.file, Gone())  # type: ignore[arg-type]
     with pytest.raises(UnreachableError, match="cannot be read"):
