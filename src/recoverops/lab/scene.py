@@ -68,7 +68,7 @@ class Scene:
 
     def replace(self, target: Target) -> None:
         """Restart the service, unless somebody has done so since it was this process."""
-        if not self.is_running(target.name) or self.target(target.name).pid == target.pid:
+        if int(self._state(target.name)["pid"]) in {0, target.pid}:
             self.restart(target.name)
 
     def _state(self, service: str) -> dict[str, Any]:

@@ -22,8 +22,7 @@ class Crash:
         send(target, signal.SIGKILL)
 
     def restore(self, scene: Scene, target: Target) -> None:
-        if not scene.is_running(self.service):
-            scene.start(self.service)
+        scene.replace(target)  # the supervisor may not have noticed yet that this process is gone
 
 
 def send(target: Target, signum: signal.Signals) -> None:
