@@ -125,9 +125,20 @@ def _tagged_balancing(ground: Ground, arns: Sequence[str]) -> Iterator[tuple[str
 
 def streams(ground: Ground) -> Iterator[tuple[str, str]]:
     client = ground.client("kinesis")
-    for name in pages(client, "list_streams", "StreamNames"):
+    for name in _stream_names(client):
         if name.startswith(PREFIX):
             yield name, _run_of(client.list_tags_for_stream(StreamName=name)["Tags"])
+
+
+def _stream_names(client: Any) -> Iterator[str]:
+    """By the name of the last one, which the double understands as well as AWS does; a token it does not give."""
+    after: dict[str, str] = {}
+    while True:
+        page = client.list_streams(**after)
+        yield from page["StreamNames"]
+        if not page["HasMoreStreams"]:
+            return
+        after = {"ExclusiveStartStreamName": page["StreamNames"][-1]}
 
 
 def log_groups(ground: Ground) -> Iterator[tuple[str, str]]:
