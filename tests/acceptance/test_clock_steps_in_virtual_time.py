@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.acceptance.virtual_world import ACTING, World
 
-from recoverops.model import DecisionMode, IncidentState
+from recoverops.model import DecisionMode, IncidentState, RunState
 
 
 @pytest.mark.parametrize("by", [timedelta(hours=2), timedelta(hours=-2)], ids=["forward", "back"])
@@ -39,3 +39,32 @@ def test_without_a_step_the_same_trouble_is_healed_alone(tmp_path: Path) -> None
         world.live(30)
         assert world.incidents[0].state is IncidentState.RESOLVED
         assert len(world.ledger) == 1
+
+
+@pytest.mark.parametrize("at", ["hold", "verify"])
+def test_a_clock_that_is_set_back_lets_nothing_wait_for_as_long_again(tmp_path: Path, at: str) -> None:
+    with World(directory=tmp_path, decision=ACTING) as world:
+        world.live(5)
+        world.break_service()
+        set_back: list[str] = []
+
+        def before(step: str) -> None:
+            if at == "verify" and step == "sleep" and not set_back:
+                set_back.append(step)
+                world.clock._now -= timedelta(hours=6)
+
+        world.before = before
+        if at == "hold":
+            world.live(30, until=world.is_(IncidentState.WAITING))
+            world.clock._now -= timedelta(hours=6)
+        end = world.clock.monotonic() + 300
+        world.live(7 * 3600, until=lambda: world.clock.monotonic() > end)
+
+        assert world.usage.targets_in_flight == ()
+        if at == "hold":
+            assert world.is_asking(), "people are asked for an hour after a step"
+            assert world.ledger == ()
+        else:
+            (run,) = world.runs
+            assert (len(world.ledger), run.state) == (1, RunState.UNKNOWN)
+            assert world.events("escalated") == 1, "nobody can tell before from after, so a person is called"

@@ -6,10 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from tests.acceptance.test_response_in_virtual_time import broken
-from tests.acceptance.virtual_world import World
+from tests.acceptance.virtual_world import ASKING, World
 
 from recoverops.decision import RuleBook
-from recoverops.model import DecisionMode, IncidentState, Mode, Reason
+from recoverops.model import AlertStatus, ApprovalState, DecisionMode, IncidentState, Mode, Reason
 from recoverops.pipeline import Page
 from recoverops.remediation import Runbook, VerifySettings
 
@@ -62,3 +62,17 @@ def test_a_running_run_is_verified_by_the_runbook_that_it_was_decided_with(tmp_p
         (run,) = world.runs
         assert run.runbook_digest != slower.digest
         assert world.parts.runbooks[slower.name] == slower
+
+
+def test_a_question_is_withdrawn_when_the_new_rule_only_watches(tmp_path: Path) -> None:
+    with World(directory=tmp_path, decision=ASKING) as world:
+        broken(world).live(30, until=world.is_asking)
+        watching = world.rule.model_copy(update={"mode": Mode.OBSERVE})
+        world.parts.playbook.turn(Page(RuleBook([watching]), {world.runbook.name: world.runbook}))
+        world.alert(AlertStatus.FIRING)  # it is looked at anew
+        world.live(5)
+
+        assert world.decisions[-1].mode is DecisionMode.OBSERVE
+        assert world.pending() == ()
+        assert world.story.approval is not None
+        assert world.story.approval.state is ApprovalState.WITHDRAWN

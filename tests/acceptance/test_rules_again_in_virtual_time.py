@@ -99,7 +99,7 @@ def test_under_the_emergency_stop_nothing_is_begun_again_and_after_it_everything
         world.stop.engage(reason="drill", by="ada")
         world.live(120)
         assert (world.incident.reason, world.events("rule_matches")) == (Reason.NO_RULE_MATCHED, 0)
-        world.stop.clear()
+        world.stop.clear(world.stop.read())
         world.live(120, until=world.is_(IncidentState.RESOLVED))
         assert world.healed_once() == []
 

@@ -189,7 +189,7 @@ def test_a_stop_or_a_silence_holds_it_and_afterwards_it_may_be_asked_for_again(t
         assert "the change is still in place" in next(one.text for one in told.timeline if one.event == "escalated")
         assert (told.runs[0].run.state, that.switch.turned_off) == (RunState.ABANDONED, 0)
 
-        world.stop.clear()
+        world.stop.clear(world.stop.read())
         world.live(70)
         again = that.ask()
         world.live(5)
@@ -297,3 +297,22 @@ def test_an_undo_that_was_cut_off_after_it_happened_is_found_done_and_not_repeat
 
     assert wrong == []
     assert [one.outcome.status for one in told.runs[0].actions if one.outcome] == [OutcomeStatus.FOUND_DONE]
+
+
+def test_an_undo_that_nobody_knows_the_end_of_is_not_begun_a_second_time(tmp_path: Path) -> None:
+    class Broken(Switch):
+        def undo(self, plan: Plan, left: Mapping[str, str], service: Service, *, idempotency_key: str) -> Execution:
+            raise KeyError("a defect of the action")
+
+        def probe_undo(self, plan: Plan, left: Mapping[str, str], service: Service) -> ProbeResult:
+            raise KeyError("another one")
+
+    switch = Broken(tmp_path, Crashes())
+    with World(directory=tmp_path, action=switch, heals=False) as world:
+        world.live(2)
+        world.break_service()
+        world.live(300)
+        (run,) = world.runs
+        assert (run.state, world.incident.state) == (RunState.UNKNOWN, IncidentState.ESCALATED)
+        with pytest.raises(ConflictError, match="its one undo was begun, and nobody knows how it ended"):
+            request_undo(world.store, world.clock, run.id, by=ADA, reason="again", act_within=timedelta(minutes=5))

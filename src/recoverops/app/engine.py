@@ -152,7 +152,7 @@ class RecoverOps:
         self._closing.close()
 
     def _start(self) -> None:
-        self._closing.enter_context(DirectoryLock(self.settings.data_dir, self.clock))
+        self._lock_directory()
         self.loaded = load_plugins(self.settings, self.clock, self.metrics)
         check_names(self.settings, self.loaded)
         self.settings = with_store_address(self.settings, self.loaded.vault)
@@ -160,7 +160,7 @@ class RecoverOps:
         self._store = open_store(
             self.settings.storage, data_dir=self.settings.data_dir, clock=self.clock, is_engine=True
         )
-        self._closing.callback(self._store.close, timeout=DRAIN_TIMEOUT)
+        self._closing.callback(self._close_store, self._store)
         self._look_after_claim(self._store)
         if not self._is_alone:
             self.stop = SharedStop(self.stop, self._store)
@@ -218,6 +218,20 @@ class RecoverOps:
     def _is_alone(self) -> bool:
         """On SQLite there is one engine, says the directory's lock."""
         return not self.settings.storage.url.get_secret_value()
+
+    def _close_store(self, store: SqlStore) -> None:
+        store.close(timeout=DRAIN_TIMEOUT, keep_claim=self._still_acts)
+
+    def _lock_directory(self) -> None:
+        lock = DirectoryLock(self.settings.data_dir, self.clock)
+        lock.acquire()
+        self._closing.callback(lambda: None if self._still_acts else lock.release())
+
+    @property
+    def _still_acts(self) -> bool:
+        """Whether an action outlasts the stop. Then lock and claim end with the process: whoever took its place before
+        would find that action not done yet, and do it as well."""
+        return self._workflows is not None and self._workflows.is_running_any
 
     def _look_after_claim(self, store: SqlStore) -> None:
         if store.claim is not None and not self._is_alone:

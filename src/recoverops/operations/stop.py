@@ -72,12 +72,12 @@ def clear_stop(switch: StopSwitch, store: Store, clock: Clock, *, by: str, chann
         if (standing := switch.read(tx)) != before:
             raise ConflictError(
                 f"the emergency stop was engaged anew meanwhile, by {standing.by or 'hand'}: {standing.reason}; "
-                "nothing was cleared, look and resume again"
+                "it holds: look, and resume again"
             )
         tx.audit.append(at=now, actor=by, event=STOP_CLEARED, subject=STOP_SUBJECT, detail={"was": before.reason})
         if channels:
             tx.outbox.post(compose.stop_cleared(by, at=now), channels=channels)
 
     store.write(write)
-    switch.clear()
+    switch.clear(before)
     return before

@@ -126,20 +126,26 @@ def _refusal(tx: Tx, run: Run) -> _Refused | None:
     actions = tx.runs.actions_of(run.id)
     effect = next((one for one in actions if not one.is_undo), None)
     if effect is None or effect.outcome is None or effect.outcome.status not in HAS_ACTED:
-        told = f"its action ended {effect.outcome.status}" if effect and effect.outcome else "its action never began"
-        return _Refused(UndoRefusal.NOTHING_DONE, told)
+        return _Refused(UndoRefusal.NOTHING_DONE, _how_it_ended(effect))
     if run.plan.effect is not EffectClass.REVERSIBLE:
         return _Refused(UndoRefusal.NOT_REVERSIBLE, f"{run.plan.action} is {run.plan.effect} and has no undo")
     return _undone_before(tx, run, actions)
 
 
+def _how_it_ended(effect: ActionRecord | None) -> str:
+    if effect is None:
+        return "its action never began"
+    if effect.outcome is None:
+        return "its action was begun, and nobody knows how it ended"
+    return f"its action ended {effect.outcome.status}"
+
+
 def _undone_before(tx: Tx, run: Run, actions: tuple[ActionRecord, ...]) -> _Refused | None:
     """By itself after it did not help, or by a person before. What was held back or came too late did nothing."""
-    own = next((one for one in actions if one.is_undo and one.outcome is not None), None)
     if run.state is RunState.UNDONE:
         return _Refused(UndoRefusal.ALREADY_UNDONE, f"it was, at {run.ended_at:%Y-%m-%d %H:%M:%S} UTC")
-    if own is not None and own.outcome is not None and not own.outcome.was_not_started:
-        return _Refused(UndoRefusal.UNDO_FAILED, f"its one undo was tried: {own.outcome.statement}")
+    if (told := _tried_by_itself(actions)) is not None:
+        return _Refused(UndoRefusal.UNDO_FAILED, told)
     for undo in _asked_before(tx, run):
         if undo.ended_at is None:
             return _Refused(UndoRefusal.BEING_UNDONE, f"{undo.requested_by} asked for it: {undo.incident_id}")
@@ -149,6 +155,15 @@ def _undone_before(tx: Tx, run: Run, actions: tuple[ActionRecord, ...]) -> _Refu
         if undo.state is not RunState.ABANDONED:
             return _Refused(UndoRefusal.UNDO_FAILED, f"its one undo was tried and {undo.state}: {undo.incident_id}")
     return None
+
+
+def _tried_by_itself(actions: tuple[ActionRecord, ...]) -> str | None:
+    own = next((one for one in actions if one.is_undo), None)
+    if own is None or (own.outcome is not None and own.outcome.was_not_started):
+        return None
+    if own.outcome is None:
+        return "its one undo was begun, and nobody knows how it ended"
+    return f"its one undo was tried: {own.outcome.statement}"
 
 
 def _asked_before(tx: Tx, run: Run) -> Iterator[Run]:

@@ -27,7 +27,7 @@ from recoverops.model import (
 )
 from recoverops.notifications import compose
 from recoverops.pipeline.assess import Assessment
-from recoverops.pipeline.ending import escalate, finish, park
+from recoverops.pipeline.ending import escalate, finish, park, withdraw_question
 from recoverops.pipeline.parts import ENGINE, Parts
 from recoverops.pipeline.permit import ask_gates, rule_of, usable_approval
 from recoverops.pipeline.silenced import is_patience_spent, naming_silence
@@ -189,6 +189,7 @@ def _carry_out(parts: Parts, tx: Tx, incident: Incident, decision: Decision, *, 
         park(tx, incident, kind, state=IncidentState.WAITING, reason=decision.reason, due_at=due_at, now=now)
         return Decided(mode=decision.mode, reason=decision.reason, wake_at=due_at)
     if decision.mode is DecisionMode.OBSERVE:
+        withdraw_question(tx, incident, now=now, note="it is only watched now")
         finish(tx, incident, state=incident.state, reason=decision.reason, now=now)
         parts.post(tx, compose.decision_observed(incident, decision, at=now))
         return Decided(mode=decision.mode, reason=decision.reason)

@@ -42,28 +42,39 @@ class Courier:
         self._notifiers = notifiers
         self._only = only
         self._without = without
+        self._unrecorded: list[Delivery] = []
 
     def deliver_due(self) -> int:
-        """One round; how many attempts it made."""
+        """One round; how many attempts it made. None is made while an earlier one is not recorded: it would be made
+        again and again."""
+        self._record()
         now = self._parts.clock.now()
         due = self._parts.store.read(
             lambda tx: tx.outbox.due(now, limit=_BATCH, only=self._only, without=self._without)
         )
-        tried: list[Delivery] = []
         since = self._parts.clock.monotonic()
         for delivery in due:
-            tried.append(self._attempt(delivery))
+            self._unrecorded.append(self._attempt(delivery))
             if self._parts.clock.monotonic() - since > _TOGETHER_S:
-                self._record(tried)
-                tried, since = [], self._parts.clock.monotonic()
-        self._record(tried)
+                self._record()
+                since = self._parts.clock.monotonic()
+        self._record()
         return len(due)
 
-    def _record(self, tried: Sequence[Delivery]) -> None:
+    def _record(self) -> None:
+        """While the store cannot be written they are kept; what it refuses for another reason is given up."""
+        tried = self._unrecorded
         if not tried:
             return
-        with self._parts.store.patiently():
-            self._parts.store.write(_saving(tried))
+        try:
+            with self._parts.store.patiently():
+                self._parts.store.write(_saving(tried))
+        except RetryableError:
+            raise
+        except BaseException:
+            self._unrecorded = []
+            raise
+        self._unrecorded = []
         for after in tried:
             self._parts.telemetry.count("recoverops_deliveries_total", channel=after.channel, state=after.state)
 

@@ -72,7 +72,7 @@ class Sweep:
 
     def _record_steps(self) -> None:
         """Steps of the wall clock, into the audit log."""
-        steps = self._parts.wall.unrecorded()
+        steps, now = self._parts.wall.unrecorded(), self._parts.clock.now()
         if not steps:
             return
 
@@ -80,6 +80,10 @@ class Sweep:
             for step in steps:
                 detail = {"by_s": f"{step.by.total_seconds():.0f}", "statement": step.statement}
                 tx.audit.append(at=step.seen_at, actor=ENGINE, event="clock.stepped", subject=ENGINE, detail=detail)
+            # Set back, it would let those wait for as long again that have begun by the old time.
+            for wait in tx.waits.listed():
+                if wait.since > now:
+                    tx.waits.make_due(wait.incident_id, at=now)
 
         self._parts.store.write(write)
         self._parts.wall.recorded(steps)

@@ -31,4 +31,5 @@ class StopSwitch(Protocol):
 
     def engage(self, *, reason: str, by: str) -> StopState: ...
 
-    def clear(self) -> None: ...
+    def clear(self, seen: StopState) -> None:
+        """Raises ConflictError when it is another stop than the one that was seen; then that one holds."""

@@ -17,6 +17,9 @@ from datetime import datetime, timedelta
 from recoverops.model import Condition, ConditionStatus, Incident, Record, Verdict, VerdictStatus, is_alert_series
 from recoverops.remediation.runbook import VerifySettings
 
+LARGEST_SLEW = timedelta(seconds=30)
+"""What a clock may be behind the end of the action without having been set back."""
+
 
 class _Span(Record, frozen=True, kw_only=True):
     """When the action was done, and from when on what is heard is of the world after it."""
@@ -46,6 +49,9 @@ def judge(
 ) -> Verdict | None:
     """None: too early to say. `conditions` are the newest of the incident's resource; the action began at `begun_at`,
     and at `acted_at` it was known to have ended."""
+    if now < acted_at - LARGEST_SLEW:
+        told = "the clock was set back while it was verified, so nobody can tell before from after"
+        return Verdict(status=VerdictStatus.UNKNOWN, statement=told, at=now)
     span = _Span(begun_at=begun_at, acted_at=acted_at, lag=verify.lag)
     states = _asked(incident, conditions)
     if states and all(_has_recovered(one, span, now, verify) for one in states.values()):

@@ -30,8 +30,10 @@ class SharedStop:
     def engage(self, *, reason: str, by: str) -> StopState:
         return self._file.engage(reason=reason, by=by)
 
-    def clear(self) -> None:
-        self._file.clear()
+    def clear(self, seen: StopState) -> None:
+        """What the audit log says is cleared there; the file, when this host has one."""
+        if self._file.read().stopped:
+            self._file.clear(seen)
 
 
 def _on_record(tx: Tx) -> StopState:

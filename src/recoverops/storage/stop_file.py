@@ -6,12 +6,16 @@ Read before every effect. Whatever lies under that name means *stopped*; only it
 from __future__ import annotations
 
 import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
-from recoverops.model import StopState, UnreachableError
+from recoverops.model import ConflictError, StopState, UnreachableError
 from recoverops.ports import Clock, Tx
 from recoverops.storage.durable_file import flush_directory, write_durably
 
@@ -60,9 +64,12 @@ class StopFile:
 
     def engage(self, *, reason: str, by: str) -> StopState:
         """Stop. Engaging again replaces the reason. On a full disk an empty file stops just as well."""
-        content = _Content(reason=reason, by=by, at=self._clock.now())
+        content = msgspec.json.encode(_Content(reason=reason, by=by, at=self._clock.now()))
         try:
-            write_durably(self._path, msgspec.json.encode(content))
+            with ExitStack() as held:
+                with suppress(OSError):  # a lock that cannot be had must not keep anybody from stopping
+                    held.enter_context(self._alone())
+                write_durably(self._path, content)
         except OSError as error:
             if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
                 raise self._not_written("engaged", error) from error
@@ -75,18 +82,38 @@ class StopFile:
         except OSError as error:
             raise self._not_written("engaged", error) from error
 
-    def clear(self) -> None:
+    def clear(self, seen: StopState) -> None:
         try:
-            self._path.unlink(missing_ok=True)
+            with self._alone():
+                if (standing := self.read()) != seen:
+                    raise ConflictError(engaged_anew(standing))
+                self._path.unlink(missing_ok=True)
             flush_directory(self._path.parent)
         except OSError as error:
             raise self._not_written("cleared", error) from error
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else engages or clears it here. The lock is the directory's, so it needs no room on the disk."""
+        directory = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(directory, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(directory)
 
     def _not_written(self, what: str, error: OSError) -> UnreachableError:
         return UnreachableError(
             f"the emergency stop was not {what}: {self._path}: {error.strerror}; "
             f"do it by hand, by creating or removing that file"
         )
+
+
+def engaged_anew(standing: StopState) -> str:
+    return (
+        f"the emergency stop was engaged anew meanwhile, by {standing.by or 'hand'}: {standing.reason}; "
+        "it holds: look, and resume again"
+    )
 
 
 def _unreadable(path: Path, why: str) -> StopState:

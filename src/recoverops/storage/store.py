@@ -187,10 +187,10 @@ class SqlStore:
         except OverloadedError as error:
             raise UnreachableError(f"the store cannot be written to now: {error}") from error
 
-    def close(self, *, timeout: timedelta = timedelta(seconds=30)) -> None:
-        """Write what is queued, then let go of the database."""
+    def close(self, *, timeout: timedelta = timedelta(seconds=30), keep_claim: bool = False) -> None:
+        """Write what is queued, then let go of the database. A claim that is kept ends with the process."""
         drained = self._intake.close(timeout=timeout)
-        if self.claim is not None:
+        if self.claim is not None and not keep_claim:
             self.claim.give_back()
         self._engines.dispose()
         if not drained:

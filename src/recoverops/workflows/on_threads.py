@@ -57,6 +57,11 @@ class ThreadEngine:
         """The ids of what it has on its hands, for people who look inside."""
         return self._segments.named()
 
+    @property
+    def is_running_any(self) -> bool:
+        """Also after `stop`: a step that was begun is ended by itself alone, or by the end of the process."""
+        return self._segments.count_running() > 0
+
     def stop(self, *, timeout: timedelta) -> None:
         """Running segments stop at their next door and stay due. One that is inside a long step when the timeout ends
         keeps its thread until the step returns, and then writes nothing."""

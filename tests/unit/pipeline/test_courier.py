@@ -11,7 +11,16 @@ import pytest
 from tests.acceptance.virtual_world import World
 from tests.conftest import Records
 
-from recoverops.model import Delivery, DeliveryState, IncidentId, Notification, PermanentError, RetryableError
+from recoverops.model import (
+    Delivery,
+    DeliveryState,
+    IncidentId,
+    NotFoundError,
+    Notification,
+    OverloadedError,
+    PermanentError,
+    RetryableError,
+)
 from recoverops.pipeline import Courier, couriers
 from recoverops.ports import Notifier
 from recoverops.testing import RecordingNotifier
@@ -142,3 +151,45 @@ def test_a_channel_that_hangs_delays_only_itself(world: World, a: Records) -> No
         hanging.let_go.set()
         stuck.join(10)
     assert deliveries(world)["hanging"].state is DeliveryState.SENT
+
+
+def test_what_was_sent_and_could_not_be_recorded_is_recorded_before_anything_more_is_sent(
+    world: World, a: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slack = RecordingNotifier("slack")
+    post(world, a, "slack")
+    carrying = courier(world, slack)
+
+    def refuse(_fn: object) -> object:
+        raise OverloadedError("the disk is full")
+
+    with monkeypatch.context() as full:
+        full.setattr(world.parts.store, "write", refuse)
+        for _ in range(5):
+            with pytest.raises(OverloadedError):
+                carrying.deliver_due()
+    assert len(slack.deliveries) == 1
+    assert deliveries(world)["slack"].state is DeliveryState.PENDING
+
+    assert carrying.deliver_due() == 0
+    assert len(slack.deliveries) == 1
+    assert deliveries(world)["slack"].state is DeliveryState.SENT
+
+
+def test_an_attempt_that_the_store_refuses_for_good_holds_nothing_up(
+    world: World, a: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slack = RecordingNotifier("slack")
+    post(world, a, "slack")
+    carrying = courier(world, slack)
+
+    def refuse(_fn: object) -> object:
+        raise NotFoundError("it was pruned")
+
+    with monkeypatch.context() as pruned:
+        pruned.setattr(world.parts.store, "write", refuse)
+        with pytest.raises(NotFoundError):
+            carrying.deliver_due()
+
+    assert carrying.deliver_due() == 1
+    assert deliveries(world)["slack"].state is DeliveryState.SENT

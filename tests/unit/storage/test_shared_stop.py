@@ -90,8 +90,8 @@ def test_a_stop_that_comes_while_another_one_is_cleared_is_not_cleared_with_it(h
         def engage(self, *, reason: str, by: str) -> StopState:
             raise NotImplementedError
 
-        def clear(self) -> None:
-            here.stop.clear()
+        def clear(self, seen: StopState) -> None:
+            here.stop.clear(seen)
 
     with pytest.raises(ConflictError, match="was engaged anew meanwhile, by ada: drill"):
         clear_stop(Slow(), here.store, here.clock, by="bob")

@@ -6,11 +6,12 @@ import errno
 import json
 import os
 import pwd
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from recoverops.model import UnreachableError
+from recoverops.model import ConflictError, UnreachableError
 from recoverops.storage import STOP_FILE, StopFile, stop_file
 
 if TYPE_CHECKING:
@@ -27,6 +28,21 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def switch(path: Path, clock: ManualClock) -> StopFile:
     return StopFile(path, clock=clock)
+
+
+def test_a_stop_that_came_since_it_was_looked_at_is_not_cleared(tmp_path: Path, clock: ManualClock) -> None:
+    switch = StopFile(tmp_path / STOP_FILE, clock=clock)
+    seen = switch.engage(reason="drill", by="ada")
+    clock.advance(timedelta(seconds=1))
+    newer = switch.engage(reason="real", by="bob")
+    with pytest.raises(ConflictError, match="engaged anew meanwhile, by bob: real; it holds"):
+        switch.clear(seen)
+    assert switch.read() == newer
+    switch.clear(newer)
+    assert not switch.read().stopped
+    (tmp_path / STOP_FILE).touch()
+    with pytest.raises(ConflictError, match="engaged anew meanwhile, by hand"):
+        switch.clear(seen)
 
 
 def test_without_the_file_nothing_is_stopped(switch: StopFile) -> None:
@@ -47,8 +63,8 @@ def test_an_engaged_stop_says_why_by_whom_and_when(switch: StopFile, path: Path,
 
 def test_a_cleared_stop_is_gone_and_clearing_again_is_harmless(switch: StopFile) -> None:
     switch.engage(reason="drill", by="ada")
-    switch.clear()
-    switch.clear()
+    switch.clear(switch.read())
+    switch.clear(switch.read())
     assert not switch.read().stopped
 
 

@@ -42,7 +42,7 @@ def hold(facts: Facts) -> GateVerdict:
     firing = [one for one in at_fault if one.status in _BAD and facts.is_fresh(one)]
     if not firing:
         return waits(gate, Reason.NOT_FIRING, "no series at fault is abnormal now", retry_at=facts.now + RETRY)
-    until = _measured_since(facts, firing) + facts.rule.hold
+    until = _since(facts, firing) + facts.rule.hold
     if facts.now < until:
         return waits(
             gate,
@@ -51,6 +51,15 @@ def hold(facts: Facts) -> GateVerdict:
             retry_at=until,
         )
     return passed(gate, f"still firing after the hold of {facts.rule.hold.total_seconds():g} s: {firing[0].statement}")
+
+
+def _since(facts: Facts, firing: Iterable[Condition]) -> datetime:
+    """By the clock as it is now. What is still to come by it began before the clock was set back."""
+    known = tuple(firing)
+    since = _measured_since(facts, known)
+    if since <= facts.now:
+        return since
+    return min((one.since for one in known if one.since <= facts.now), default=facts.now - facts.rule.hold)
 
 
 def _measured_since(facts: Facts, firing: Iterable[Condition]) -> datetime:
