@@ -140,6 +140,25 @@ def test_an_answer_that_comes_after_the_end_of_the_question_is_a_conflict(tmp_pa
             world.answer(approve=True)
 
 
+def test_what_joins_between_the_look_and_the_decision_is_looked_at_at_once(tmp_path: Path) -> None:
+    patient = RULE.model_copy(update={"hold": timedelta(minutes=10)})
+    with World(directory=tmp_path, rule=patient) as world:
+        joined: list[str] = []
+
+        def before(step: str) -> None:
+            if step == "decide" and len(world.decisions) == 1 and not joined:
+                joined.append(step)
+                world.alert(AlertStatus.FIRING)
+
+        world.before = before
+        broken(world).live(20)
+
+        assert joined
+        assert len(world.incident.series) == 3
+        assert len(world.decisions) >= 3, "the second was made without it, and was not kept for ten minutes"
+        assert (world.decisions[2].at - world.decisions[1].at).total_seconds() <= 3
+
+
 def test_a_question_is_withdrawn_when_the_trouble_ends_first(tmp_path: Path) -> None:
     with World(directory=tmp_path, decision=ASKING) as world:
         broken(world).live(30, until=world.is_asking)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+import msgspec
+
 from recoverops.model import Incident, Record, ResponseStage, RunId, RunState, SegmentKey
 from recoverops.pipeline.acting import act
 from recoverops.pipeline.again import again
 from recoverops.pipeline.assess import Assessment, assess
-from recoverops.pipeline.deciding import Decided, decide_in
+from recoverops.pipeline.deciding import LOOK_AGAIN, Decided, decide_in
 from recoverops.pipeline.ending import restart_response
 from recoverops.pipeline.parts import Parts
 from recoverops.pipeline.undoing import undo
@@ -62,15 +64,24 @@ def _begun(parts: Parts, ctx: WorkflowContext, key: SegmentKey) -> Begun:
     # The world is looked at outside the transaction, which would keep every other writer waiting for an answer of the
     # target.
     assessment = assess(parts, incident, now=parts.clock.now())
-    return ctx.tx("decide", lambda tx: _decided(parts, tx, key, assessment))
+    return ctx.tx("decide", lambda tx: _decided(parts, tx, key, assessment, looked_at=incident))
 
 
-def _decided(parts: Parts, tx: Tx, key: SegmentKey, assessment: Assessment) -> Begun:
+def _decided(parts: Parts, tx: Tx, key: SegmentKey, assessment: Assessment, *, looked_at: Incident) -> Begun:
     what, run_id, incident = _standing(tx, key)
     if what is not Begin.DECIDE:
         return Begun(what=what, run_id=run_id)
     decided = decide_in(parts, tx, incident, assessment)
+    if decided.wake_at is not None and incident.series != looked_at.series:
+        decided = _looking_again(parts, tx, incident, decided)
     return Begun(what=what, run_id=decided.run_id, decided=decided)
+
+
+def _looking_again(parts: Parts, tx: Tx, incident: Incident, decided: Decided) -> Decided:
+    """What joined since it was looked at would have brought the wait forward, had there been one already."""
+    soon = parts.clock.now() + LOOK_AGAIN
+    tx.waits.make_due(incident.id, at=soon)
+    return msgspec.structs.replace(decided, wake_at=min(soon, decided.wake_at or soon))
 
 
 def _standing(tx: Tx, key: SegmentKey) -> tuple[Begin, RunId | None, Incident]:
