@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.acceptance.virtual_world import ACTING, ASKING, LONG_TICK, OBSERVING, RULE, RUNBOOK, Crashes, World
 
@@ -30,7 +31,7 @@ from recoverops.model import (
     VerdictStatus,
     WaitKind,
 )
-from recoverops.pipeline.ending import MAX_EPISODES
+from recoverops.pipeline.ending import MAX_FAILURES
 from recoverops.pipeline.sweep import MOST_RESUMPTIONS
 from recoverops.testing import LedgerAction
 from recoverops.workflows import SimulatedCrash
@@ -424,7 +425,7 @@ def test_a_response_that_ends_the_process_each_time_goes_to_a_person_after_twent
         assert world.incident.reason == "internal_error"
         assert "cut off 20 times" in world.story.timeline[-2].text
         # the first process, and one after each death: the first try and twenty more in each of five episodes
-        assert world.boots == 1 + MAX_EPISODES * (MOST_RESUMPTIONS + 1)
+        assert world.boots == 1 + MAX_FAILURES * (MOST_RESUMPTIONS + 1)
         assert world.ledger == ()
 
 
@@ -631,3 +632,24 @@ def test_what_was_seen_before_the_store_was_away_is_looked_at_anew(tmp_path: Pat
         first = world.decisions[0]
         assert first.at - away[0] >= timedelta(minutes=10)
         assert (first.mode, first.reason) == (DecisionMode.WAIT, Reason.EVIDENCE_STALE)
+
+
+def test_episodes_that_new_evidence_began_are_no_failures(tmp_path: Path) -> None:
+    """An incident that was taken up often has the same patience with a failure inside RecoverOps as a new one."""
+    failed: list[str] = []
+
+    def fail_once(step: str) -> None:
+        if step == "decide" and not failed and world.incident.episode >= MAX_FAILURES:
+            failed.append(step)
+            raise KeyError("a defect")
+
+    with World(directory=tmp_path, before=fail_once) as world:
+        broken(world)
+        world.live(2, until=lambda: bool(world.incidents))
+        often = msgspec.structs.replace(world.incident, episode=MAX_FAILURES + 1)
+        world.store.write(lambda tx: tx.incidents.save(often))
+        world.live(60, until=world.is_(IncidentState.RESOLVED))
+
+        assert failed
+        assert world.events("response_failed") == 1
+        assert world.healed_once() == []

@@ -86,6 +86,7 @@ def reopened(incident: Incident, *, now: datetime, reason: str = "new_evidence")
         episode=incident.episode + 1,
         segment=1,
         resumed=0,
+        failures=0,
         begun_at=now,
         updated_at=now,
     )

@@ -111,6 +111,8 @@ class Incident(Record, frozen=True, kw_only=True):
     """When its response was begun anew, by new evidence or by a rule; None: it began with the incident."""
     resumed: int = 0
     """How often this segment was found cut off, at the start of a process."""
+    failures: int = 0
+    """How often its response failed inside RecoverOps since it was begun."""
     revision: int = 1
     """Raised by the store at each save; a save from an older revision is a conflict."""
 

@@ -26,8 +26,8 @@ from recoverops.ports import Tx
 VERIFIED = "verified"
 """The reason of an incident after whose action recovery was measured."""
 
-MAX_EPISODES = 5
-"""How often a response that fails inside RecoverOps is started afresh before a person is called."""
+MAX_FAILURES = 5
+"""How often a response may fail inside RecoverOps; then a person is called."""
 
 
 def park(
@@ -103,14 +103,15 @@ def restart_response(parts: Parts, tx: Tx, key: SegmentKey, message: str) -> dat
     if incident.is_over or not is_current or incident.response is not ResponseStage.DUE:
         return None
     tell(tx, incident, "response_failed", message, at=now, actor=ENGINE, detail={"episode": str(key.episode)})
-    if key.episode >= MAX_EPISODES:
+    failures = incident.failures + 1
+    if failures >= MAX_FAILURES:
         run = tx.runs.unfinished_of(incident.id)
         if run is not None:
             tx.limits.release(run.id)
             tx.runs.save(msgspec.structs.replace(run, state=RunState.UNKNOWN, ended_at=now))
         escalate(parts, tx, incident, reason="internal_error", statement=f"RecoverOps failed: {message}", now=now)
         return None
-    due_at = now + timedelta(seconds=2**key.episode)
-    next_episode = msgspec.structs.replace(incident, episode=incident.episode + 1)
+    due_at = now + timedelta(seconds=2**failures)
+    next_episode = msgspec.structs.replace(incident, episode=incident.episode + 1, failures=failures)
     park(tx, next_episode, WaitKind.RETRY, state=incident.state, reason="internal_error", due_at=due_at, now=now)
     return due_at
