@@ -39,3 +39,11 @@ class StopState(Record, frozen=True, kw_only=True):
     reason: str = ""
     by: str = ""
     at: datetime | None = None
+
+    @property
+    def engaged_anew(self) -> str:
+        """What whoever was about to clear another stop than this one hears."""
+        return (
+            f"the emergency stop was engaged anew meanwhile, by {self.by or 'hand'}: {self.reason}; "
+            "it holds: look, and resume again"
+        )

@@ -70,10 +70,7 @@ def clear_stop(switch: StopSwitch, store: Store, clock: Clock, *, by: str, chann
 
     def write(tx: Tx) -> None:
         if (standing := switch.read(tx)) != before:
-            raise ConflictError(
-                f"the emergency stop was engaged anew meanwhile, by {standing.by or 'hand'}: {standing.reason}; "
-                "it holds: look, and resume again"
-            )
+            raise ConflictError(standing.engaged_anew)
         tx.audit.append(at=now, actor=by, event=STOP_CLEARED, subject=STOP_SUBJECT, detail={"was": before.reason})
         if channels:
             tx.outbox.post(compose.stop_cleared(by, at=now), channels=channels)

@@ -86,7 +86,7 @@ class StopFile:
         try:
             with self._alone():
                 if (standing := self.read()) != seen:
-                    raise ConflictError(engaged_anew(standing))
+                    raise ConflictError(standing.engaged_anew)
                 self._path.unlink(missing_ok=True)
             flush_directory(self._path.parent)
         except OSError as error:
@@ -107,13 +107,6 @@ class StopFile:
             f"the emergency stop was not {what}: {self._path}: {error.strerror}; "
             f"do it by hand, by creating or removing that file"
         )
-
-
-def engaged_anew(standing: StopState) -> str:
-    return (
-        f"the emergency stop was engaged anew meanwhile, by {standing.by or 'hand'}: {standing.reason}; "
-        "it holds: look, and resume again"
-    )
 
 
 def _unreadable(path: Path, why: str) -> StopState:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -153,6 +153,13 @@ def test_a_channel_that_hangs_delays_only_itself(world: World, a: Records) -> No
     assert deliveries(world)["hanging"].state is DeliveryState.SENT
 
 
+def refusing(error: Exception) -> Callable[[object], object]:
+    def write(_fn: object) -> object:
+        raise error
+
+    return write
+
+
 def test_what_was_sent_and_could_not_be_recorded_is_recorded_before_anything_more_is_sent(
     world: World, a: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,11 +167,8 @@ def test_what_was_sent_and_could_not_be_recorded_is_recorded_before_anything_mor
     post(world, a, "slack")
     carrying = courier(world, slack)
 
-    def refuse(_fn: object) -> object:
-        raise OverloadedError("the disk is full")
-
     with monkeypatch.context() as full:
-        full.setattr(world.parts.store, "write", refuse)
+        full.setattr(world.parts.store, "write", refusing(OverloadedError("the disk is full")))
         for _ in range(5):
             with pytest.raises(OverloadedError):
                 carrying.deliver_due()
@@ -183,11 +187,8 @@ def test_an_attempt_that_the_store_refuses_for_good_holds_nothing_up(
     post(world, a, "slack")
     carrying = courier(world, slack)
 
-    def refuse(_fn: object) -> object:
-        raise NotFoundError("it was pruned")
-
     with monkeypatch.context() as pruned:
-        pruned.setattr(world.parts.store, "write", refuse)
+        pruned.setattr(world.parts.store, "write", refusing(NotFoundError("it was pruned")))
         with pytest.raises(NotFoundError):
             carrying.deliver_due()
 

@@ -77,24 +77,18 @@ def test_the_file_of_the_host_that_engaged_it_holds_there_after_another_host_cle
 def test_a_stop_that_comes_while_another_one_is_cleared_is_not_cleared_with_it(here: Host, there: Host) -> None:
     there.engage()
 
-    class Slow:
+    class Slow(SharedStop):
         """There it is engaged anew as soon as the state was read here."""
 
         def read(self, tx: Tx | None = None) -> StopState:
-            seen = here.stop.read(tx)
+            seen = super().read(tx)
             if tx is None:
                 there.clock.advance(timedelta(seconds=1))
                 there.engage()
             return seen
 
-        def engage(self, *, reason: str, by: str) -> StopState:
-            raise NotImplementedError
-
-        def clear(self, seen: StopState) -> None:
-            here.stop.clear(seen)
-
     with pytest.raises(ConflictError, match="was engaged anew meanwhile, by ada: drill"):
-        clear_stop(Slow(), here.store, here.clock, by="bob")
+        clear_stop(Slow(here.file, here.store), here.store, here.clock, by="bob")
     assert here.stop.read().stopped
     here.clear()
     assert not here.stop.read().stopped
