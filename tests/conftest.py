@@ -25,6 +25,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from _pytest import runner
 from hypothesis import settings as hypothesis_settings
 from pydantic import SecretStr
 from tests.databases import prepared
@@ -61,6 +62,17 @@ from recoverops.testing.aws import Aws, running_aws
 hypothesis_settings.register_profile("usual", max_examples=40, deadline=None)
 hypothesis_settings.register_profile("thorough", max_examples=400, deadline=None)
 hypothesis_settings.load_profile("usual")  # `make test-all` takes the other one
+
+
+def _leave_the_environment_alone(item: pytest.Item, when: str | None) -> None:
+    """In place of what names the running test in PYTEST_CURRENT_TEST.
+
+    No operator changes the environment of a running engine. Who walks through it in another thread, as urllib does in
+    search of proxies, fails with a KeyError when a variable goes meanwhile, whatever the test is about.
+    """
+
+
+runner._update_current_test_var = _leave_the_environment_alone
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

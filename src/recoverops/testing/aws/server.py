@@ -89,8 +89,10 @@ class Aws:
             region_name=region,
             botocore_session=inner,
         )
-        retries = Config(retries={"total_max_attempts": attempts, "mode": "standard"})
-        return session.client(service, endpoint_url=self.url, config=retries)
+        # On loopback no proxy stands between. Asked, the library would also walk through the environment, which tests
+        # change meanwhile: an Automation makes its clients in a thread of its own.
+        config = Config(retries={"total_max_attempts": attempts, "mode": "standard"}, proxies={})
+        return session.client(service, endpoint_url=self.url, config=config)
 
     def user(self, policy: Mapping[str, Any]) -> Key:
         """A new user who may do what the policy says."""
