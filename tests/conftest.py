@@ -11,7 +11,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -57,9 +56,10 @@ from recoverops.model import (
     Severity,
 )
 from recoverops.storage import SqlStore, StorageSettings, open_store
+from recoverops.testing import free_port
 from recoverops.testing.aws import Aws, running_aws
 
-hypothesis_settings.register_profile("usual", max_examples=40, deadline=None)
+hypothesis_settings.register_profile("usual", max_examples=40, deadline=None, derandomize=True)
 hypothesis_settings.register_profile("thorough", max_examples=400, deadline=None)
 hypothesis_settings.load_profile("usual")  # `make test-all` takes the other one
 
@@ -282,7 +282,7 @@ def postgres_server() -> Iterator[PostgresServer]:
     process = None
     try:
         _create_cluster(binaries, home, user)
-        port = _free_port()
+        port = free_port()
         with (home / "log").open("wb") as log:
             process = _start(binaries, home, user, port, log)
             server = PostgresServer(port)
@@ -381,13 +381,6 @@ def _create_cluster(binaries: Path, home: Path, user: pwd.struct_passwd | None) 
     process = _spawn(command, home, user, subprocess.PIPE)
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, f"initdb failed: {output.decode(errors='replace')}"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _start(binaries: Path, home: Path, user: pwd.struct_passwd | None, port: int, log: Any) -> subprocess.Popen[bytes]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -22,6 +21,7 @@ from typing import Any, TypeVar
 
 from ruamel.yaml import YAML
 
+from recoverops.testing import free_port
 from recoverops.testing.supervisor import Program, Supervisor, running_supervisor
 
 T = TypeVar("T")
@@ -55,11 +55,6 @@ def eventually(what: str, look: Callable[[], T | None], *, within_s: float = 20.
         time.sleep(pause_s)
         pause_s = min(pause_s * 1.3, 0.3)
     raise AssertionError(f"{what} did not happen within {within_s:g} s")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 class Site:

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from tests.acceptance.harness import READY_WITHIN_S, eventually, free_port
+from tests.acceptance.harness import READY_WITHIN_S, eventually
+
+from recoverops.testing import free_port
 
 
 class Peer:

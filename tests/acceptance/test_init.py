@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 import pytest
-from tests.acceptance.harness import Site, eventually, free_port, site
+from tests.acceptance.harness import Site, eventually, site
 
 from recoverops.app.discovery.begin import begin
 from recoverops.app.discovery.facts import Facts
@@ -31,6 +31,7 @@ from recoverops.app.discovery.supervisors import ask
 from recoverops.app.load import load_settings
 from recoverops.clock import SystemClock
 from recoverops.model import Mode, UnreachableError
+from recoverops.testing import free_port
 from recoverops.testing.supervisor import Program, running_supervisor
 
 WEB = """

@@ -25,8 +25,8 @@ def _assert_healed_once(place: Site) -> None:
 
 
 def test_killed_between_intent_and_outcome_the_effect_is_found_and_not_repeated(tmp_path: Path) -> None:
-    # given a service whose restart takes three seconds, so that there is time between its effect and the outcome
-    with site(tmp_path, startsecs=3) as place:
+    # given a service whose restart takes six seconds, so that there is time between its effect and the outcome
+    with site(tmp_path, startsecs=6) as place:
         place.configure(rule={"mode": "act"}, decision=ACT)
         place.up()
         # when it crashes, and RecoverOps is killed after the restart has begun and before it is known to have worked
@@ -41,9 +41,9 @@ def test_killed_between_intent_and_outcome_the_effect_is_found_and_not_repeated(
 
 
 def test_killed_before_the_intent_it_acts_after_the_restart(tmp_path: Path) -> None:
-    # given a rule that holds for three seconds before it acts
+    # given a rule that holds for ten seconds before it acts
     with site(tmp_path) as place:
-        place.configure(rule={"mode": "act", "hold": "3s"}, decision=ACT)
+        place.configure(rule={"mode": "act", "hold": "10s"}, decision=ACT)
         place.up()
         # when RecoverOps is killed while it holds
         place.crash("checkout")
@@ -80,7 +80,7 @@ def test_killed_while_it_verifies_it_still_ends_resolved(tmp_path: Path) -> None
     with site(tmp_path) as place:
         place.configure(rule={"mode": "act"}, decision=ACT)
         (tmp_path / "runbooks/restart-service.yaml").write_text(
-            "{name: restart-service, action: restart-service, verify: {hold: 4s, timeout: 30s}}"
+            "{name: restart-service, action: restart-service, verify: {hold: 10s, timeout: 60s}}"
         )
         place.up()
         place.crash("checkout")

@@ -33,7 +33,7 @@ def test_an_alert_is_acted_on_and_a_killed_engine_goes_on_where_it_was(tmp_path:
         # given an engine whose database is PostgreSQL, named by a reference
         place.environment["STORE_URL"] = postgres_url
         place.configure(
-            rule={"mode": "act", "hold": "4s"},
+            rule={"mode": "act", "hold": "8s"},
             decision={"mode": "act", "ask_when_critical": False, "cooldown": "1s"},
             storage={"url": "env:STORE_URL"},
         )

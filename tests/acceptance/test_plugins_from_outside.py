@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.acceptance.harness import eventually, free_port, site
+from tests.acceptance.harness import eventually, site
+
+from recoverops.testing import free_port
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "recoverops-http-action"
 

@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.acceptance.harness import READY_WITHIN_S, Site, eventually, free_port
+from tests.acceptance.harness import READY_WITHIN_S, Site, eventually
 from tests.acceptance.prometheus_peers import Peer, amtool, running_alertmanager, running_prometheus
 
+from recoverops.testing import free_port
 from recoverops.testing.supervisor import Program, running_supervisor
 
 ACT: dict[str, Any] = {"mode": "act", "ask_when_critical": False}
@@ -176,7 +177,7 @@ def test_an_alertmanager_pair_without_a_mesh_delivers_the_same_alert_three_times
 ) -> None:
     with ExitStack() as stack:
         # given two Alertmanagers that do not know each other and repeat themselves, and a service that starts slowly
-        place = stack.enter_context(shop(tmp_path, warming_s=3.0))
+        place = stack.enter_context(shop(tmp_path, warming_s=8.0))
         webhook = f"{place.url}/intake/alertmanager"
         pair = [
             stack.enter_context(running_alertmanager(tmp_path / name, webhook=webhook, bearer=KEY, repeat="1s"))

@@ -22,9 +22,9 @@ def _deploy(link: Path, release: str) -> None:
     fresh.replace(link)
 
 
-def _configure(place: Site, link: Path) -> None:
+def _configure(place: Site, link: Path, *, helps_within: str = "4s") -> None:
     (place.directory / "runbooks/back.yaml").write_text(
-        "{name: go-back, action: switch-release, verify: {hold: 1s, timeout: 4s}}"
+        f"{{name: go-back, action: switch-release, verify: {{hold: 1s, timeout: {helps_within}}}}}"
     )
     place.configure(
         rule={"mode": "act", "runbook": "go-back", "when": 'kind != "unknown"'},
@@ -95,7 +95,7 @@ def test_a_requested_run_goes_through_the_gates_and_is_verified(tmp_path: Path) 
 
 def _healed_by_going_back(place: Site, directory: Path, link: Path) -> str:
     """The run that went back to release 1 and started the service again."""
-    _configure(place, link)
+    _configure(place, link, helps_within="30s")
     place.up()
     eventually("release 1 to be seen", lambda: list(directory.glob(".current.history*")))
     _deploy(link, "2")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -34,6 +33,7 @@ from recoverops.testing import (
     check_notifier,
     check_push_source,
     check_source,
+    free_port,
     ledger_lines,
     running_receiver,
     running_supervisor,
@@ -67,7 +67,7 @@ def supervised(tmp_path: Path) -> Iterator[Supervisor]:
 
 def linux_parts(supervisor: Supervisor) -> tuple[Any, Any, Service]:
     checkout = Service(name="checkout", group="shop", address={"supervisor": "checkout"})
-    settings = linux.LinuxSettings.model_validate({"supervisor": {"url": supervisor.url, "timeout": "500ms"}})
+    settings = linux.LinuxSettings.model_validate({"supervisor": {"url": supervisor.url, "timeout": "2s"}})
     parts = linux.plugin.build(settings, context(checkout))
     return parts.sources[0], parts.actions[0], checkout
 
@@ -135,7 +135,7 @@ def test_the_webhook_keeps_the_contract_of_notifiers(receiver: Receiver) -> None
             "webhook": {
                 "url": receiver.url.replace("http://", "http://ann:open-sesame@"),
                 "secret": "env:WEBHOOK_SECRET",
-                "timeout": "1s",
+                "timeout": "5s",
             }
         }
     )
@@ -283,10 +283,7 @@ class Endpoint:
 
 @pytest.fixture
 def endpoint(tmp_path: Path) -> Iterator[Endpoint]:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = int(listener.getsockname()[1])
-    running = Endpoint(tmp_path / "repairs.jsonl", port)
+    running = Endpoint(tmp_path / "repairs.jsonl", free_port())
     try:
         yield running
     finally:

@@ -22,7 +22,7 @@ from recoverops.clock import SystemClock
 from recoverops.model import Resource, ResourceKind, Service
 from recoverops.plugins import linux
 from recoverops.ports import Action, PluginContext, PluginParts, Source
-from recoverops.testing import Program, Supervisor, Undoing, check_action, check_source, running_supervisor
+from recoverops.testing import Program, Supervisor, Undoing, check_action, check_source, free_port, running_supervisor
 
 SECRETS = {"env:DB_PASSWORD": "open-sesame"}
 OLD = time.time() - 7200
@@ -30,7 +30,7 @@ OLD = time.time() - 7200
 
 def parts(*services: Service, supervisor: Supervisor | None = None, **settings: Any) -> PluginParts:
     if supervisor is not None:
-        settings["supervisor"] = {"url": supervisor.url, "timeout": "500ms"}
+        settings["supervisor"] = {"url": supervisor.url, "timeout": "2s"}
     context = PluginContext(
         clock=SystemClock(),
         services={service.name: service for service in services},
@@ -195,12 +195,6 @@ def test_switch_release_keeps_the_contract(supervised: Supervisor, tmp_path: Pat
     )
 
 
-def unused_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 LISTENER = """
 import socket, sys, time
 listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
@@ -214,7 +208,7 @@ def is_taken(port: int) -> bool:
 
 
 def test_free_port_keeps_the_contract(tmp_path: Path) -> None:
-    port, stray = unused_port(), tmp_path / "stray"
+    port, stray = free_port(), tmp_path / "stray"
     stray.mkdir()
     (tmp_path / "listener.py").write_text(LISTENER)
     command = [sys.executable, str(tmp_path / "listener.py"), str(port)]
@@ -237,12 +231,18 @@ def test_free_port_keeps_the_contract(tmp_path: Path) -> None:
             strays.append(int(told.stdout))
             within(10, lambda: is_taken(port), "the stray never listened")
 
+        def settled() -> tuple[object, ...]:
+            """A program that runs listens a moment later."""
+            if supervisor.info("checkout")["pid"]:
+                within(10, lambda: is_taken(port), "the program never listened")
+            return is_taken(port), [is_alive(pid) for pid in strays], start_of(supervisor)
+
         try:
             check_action(
                 action("free-port", parts(checkout, supervisor=supervisor, free_port={"folders": [str(stray)]})),
                 checkout,
                 break_it=taken,
-                snapshot=lambda: (is_taken(port), [is_alive(pid) for pid in strays], start_of(supervisor)),
+                snapshot=settled,
                 cut_off=lambda: frozen(supervisor),
             )
         finally:
@@ -405,7 +405,7 @@ def shop_behind_nginx(folder: Path) -> Iterator[tuple[Path, dict[str, Any], list
     """A real nginx before two real backends: the upstream's file, the settings, the backends' ports, nginx' port."""
     binary = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin")
     assert binary is not None, "install nginx (Debian: apt-get install nginx)"
-    front, backends = unused_port(), [unused_port(), unused_port()]
+    front, backends = free_port(), [free_port(), free_port()]
     folder.mkdir()
     upstreams = folder / "upstreams.conf"
     server_lines = "".join(f"    server 127.0.0.1:{port} max_fails=0;\n" for port in backends)

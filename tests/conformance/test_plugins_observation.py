@@ -90,7 +90,7 @@ def built(shop: Shop, journal: Path, *more: Service, clock: Clock | None = None,
     observation = {"journal": str(journal), "lasts": "10min", "log_levels": [page], **changed}
     services = {one.name: one for one in (checkout(shop), *more)}
     context = PluginContext(clock=clock or SystemClock(), services=services, secret=lambda name: SECRETS[name])
-    settings = {"probe": {"timeout": "500ms"}, "observation": observation}
+    settings = {"probe": {"timeout": "5s"}, "observation": observation}
     return plugin.build(HttpSettings.model_validate(settings), context)
 
 

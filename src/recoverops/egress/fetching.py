@@ -57,7 +57,7 @@ class NoAnswerError(UnreachableError):
 
 
 class Fetcher:
-    """Thread-safe. httpx is imported by the first request."""
+    """Thread-safe. httpx is imported by the first request, or by `prepare`."""
 
     def __init__(
         self,
@@ -159,11 +159,15 @@ class Fetcher:
                 raise NoAnswerError(target.shown, reason, is_late=True)
         return b"".join(chunks)[: self._max_bytes]
 
-    def _ready_transport(self) -> httpx.HTTPTransport:
-        import httpx
+    def prepare(self) -> None:
+        """Makes now what the first request would wait for, so that the target is not charged with it."""
+        self._ready_transport()
 
+    def _ready_transport(self) -> httpx.HTTPTransport:
         with self._lock:
             if self._transport is None:
+                import httpx
+
                 limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
                 self._transport = httpx.HTTPTransport(trust_env=False, limits=limits)
             return self._transport

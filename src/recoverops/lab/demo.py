@@ -114,7 +114,7 @@ class _Demo:
             judge_by=self._judge_by,
         )
         self._watch.report(PolicyShown(deviations=self._policy))
-        self._scene = Scene(self._world.layout, facts)
+        self._scene = Scene(self._world.layout, facts, clock=self._clock)
         return self._scene
 
     def _show(self, fault: Fault, scene: Scene) -> None:

@@ -6,13 +6,12 @@ the customers' requests. Whether the shop stands behind an nginx shows in its po
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from recoverops.model import Record
+from recoverops.testing.ports import free_port
 
 HOST = "127.0.0.1"
 DEPENDS_ON: Mapping[str, tuple[str, ...]] = {
@@ -63,10 +62,7 @@ class Layout:
     def choose(cls, directory: Path, *, has_nginx: bool = False) -> Layout:
         """In this directory, on ports that are free now."""
         names = (*SERVICES, SECOND, NGINX) if has_nginx else SERVICES
-        with ExitStack() as held:
-            free = [held.enter_context(socket.create_server((HOST, 0))) for _ in (*names, "api")]
-            *ports, api_port = (one.getsockname()[1] for one in free)
-        return cls(directory=directory, ports=dict(zip(names, ports, strict=True)), api_port=api_port)
+        return cls(directory=directory, ports={name: free_port() for name in names}, api_port=free_port())
 
     @classmethod
     def from_arguments(cls, directory: str, api_port: str, *ports: str) -> Layout:

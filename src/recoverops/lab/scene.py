@@ -18,6 +18,7 @@ from recoverops.lab.children import end
 from recoverops.lab.layout import Facts, Layout
 from recoverops.lab.shop.switches import turn
 from recoverops.model import PermanentError, Record
+from recoverops.ports import Clock
 from recoverops.testing.supervisor import Supervisor
 
 
@@ -30,10 +31,11 @@ class Target(Record, frozen=True, kw_only=True):
 
 
 class Scene:
-    def __init__(self, layout: Layout, facts: Facts) -> None:
+    def __init__(self, layout: Layout, facts: Facts, *, clock: Clock) -> None:
         self.layout = layout
         self.facts = facts
         self.supervisor = Supervisor(url=facts.supervisor_url, pid=facts.supervisor_pid, directory=layout.supervisor)
+        self._clock = clock
         self._strays: list[subprocess.Popen[bytes]] = []
 
     def close(self) -> None:
@@ -61,6 +63,15 @@ class Scene:
         with suppress(xmlrpc.client.Fault):
             self.supervisor.start(service)
         return self.is_running(service)
+
+    def has_ended(self, service: str, *, within_s: float) -> bool:
+        """Whether it runs no more. One that fails while it starts may be called running until it does."""
+        ends = self._clock.monotonic() + within_s
+        while self.is_running(service):
+            if self._clock.monotonic() >= ends:
+                return False
+            self._clock.sleep(0.05)
+        return True
 
     def restart(self, service: str) -> bool:
         self.stop(service)

@@ -11,6 +11,7 @@ from recoverops.testing.claims import ConformanceError
 from recoverops.testing.doubles import ManualClock, RecordingNotifier, ScriptedSource
 from recoverops.testing.ledger import LedgerAction, LedgerLine, ledger_lines
 from recoverops.testing.notifier_kit import check_notifier, sample_notification
+from recoverops.testing.ports import free_port
 from recoverops.testing.receiver import Receiver, Reply, running_receiver
 from recoverops.testing.source_kit import check_push_source, check_source
 from recoverops.testing.streams import MemoryStream, check_stream_source
@@ -38,6 +39,7 @@ __all__ = [
     "check_push_source",
     "check_source",
     "check_stream_source",
+    "free_port",
     "ledger_lines",
     "running_receiver",
     "running_supervisor",

@@ -50,7 +50,7 @@ class Shop:
             "access_key": "env:ID",
             "secret_key": "env:SECRET",
             "endpoint_url": self.aws.url,
-            "timeout": "2s",
+            "timeout": "20s",
             "attempts": 2,
             "action_timeout": "5s",
             "bounds": {"slow_timeout": "5s"},

@@ -34,7 +34,7 @@ def run(aws: Aws, name: str, parameters: Mapping[str, str]) -> dict[str, Any]:
         found: dict[str, Any] = ssm.get_automation_execution(AutomationExecutionId=ident)["AutomationExecution"]
         return found if found["AutomationExecutionStatus"] != "InProgress" else None
 
-    return eventually("the end of the automation", look)
+    return eventually("the end of the automation", look, within_s=90)
 
 
 def steps(execution: Mapping[str, Any]) -> dict[str, str]:
@@ -183,11 +183,12 @@ def test_a_revision_that_does_not_become_steady_is_taken_back_by_the_document(
     # when the document goes to that revision
     role = aws.service_role(allowing("ecs:DescribeServices", "ecs:UpdateService"), "ssm.amazonaws.com")
     before, aws.automation.longest_wait_s = aws.automation.longest_wait_s, 1.0
+    settled, aws.ecs.settle_s = aws.ecs.settle_s, 0.3 if is_steady else 3.0
     given = {"AutomationAssumeRole": role, "Cluster": "shop", "Service": name, "Revision": f"{name}:1"}
     try:
         done = run(aws, "RecoverOps-EcsRollbackAndVerify", given)
     finally:
-        aws.automation.longest_wait_s = before
+        aws.automation.longest_wait_s, aws.ecs.settle_s = before, settled
     # then the service runs it, or the one before again
     (found,) = ecs.describe_services(cluster="shop", services=[name])["services"]
     assert done["AutomationExecutionStatus"] == ("Success" if is_steady else "Failed"), done["FailureMessage"]

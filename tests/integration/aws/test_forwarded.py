@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import uvicorn
 from fastapi.testclient import TestClient
-from tests.acceptance.harness import eventually, free_port
+from tests.acceptance.harness import eventually
 from tests.unit.deploy.reading import function
 from tests.unit.plugins.aws.samples import ACCOUNT, REGION, event
 
@@ -21,6 +21,7 @@ from recoverops.app.engine import RecoverOps
 from recoverops.app.load import load_settings
 from recoverops.app.serve import admin_key, doors_of
 from recoverops.clock import SystemClock
+from recoverops.testing import free_port
 
 KEY = "an-intake-key-of-thirty-letters"
 ALARM = "recoverops-errors"

@@ -63,6 +63,7 @@ def configure(place: Site, bucket: Bucket, key: Key, **sections: Any) -> None:
         "access_key": f"file:{place.directory}/id",
         "secret_key": f"file:{place.directory}/secret",
         "endpoint_url": bucket.aws.url,
+        "attempts": 1,
     }
     supervised = {"supervisor": {"url": place.supervisor.url, "every": "1s"}}
     place.configure(

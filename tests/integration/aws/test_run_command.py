@@ -92,7 +92,7 @@ def test_of_a_long_output_the_beginning_is_returned(aws: Aws, ident: str, send: 
 def test_a_script_that_takes_too_long_is_killed_with_its_children(
     aws: Aws, ident: str, machine: Machine, send: Callable[..., str]
 ) -> None:
-    done = ended(aws, ident, send("sleep 3600 & echo $! > child; wait", timeout_s=1))
+    done = ended(aws, ident, send("sleep 3600 & echo $! > child; wait", timeout_s=3))
     assert (done["Status"], done["StatusDetails"]) == ("TimedOut", "ExecutionTimedOut")
     child = (machine.folder / "child").read_text().strip()
     eventually("the end of the child", lambda: machine.run(f"! kill -0 {child}", timeout_s=5).code == 0)

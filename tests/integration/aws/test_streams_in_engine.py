@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from tests.acceptance.harness import eventually
 from tests.integration.aws.streams import GROUP, Stream, counts_of
 
 from recoverops.app.checkup import check_up
@@ -17,8 +17,6 @@ from recoverops.app.settings import Settings
 from recoverops.model import Incident
 from recoverops.operations import list_incidents
 from recoverops.testing.aws import ACCOUNT, REGION, Aws, Key
-
-Eventually = Callable[[Callable[[], bool]], None]
 
 
 def settings_of(directory: Path, aws: Aws, key: Key, stream: Stream) -> Settings:
@@ -41,7 +39,7 @@ def settings_of(directory: Path, aws: Aws, key: Key, stream: Stream) -> Settings
 
 
 def test_errors_in_a_log_stream_open_an_incident_and_the_next_engine_goes_on_where_the_last_one_was(
-    aws: Aws, root: Key, tmp_path: Path, eventually: Eventually
+    aws: Aws, root: Key, tmp_path: Path
 ) -> None:
     # given an engine that may do what the generated policy says
     stream = Stream(aws)
@@ -60,9 +58,7 @@ def test_errors_in_a_log_stream_open_an_incident_and_the_next_engine_goes_on_whe
         def opened() -> Incident | None:
             return next((one for one in list_incidents(engine.store) if one.symptom == "errors"), None)
 
-        eventually(lambda: opened() is not None)
-        incident = opened()
-        assert incident is not None
+        incident = eventually("the incident", opened, within_s=60)
         assert str(incident.resource) == "service:shop"
         assert incident.series == ("service:shop/log.errors",)
         (component,) = [one for one in engine.components() if one.name == f"source {name}"]
@@ -75,7 +71,7 @@ def test_errors_in_a_log_stream_open_an_incident_and_the_next_engine_goes_on_whe
     reborn = RecoverOps(settings)
     reborn.start()
     try:
-        eventually(lambda: counts_of(reborn.store, name).total() >= 200)
+        eventually("the other lines", lambda: counts_of(reborn.store, name).total() >= 200, within_s=60)
         assert counts_of(reborn.store, name).total() == 200
     finally:
         reborn.close()

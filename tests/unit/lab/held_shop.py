@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from recoverops.clock import SystemClock
 from recoverops.lab import front
 from recoverops.lab.layout import HOST, Layout
 from recoverops.lab.recovery import Recovery, judge_recovery, served_for
@@ -136,7 +137,7 @@ def held_shop() -> Iterator[Shop]:
             eventually("the shop is up", world.facts, within_s=60)
             facts = world.facts()
             assert facts is not None
-            scene = Scene(layout, facts)
+            scene = Scene(layout, facts, clock=SystemClock())
             try:
                 shop = Shop(scene=scene, log=RequestLog(layout.requests))
                 shop.wait_until_well()

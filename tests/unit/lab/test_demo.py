@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from recoverops.clock import SystemClock
 from recoverops.lab import Timing, run_demo
 from recoverops.lab.demo import lacking
 from recoverops.lab.events import DemoEvent, Finished, Phase, PhaseBegan
@@ -81,7 +82,7 @@ def test_a_fault_is_left_out_where_the_machine_lacks_what_it_needs_and_only_ther
     facts = Facts(
         supervisor_url="unix:///s", supervisor_pid=1, traffic_pid=1, engine_pid=1, has_small_disk=has_small_disk
     )
-    scene = Scene(Layout.choose(tmp_path, has_nginx=has_nginx), facts)
+    scene = Scene(Layout.choose(tmp_path, has_nginx=has_nginx), facts, clock=SystemClock())
 
     assert lacking(FAULTS[name], scene) == why
 

@@ -41,7 +41,7 @@ class Proof:
     remedy: Callable[[Shop], object]
     felt_within_s: float | None = 10.0
     """None: it shows long before customers feel it."""
-    healed_within_s: float = 8.0
+    healed_within_s: float = 20.0
 
 
 def state_of(shop: Shop, service: str) -> str:
@@ -117,7 +117,7 @@ PROOFS: dict[str, Proof] = {
     ),
     "hang": Proof(shows=lambda shop: state_of(shop, "orders") == "T", remedy=restart("orders")),
     "cpu-burn": Proof(
-        shows=lambda shop: cores_used(shop, "catalogue") > 0.5, remedy=restart("catalogue"), felt_within_s=30
+        shows=lambda shop: cores_used(shop, "catalogue") > 0.2, remedy=restart("catalogue"), felt_within_s=30
     ),
     "memory-leak": Proof(
         shows=lambda shop: shop.metrics("catalogue")["process_resident_memory_bytes"] > 250e6,
@@ -154,7 +154,7 @@ PROOFS: dict[str, Proof] = {
     ),
     "port-taken": Proof(
         shows=lambda shop: (
-            shop.scene.supervisor.info("catalogue")["statename"] == "FATAL"
+            shop.scene.supervisor.info("catalogue")["statename"] in {"FATAL", "EXITED"}
             and "Address already in use" in shop.logged("catalogue")
         ),
         remedy=free_port,
@@ -182,6 +182,14 @@ def lacks(shop: Shop, fault: Fault) -> bool:
     return (fault.needs is Needs.MOUNT and not has_mount) or (fault.needs is Needs.NGINX and not has_nginx)
 
 
+def shows(shop: Shop, proof: Proof) -> bool:
+    """A service that has just been started may not listen yet, or may not have counted yet what will be wrong."""
+    try:
+        return bool(proof.shows(shop))
+    except (OSError, KeyError):
+        return False
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_hurts_customers_and_the_remedy_done_by_hand_heals_it(
     shop: Shop, name: str, record_property: Callable[[str, object], None]
@@ -203,7 +211,7 @@ def test_a_fault_hurts_customers_and_the_remedy_done_by_hand_heals_it(
     try:
         if proof.felt_within_s is not None:
             shop.wait_until_customers_fail(since=began, within_s=proof.felt_within_s)
-        assert proof.shows(shop)
+        eventually("it shows", lambda: shows(shop, proof), within_s=15)
         seen = shop.visible()
         assert {
             f"{other} in {where}" for other in FAULTS for where, text in seen.items() if named_in(text, other)

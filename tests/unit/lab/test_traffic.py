@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,9 +62,14 @@ def server(kind: type[BaseHTTPRequestHandler]) -> Iterator[str]:
             thread.join()
 
 
-def sent_to(url: str, tmp_path: Path, *, timeout: str = "1", seconds: str = "0.5") -> tuple[Request, ...]:
+def sent_to(url: str, tmp_path: Path, *, timeout: str = "10", seconds: str = "0.5") -> tuple[Request, ...]:
     out = tmp_path / "requests.jsonl"
-    traffic.main(["--url", url, "--out", str(out), "--rate", "20", "--timeout", timeout, "--seconds", seconds])
+    handlers = {which: signal.getsignal(which) for which in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        traffic.main(["--url", url, "--out", str(out), "--rate", "20", "--timeout", timeout, "--seconds", seconds])
+    finally:
+        for which, handler in handlers.items():
+            signal.signal(which, handler)
     return RequestLog(out).read_new()
 
 

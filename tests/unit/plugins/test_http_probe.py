@@ -12,7 +12,7 @@ from recoverops.clock import SystemClock
 from recoverops.model import Sample, Service
 from recoverops.plugins.http.probe import HttpProbe
 from recoverops.plugins.http.settings import ProbeSettings
-from recoverops.testing import Receiver, Reply, running_receiver
+from recoverops.testing import Receiver, Reply, free_port, running_receiver
 
 
 def service(name: str, url: str) -> Service:
@@ -27,12 +27,6 @@ def probe(*services: Service, timeout: str = "2s", **settings: object) -> HttpPr
 
 def by_metric(samples: tuple[Sample, ...]) -> dict[str, Sample]:
     return {sample.series: sample for sample in samples}
-
-
-def unused_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @pytest.mark.parametrize(
@@ -67,7 +61,7 @@ def test_a_redirect_is_an_answer_and_is_not_followed(receiver: Receiver) -> None
 
 
 def test_a_refused_connection_is_zero_with_the_reason_and_without_a_duration() -> None:
-    (sample,) = probe(service("checkout", f"http://127.0.0.1:{unused_port()}/")).poll()
+    (sample,) = probe(service("checkout", f"http://127.0.0.1:{free_port()}/")).poll()
     assert (sample.metric, sample.value, sample.detail) == ("http.probe.success", 0.0, "connection refused")
 
 
@@ -85,15 +79,15 @@ def test_a_hanging_service_is_zero_and_delays_no_other(receiver: Receiver) -> No
         for one in hanging:
             one.reply = Reply(hang=True)
         slow = [service(f"slow-{number}", one.url) for number, one in enumerate(hanging)]
-        source = probe(*slow, service("checkout", receiver.url), timeout="400ms")
+        source = probe(*slow, service("checkout", receiver.url), timeout="3s")
         started = time.monotonic()
         samples = by_metric(source.poll())
         took = time.monotonic() - started
-    assert took < 1.5, "five hanging services took five timeouts"
+    assert took < 12, "five hanging services took five timeouts"
     assert samples["service:checkout/http.probe.success"].value == 1.0
     for number in range(5):
         assert samples[f"service:slow-{number}/http.probe.success"].value == 0.0
-        assert samples[f"service:slow-{number}/http.probe.success"].detail == "no answer within 0.4 s"
+        assert samples[f"service:slow-{number}/http.probe.success"].detail == "no answer within 3 s"
         assert f"service:slow-{number}/http.probe.duration" not in samples
 
 
@@ -132,5 +126,5 @@ def test_credentials_of_the_address_are_sent_and_never_told(receiver: Receiver) 
 
 
 def test_a_proxy_from_the_environment_is_not_used(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{unused_port()}")
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
     assert probe(service("checkout", receiver.url)).poll()[0].value == 1.0

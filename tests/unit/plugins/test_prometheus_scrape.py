@@ -19,7 +19,7 @@ from recoverops.model import MisconfiguredError, Resource, ResourceKind, Sample,
 from recoverops.plugins import prometheus
 from recoverops.plugins.prometheus.scrape import Scrape
 from recoverops.plugins.prometheus.settings import ScrapeSettings
-from recoverops.testing import Receiver, Reply, check_source, running_receiver
+from recoverops.testing import Receiver, Reply, check_source, free_port, running_receiver
 
 PAGE = b'http_requests_total{code="200"} %d\nhttp_requests_total{code="500"} %d\ndb_pool_in_use 3\n'
 TEXT = {"Content-Type": "text/plain; version=0.0.4"}
@@ -42,16 +42,16 @@ def metrics(samples: tuple[Sample, ...], name: str = "checkout") -> set[str]:
     return {sample.metric for sample in samples if sample.resource.name == name}
 
 
+@pytest.fixture(autouse=True)
+def _slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A round waits for every page, however slowly this machine serves it; one test is about not waiting."""
+    monkeypatch.setattr("recoverops.plugins.prometheus.scrape._PATIENCE_S", 30.0)
+
+
 @pytest.fixture
 def other() -> Iterator[Receiver]:
     with running_receiver() as running:
         yield running
-
-
-def unused_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def test_the_second_round_gives_rates_with_evidence_for_people(receiver: Receiver) -> None:
@@ -72,15 +72,18 @@ def test_it_keeps_the_contract_of_sources(receiver: Receiver) -> None:
     check_source(source, resources={checkout}, cut_off=lambda: receiver.replying(Reply(status=503)))
 
 
-def test_a_hanging_service_does_not_delay_the_samples_of_the_others(receiver: Receiver, other: Receiver) -> None:
+def test_a_hanging_service_does_not_delay_the_samples_of_the_others(
+    receiver: Receiver, other: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recoverops.plugins.prometheus.scrape._PATIENCE_S", 1.0)
     receiver.reply, other.reply = Reply(hang=True), page(100)
-    source = scrape(service("slow", receiver.url), service("checkout", other.url), timeout="5s")
+    source = scrape(service("slow", receiver.url), service("checkout", other.url), timeout="9s")
     took = []
     for _ in range(3):
         started = time.monotonic()
         assert "db.pool.in_use" in metrics(source.poll())
         took.append(time.monotonic() - started)
-    assert max(took) < 1.5
+    assert max(took) < 7, "a round waited for the page that hangs"
     assert len(receiver.requests) == 1, "one that hangs is not asked a second time"
 
 
@@ -131,7 +134,7 @@ def test_a_refused_connection_of_one_is_silence_about_it_and_logged_once(
     receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     receiver.reply = page(100)
-    source = scrape(service("gone", f"http://127.0.0.1:{unused_port()}/m"), service("checkout", receiver.url))
+    source = scrape(service("gone", f"http://127.0.0.1:{free_port()}/m"), service("checkout", receiver.url))
     with caplog.at_level(logging.INFO):
         for _ in range(3):
             assert metrics(source.poll(), "gone") == set()
@@ -183,7 +186,7 @@ def test_a_page_that_trickles_in_is_given_up_although_every_byte_comes_in_time()
         with connection, contextlib.suppress(OSError):
             connection.recv(4096)
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-            for _ in range(200):
+            for _ in range(1000):
                 connection.sendall(b"#")
                 time.sleep(0.02)
 
@@ -191,10 +194,10 @@ def test_a_page_that_trickles_in_is_given_up_although_every_byte_comes_in_time()
         thread = threading.Thread(target=trickle, args=(listener,), daemon=True)
         thread.start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        fetcher = Fetcher(timeout_s=0.2, max_bytes=10_000, clock=SystemClock())
-        with pytest.raises(UnreachableError, match=r"not complete within 0\.2 s"):
+        fetcher = Fetcher(timeout_s=2, max_bytes=10_000, clock=SystemClock())
+        with pytest.raises(UnreachableError, match=r"not complete within 2 s"):
             fetcher.fetch("GET", target_of(url, where="here"), headers={})
-        thread.join(timeout=5)
+        thread.join(timeout=30)
     assert not thread.is_alive()
 
 

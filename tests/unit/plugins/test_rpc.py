@@ -19,7 +19,7 @@ from recoverops.testing import Receiver, Reply
 
 
 def call(url: str) -> object:
-    return SupervisorClient(url, clock=SystemClock()).call("getAllProcessInfo", timeout_s=0.5)
+    return SupervisorClient(url, clock=SystemClock()).call("getAllProcessInfo", timeout_s=2)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_another_status_is_unreachable(status: int, receiver: Receiver) -> None:
 
 def test_silence_is_unreachable_within_the_timeout(receiver: Receiver) -> None:
     receiver.reply = Reply(hang=True)
-    with pytest.raises(UnreachableError, match=r"did not answer getAllProcessInfo within 0\.5 s") as error:
+    with pytest.raises(UnreachableError, match=r"did not answer getAllProcessInfo within 2 s") as error:
         call(receiver.url)
     assert not isinstance(error.value, CallNotMadeError), "it was delivered, so it may have taken effect"
 

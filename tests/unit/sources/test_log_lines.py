@@ -69,10 +69,10 @@ def test_no_line_breaks_it_and_what_is_shown_is_short_printable_and_redacted(lin
 
 def test_a_hostile_line_is_judged_in_no_time() -> None:
     lines = [("pool connection " * 1000), ("upstream " * 2000), ("no connection " * 1000), "a" * 16000]
-    started = time.perf_counter()
+    started = time.process_time()
     for line in lines:
         metrics_of(line)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 def test_a_line_counts_as_long_as_its_window_and_no_longer() -> None:

@@ -18,7 +18,8 @@ class PortTaken:
     def inject(self, scene: Scene, target: Target) -> None:
         scene.stop(self.service)
         scene.occupy(scene.layout.ports[self.service])
-        if scene.start(self.service):
+        scene.start(self.service)
+        if not scene.has_ended(self.service, within_s=10):
             raise PermanentError(f"{self.service} started although its port was taken")
 
     def restore(self, scene: Scene, target: Target) -> None:

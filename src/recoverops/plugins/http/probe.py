@@ -65,6 +65,7 @@ class HttpProbe:
         return self._rates.shortest
 
     def poll(self) -> tuple[Sample, ...]:
+        self._fetcher.prepare()
         probed = self._due()
         asked = {service.name: self._ask(service) for service in probed}
         wait([future for future in asked.values() if future is not None], timeout=self._timeout_s + _GRACE_S)
@@ -96,6 +97,7 @@ class HttpProbe:
 
     def look(self, service: Service) -> str:
         """What one request finds now, as a sentence; bounded by the timeout."""
+        self._fetcher.prepare()
         answer = self._get(target_of(service.address[ADDRESS], where=f'service "{service.name}"'))
         return f"status {answer.status} after {answer.seconds:.3f} s" if answer.status is not None else answer.reason
 

@@ -59,6 +59,7 @@ class Scrape:
         return self._settings.every
 
     def poll(self) -> tuple[Sample, ...]:
+        self._fetcher.prepare()
         calls = {name: partial(self._scrape, target) for name, target in self._targets.items()}
         done = self._together.round(calls, patience_s=_PATIENCE_S)
         samples = tuple(sample for name, future in done.items() for sample in self._taken(name, future))

@@ -110,12 +110,14 @@ class Automation:
         thread.start()
 
     def _carry_out(self, execution: Execution, role: str, region: str) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
         status, failure = "Success", ""
         try:
             for step, outcome in self._walk(execution, self._clients(role, region)):
                 if outcome and step.get("isCritical", True) is not False:
                     status, failure = "Failed", f"Step {step['name']} failed: {outcome}"
-        except StepError as error:
+        except (StepError, ClientError, BotoCoreError) as error:
             status, failure = "Failed", str(error)
         if execution.is_stopping.is_set():
             status = "Cancelled"

@@ -69,8 +69,10 @@ def _wait(inputs: Mapping[str, Any], step: Mapping[str, Any], clients: Clients, 
 
 
 def _run(inputs: Mapping[str, Any], step: Mapping[str, Any], clients: Clients, stopping: threading.Event) -> Answer:
-    ssm = clients("ssm")
+    from botocore.exceptions import BotoCoreError, ClientError
+
     sent = _call({"Service": "ssm", "Api": "SendCommand", **inputs}, clients)["Command"]
+    ssm = clients("ssm")
     (instance,) = sent["InstanceIds"]
     for _ in range(int(float(step.get("timeoutSeconds", _DEFAULT_TIMEOUT_S)) / _LOOK_S)):
         if stopping.wait(_LOOK_S):
@@ -79,6 +81,8 @@ def _run(inputs: Mapping[str, Any], step: Mapping[str, Any], clients: Clients, s
             found = ssm.get_command_invocation(CommandId=sent["CommandId"], InstanceId=instance)
         except ssm.exceptions.InvocationDoesNotExist:
             continue
+        except (ClientError, BotoCoreError) as error:
+            raise StepError(str(error)) from error
         if found["Status"] in _OPEN:
             continue
         if found["Status"] != "Success":

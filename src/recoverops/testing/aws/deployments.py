@@ -17,9 +17,6 @@ from typing import Any
 
 from recoverops.testing.aws.machine import Machine
 
-_SETTLE_S = 0.3
-"""A task that ends within it has failed; then those of the revision before go on, as in a rolling deployment."""
-
 
 class Deployments:
     """Thread-safe. `close` ends every task."""
@@ -29,6 +26,8 @@ class Deployments:
         self._lock = threading.RLock()
         self._machines: dict[tuple[str, str, str], Machine] = {}
         self._numbers = 0
+        self.settle_s = 0.3
+        """A task that ends within it has failed; then those of the revision before go on, as in a rolling one."""
 
     def enrol(self, account: str, region: str, ident: str) -> Machine:
         """From now on the tasks of `cluster/service` are processes of this machine; their logs are in its `log`."""
@@ -76,7 +75,7 @@ class Deployments:
         (container, *_) = definition.container_definitions
         for name in names:
             machine.install(name, [*container.get("entryPoint", ()), *container["command"]])
-        threading.Event().wait(_SETTLE_S)
+        threading.Event().wait(self.settle_s)
         failed = [name for name in names if not machine.is_active(name)]
         for name in failed or before:
             machine.remove(name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import http.client
 import json
 import logging
 import urllib.error
@@ -46,7 +47,7 @@ class Destinations:
                 status = answer.status
         except urllib.error.HTTPError as error:
             status = error.code
-        except (urllib.error.URLError, OSError):
+        except (OSError, http.client.HTTPException):
             status = 0
         self.posted.append((url, status))
 

@@ -199,7 +199,7 @@ class Machine:
         with suppress(OSError):  # closed: the machine is gone
             while True:
                 caller, _ = door.accept()
-                with caller, caller.makefile() as lines:
+                with suppress(OSError, ValueError), caller, caller.makefile() as lines:  # killed while it asks
                     answer = self._systemctl(json.loads(lines.readline()))
                     caller.sendall(json.dumps(answer).encode() + b"\n")
 

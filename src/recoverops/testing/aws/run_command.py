@@ -260,7 +260,7 @@ def _is_online(call: Call, machine: Machine, instance: str) -> bool:
     """An agent answers while its machine is reachable, and its EC2 instance, if there is one, runs."""
     from moto.ec2.models import ec2_backends
 
-    reservations = ec2_backends[call.account][call.region].reservations.values()
+    reservations = list(ec2_backends[call.account][call.region].reservations.values())
     states = [one.state for each in reservations for one in each.instances if one.id == instance]
     return machine.is_reachable and states in ([], ["running"])
 

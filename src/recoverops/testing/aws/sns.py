@@ -8,6 +8,7 @@ a certificate of the double, served at its own address; a delivery that fails is
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import queue
 import threading
@@ -313,7 +314,7 @@ def _posted(url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, str
     except urllib.error.HTTPError as error:
         challenge = ", ".join(error.headers.get_all("WWW-Authenticate") or ())
         return error.code, error.read(500).decode(errors="replace"), challenge
-    except (urllib.error.URLError, OSError) as error:
+    except (OSError, http.client.HTTPException) as error:
         return 0, str(error), ""
 
 
