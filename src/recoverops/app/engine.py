@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from recoverops.api.telemetry import Metrics
+from recoverops.api.telemetry import Metrics, Reading
 from recoverops.app.anomaly import AnomalyWorker
 from recoverops.app.caution import CautionWorker, demands_of
 from recoverops.app.claim import ClaimWorker
@@ -20,8 +20,9 @@ from recoverops.app.crosscheck import check_names
 from recoverops.app.debug import Inside, debug_view
 from recoverops.app.detecting import Detecting
 from recoverops.app.files import ANCHOR_FILE, HISTORY_FOLDER
-from recoverops.app.history import HistoryWorker, disabled_history
+from recoverops.app.history import HistoryWorker
 from recoverops.app.loaded import Loaded
+from recoverops.app.members import Members
 from recoverops.app.metric_intake import MetricIntake
 from recoverops.app.offline import incidents_learned_from
 from recoverops.app.places import history_objects, model_store
@@ -35,7 +36,7 @@ from recoverops.app.store_standing import Anchoring, StoreStanding
 from recoverops.app.streams import StreamWorker
 from recoverops.app.structs import prepare_structs
 from recoverops.app.vault import Vault
-from recoverops.app.workers import QUEUED_POLLS, CourierWorker, PipelineWorker, SourceWorker, SweepWorker, Worker
+from recoverops.app.workers import CourierWorker, PipelineWorker, SourceWorker, SweepWorker, Worker
 from recoverops.clock import SystemClock
 from recoverops.model import (
     ComponentState,
@@ -85,19 +86,14 @@ class RecoverOps:
         self.loaded = Loaded(vault=Vault.without_plugins(settings.environment, self.clock))
         self.stop: StopSwitch = StopFile(settings.data_dir / STOP_FILE, clock=self.clock)
         self.playbook = Playbook(settings.rules, settings.runbooks)
-        self._reloader: Reloader | None = None
         self._closing = ExitStack()
-        self._sources: list[SourceWorker] = []
-        self._streams: list[StreamWorker] = []
         self._store: SqlStore | None = None
         self._parts_built: Parts | None = None
         self._workflows: ThreadEngine | None = None
-        self._pipeline: PipelineWorker | None = None
+        self._members: Members | None = None
         self._sweep = SweepWorker(self.clock, self.metrics)
-        self._couriers: list[CourierWorker] = []
-        self._cautions: list[CautionWorker] = []
-        self._metric_intake: MetricIntake | None = None
-        self._detecting: Detecting | None = None
+        self._couriers: tuple[CourierWorker, ...] = ()
+        self._cautions: tuple[CautionWorker, ...] = ()
         self._history = (
             HistoryWorker(settings.history, settings.data_dir / HISTORY_FOLDER, self.clock, self.metrics)
             if settings.history.enabled
@@ -111,7 +107,6 @@ class RecoverOps:
             audit=self._audit_model,
             incidents=self._incidents_of,
         )
-        self._standing: StoreStanding | None = None
         self._claim: ClaimWorker | None = None
         self.on_lost: Callable[[], None] = lambda: None
         """Called when another process has taken this one's place; it has to end."""
@@ -133,6 +128,11 @@ class RecoverOps:
         assert self._store is not None, "the engine has not been started"
         return self._store
 
+    @property
+    def members(self) -> Members:
+        assert self._members is not None, "the engine has not been started"
+        return self._members
+
     def start(self) -> None:
         """Raises ConflictError when another process has the data directory, MisconfiguredError and UnreachableError."""
         try:
@@ -144,8 +144,8 @@ class RecoverOps:
 
     def load_late(self) -> None:
         """Begins what a start need not wait for. Called once, when the engine can be asked for work."""
-        if self._detecting is not None and self._detecting.baselines is not None:
-            self._run_workers([self._detecting.baselines])
+        if (baselines := self.members.detecting.baselines) is not None:
+            self._run_workers([baselines])
 
     def close(self) -> None:
         self._is_started = False
@@ -164,36 +164,46 @@ class RecoverOps:
         self._look_after_claim(self._store)
         if not self._is_alone:
             self.stop = SharedStop(self.stop, self._store)
-        self._standing = StoreStanding(self._store, self.clock)
         anchoring = Anchoring(self._store, self.settings.data_dir / ANCHOR_FILE, self.clock)
         self._closing.callback(anchoring.write)
-        self._reloader = Reloader(self.settings, self.loaded, self.playbook, self._store, self.clock)
-        self._cautions = [CautionWorker(one, self.clock, self.metrics) for one in self.loaded.cautions]
+        self._cautions = tuple(CautionWorker(one, self.clock, self.metrics) for one in self.loaded.cautions)
         parts = self._parts_built = self._parts(self._store)
         if (newest := self._store.read(lambda tx: tx.audit.head())) is not None:
             parts.wall.stored_before(newest.at)
         engine = self._workflows = self._engine(parts)
-        detecting = self._detecting = Detecting(self.settings, parts, self.loaded)
+        detecting = Detecting(self.settings, parts, self.loaded)
         learned = detecting.learned
         observer = Observer(parts, engine.start, baselines=detecting.baselines, foresight=detecting.foresight)
         observer.remember_alerts(self._store.read(_alerts_to_remember))
-        self._couriers = [
+        self._couriers = tuple(
             CourierWorker(channel, courier, self.clock, self.metrics)
             for channel, courier in couriers(parts, self.loaded.notifiers).items()
-        ]
-        self._pipeline = PipelineWorker(observer, self._store, self.clock, self.metrics, keep=self._keep)
-        self._pipeline.after_round = learned.save_sometimes
-        self._closing.callback(lambda: learned.save() if observer.is_settled else None)
-        self._metric_intake = MetricIntake(
-            self.settings.intake, self.settings.inventory, self._pipeline, self.clock, self.metrics
         )
+        pipeline = PipelineWorker(observer, self._store, self.clock, self.metrics, keep=self._keep)
+        pipeline.after_round = learned.save_sometimes
+        self._closing.callback(lambda: learned.save() if observer.is_settled else None)
         sweep = self._sweep.sweep = Sweep(parts, engine)
         self._sweep.after_tick = anchoring.sometimes
-        self._sources = [
-            SourceWorker(source, self._pipeline.take, self.clock, self.metrics)
-            for source in self.loaded.sources.values()
-        ]
-        self._streams = [self._stream(source, parts, self._pipeline) for source in self.loaded.streams.values()]
+        members = self._members = Members(
+            loaded=self.loaded,
+            store=self._store,
+            standing=StoreStanding(self._store, self.clock),
+            reloader=Reloader(self.settings, self.loaded, self.playbook, self._store, self.clock),
+            detecting=detecting,
+            pipeline=pipeline,
+            metric_intake=MetricIntake(
+                self.settings.intake, self.settings.inventory, pipeline, self.clock, self.metrics
+            ),
+            anomaly=self.anomaly,
+            history=self._history,
+            sources={
+                name: SourceWorker(source, pipeline.take, self.clock, self.metrics)
+                for name, source in self.loaded.sources.items()
+            },
+            streams={name: self._stream(source, parts, pipeline) for name, source in self.loaded.streams.items()},
+            couriers=self._couriers,
+            cautions=self._cautions,
+        )
         self._closing.callback(engine.stop, timeout=DRAIN_TIMEOUT)
         sweep.resume()
         if self._history is not None:
@@ -205,13 +215,13 @@ class RecoverOps:
         self.anomaly.kinds, self.anomaly.readers = self.loaded.model_kinds, self.loaded.readers
         self._closing.callback(self.anomaly.close)
         self._run_workers([self.anomaly])
-        self._closing.callback(self._metric_intake.close)
-        self._run_workers(self._cautions)
-        self._run_workers([*self._couriers, self._sweep, self._pipeline, self._metric_intake, *self._sources])
-        for stream in self._streams:
+        self._closing.callback(members.metric_intake.close)
+        self._run_workers(members.cautions)
+        self._run_workers([*members.couriers, self._sweep, pipeline, members.metric_intake, *members.sources.values()])
+        for stream in members.streams.values():
             self._closing.callback(stream.release_all)
         pruning = PruneWorker(self._store, self.settings.storage.retention, self.clock, self.metrics)
-        self._run_workers([*self._streams, pruning])
+        self._run_workers([*members.streams.values(), pruning])
         self._audit_start()
 
     @property
@@ -309,8 +319,7 @@ class RecoverOps:
 
     def reload(self) -> bool:
         """Rules and runbooks are read again; False when they are wrong and the old ones were kept."""
-        assert self._reloader is not None, "the engine has not been started"
-        return self._reloader.reload()
+        return self.members.reloader.reload()
 
     def runbooks(self) -> tuple[str, ...]:
         return tuple(self.parts.runbooks)
@@ -334,29 +343,19 @@ class RecoverOps:
             courier.wake()
 
     def alerts_stored(self) -> None:
-        if self._pipeline is not None:
-            self._pipeline.alerts_stored()
+        if self._members is not None:
+            self._members.pipeline.alerts_stored()
 
     def submit_metrics(self, delivery: MetricDelivery) -> Future[MetricReceipt]:
         """Pushed metrics, from the door. Raises OverloadedError when their queue is full."""
-        assert self._metric_intake is not None, "the engine has not been started"
-        return self._metric_intake.submit(delivery)
+        return self.members.metric_intake.submit(delivery)
 
     def is_ready(self) -> bool:
         """Whether it can store, decide and act now."""
-        return self._is_started and self._store_status().state is ComponentState.UP
-
-    def _store_status(self) -> ComponentStatus:
-        assert self._standing is not None, "the engine has not been started"
-        return self._standing.status()
+        return self._is_started and self.members.standing.status().state is ComponentState.UP
 
     def components(self) -> tuple[ComponentStatus, ...]:
-        sources = [*(one.status for one in self._sources), *(one.status for one in self._streams)]
-        switches = [one.status for one in self._cautions]
-        rules = (self._reloader.status,) if self._reloader is not None else ()
-        history = self._history.status if self._history is not None else disabled_history(self.clock.now())
-        detector = self._detecting.statuses if self._detecting is not None else ()
-        return (self._store_status(), history, *rules, *self.loaded.statuses, *switches, *detector, *sources)
+        return self.members.statuses(now=self.clock.now())
 
     def debug(self, *, loop_lag_s: float | None = None) -> dict[str, Any]:
         """What it does right now, as plain JSON without secrets."""
@@ -365,37 +364,18 @@ class RecoverOps:
             up_for=timedelta(seconds=self.clock.monotonic() - self._began),
             loop_lag_s=loop_lag_s,
             components=self.components(),
-            queues=self._queues(),
+            queues=self.members.queues(most_intake_bytes=self.settings.storage.intake_queue_bytes),
             segments=self.workflows.segments(),
             secrets=self.loaded.vault.handed_out,
         )
         return debug_view(self.settings, self.store, inside, now=self.clock.now())
 
-    def _queues(self) -> dict[str, dict[str, int | None]]:
-        pipeline = self._pipeline.queued if self._pipeline is not None else 0
-        return {
-            "intake": {
-                "bytes": self.store.queued_intake_bytes,
-                "most_bytes": self.settings.storage.intake_queue_bytes,
-            },
-            "pipeline": {"polls": pipeline, "most_polls": QUEUED_POLLS},
-            "writer": {"threads_waiting": self.store.waiting_writers},
-        }
-
-    def readings(self) -> Iterable[tuple[str, dict[str, str], float]]:
+    def readings(self) -> Iterable[Reading]:
         """Gauges for /metrics."""
         yield "recoverops_ready", {}, float(self.is_ready())
-        if self._metric_intake is not None:
-            yield from self._metric_intake.readings()
-        yield from self.anomaly.readings()
-        yield "recoverops_approval_demanded", {}, float(bool(demands_of(self._cautions)))
         yield "recoverops_emergency_stop", {}, float(self._is_stopped())
-        for name, worker in zip(self.loaded.sources, self._sources, strict=True):
-            yield "recoverops_source_up", {"source": name}, float(worker.status.state is ComponentState.UP)
-        for name, stream in zip(self.loaded.streams, self._streams, strict=True):
-            yield "recoverops_source_up", {"source": name}, float(stream.status.state is ComponentState.UP)
-            if stream.behind_s is not None:
-                yield "recoverops_stream_behind_seconds", {"source": name}, stream.behind_s
+        if self._members is not None:
+            yield from self._members.gauges()
 
     def _is_stopped(self) -> bool:
         try:
