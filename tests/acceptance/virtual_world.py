@@ -189,7 +189,8 @@ class World:
         self.sweep.resume()
 
     def _parts(self) -> Parts:
-        service = Service(name=CHECKOUT, group=CHECKOUT, address={"ledger": str(self.directory / "ledger")})
+        ledger = str(self.directory / "ledger")
+        service = Service(name=CHECKOUT, group=CHECKOUT, address={"ledger": ledger}, match={"service": CHECKOUT})
         actions: Mapping[str, Action] = {"write-ledger": self.action or self._ledger_action()}
         return Parts(
             store=self.store,
@@ -247,7 +248,9 @@ class World:
             ]
         )
 
-    def alert(self, status: AlertStatus) -> None:
+    def alert(
+        self, status: AlertStatus, *, name: str = "ServiceDown", severity: str = "", service: str = CHECKOUT
+    ) -> None:
         """What somebody else's monitoring tells of it: that it is down, or that this has just ended."""
         now = self.clock.now()
         fires = status is AlertStatus.FIRING
@@ -257,7 +260,7 @@ class World:
             status=status,
             starts_at=now if fires else START,
             ends_at=None if fires else now,
-            labels={"alertname": "ServiceDown", "service": CHECKOUT},
+            labels={"alertname": name, "service": service, **({"severity": severity} if severity else {})},
         )
         self.observer.take_alerts([StoredAlert(seq=1 if fires else 2, received_at=now, alert=told)])
 

@@ -29,6 +29,7 @@ def step(
         last_at=changed_at,
         value=None,
         statement=f'alert "{alert.name}" from {alert.source} is {alert.status} since {changed_at:%H:%M:%S} UTC',
+        severity=severity,
         sticky=True,
     )
     is_repetition = condition is not None and condition.status is following.status and condition.since == changed_at

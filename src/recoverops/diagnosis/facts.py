@@ -18,8 +18,6 @@ from recoverops.model import (
     judged_metric,
 )
 
-_BAD = frozenset({ConditionStatus.ABNORMAL, ConditionStatus.PENDING})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
@@ -93,9 +91,7 @@ def gather(
         alerts=tuple(_of_condition(one) for one in fresh if is_alert_series(one.series)),
         dependencies={
             resource: tuple(
-                _of_condition(one)
-                for one in theirs
-                if one.status in _BAD and (one.sticky or now - one.last_at <= max_age)
+                _of_condition(one) for one in theirs if one.is_bad and (one.sticky or now - one.last_at <= max_age)
             )
             for resource, theirs in dependencies.items()
         },
@@ -113,7 +109,7 @@ def _of_condition(condition: Condition) -> Observation:
         series=condition.series,
         symptom=condition.symptom,
         value=condition.value,
-        is_bad=condition.status in _BAD,
+        is_bad=condition.is_bad,
         statement=condition.statement,
         at=condition.last_at,
     )

@@ -12,12 +12,10 @@ from datetime import datetime, timedelta
 import msgspec
 
 from recoverops.incidents.settings import IncidentSettings
-from recoverops.model import Condition, ConditionStatus, Incident
+from recoverops.model import Condition, Incident
 
 FLAPPING = "flapping"
 """The word beside the state, in the timeline and in the metric."""
-
-_BAD = frozenset({ConditionStatus.ABNORMAL, ConditionStatus.PENDING})
 
 
 def is_onset(incident: Incident, conditions: Iterable[Condition]) -> bool:
@@ -25,7 +23,7 @@ def is_onset(incident: Incident, conditions: Iterable[Condition]) -> bool:
 
     Series that follow one another into the same trouble are one onset.
     """
-    began = [one.since for one in conditions if one.series in incident.series and one.status in _BAD]
+    began = [one.since for one in conditions if one.series in incident.series and one.is_bad]
     return bool(began) and (not incident.onsets or incident.onsets[-1] < min(began))
 
 

@@ -94,8 +94,7 @@ def reopened(incident: Incident, *, now: datetime, reason: str = "new_evidence")
 
 def is_firing(incident: Incident, conditions: Iterable[Condition]) -> bool:
     """Whether any series at fault is abnormal (or on its way back there) now."""
-    bad = {ConditionStatus.ABNORMAL, ConditionStatus.PENDING}
-    return any(one.series in incident.series and one.status in bad for one in conditions)
+    return any(one.series in incident.series and one.is_bad for one in conditions)
 
 
 def is_clear(

@@ -34,8 +34,15 @@ class Condition(Record, frozen=True, kw_only=True):
     """The newest value; None for an alert, which carries no number."""
     statement: str
     """One sentence for people: "http.probe.success was 0 at 12:00:01 (connection refused)"."""
+    severity: Severity = Severity.NORMAL
+    """How bad it is while it is abnormal, or about to be called so."""
     sticky: bool = False
     """True for alerts: their sender reports changes only, so silence does not make them stale."""
+
+    @property
+    def is_bad(self) -> bool:
+        """Abnormal, or on its way there or back."""
+        return self.status in {ConditionStatus.ABNORMAL, ConditionStatus.PENDING}
 
 
 class Anomaly(Record, frozen=True, kw_only=True):

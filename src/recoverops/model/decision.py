@@ -81,6 +81,8 @@ class Reason(StrEnum):
     DENIED = "denied"
     APPROVAL_EXPIRED = "approval_expired"
     PLAN_CHANGED = "plan_changed"
+    REQUEST_EXPIRED = "request_expired"
+    """a person asked for a run, and it could not begin in time"""
     # without a plan there is nothing to ask the gates
     NO_HYPOTHESIS = "no_hypothesis"
     NO_RULE_MATCHED = "no_rule_matched"
@@ -88,6 +90,8 @@ class Reason(StrEnum):
     """a rule's condition needs something that is missing"""
     DEPENDENCY_AT_FAULT = "dependency_at_fault"
     """the surest cause lies with a service that this one needs"""
+    ANOTHER_INCIDENT = "another_incident"
+    """what was found is the trouble of another incident of the same resource"""
     PLAN_FAILED = "plan_failed"
     RULES_CHANGED = "rules_changed"
     GAVE_UP = "gave_up"

@@ -91,6 +91,8 @@ class Incident(Record, frozen=True, kw_only=True):
     opened_at: datetime
     updated_at: datetime
     kind: IncidentKind = IncidentKind.UNKNOWN
+    kind_since: datetime | None = None
+    """When the kind was found, or found to be another; None while nothing is known of it."""
     series: tuple[str, ...] = ()
     """The series at fault; verification needs every one of them to be normal again."""
     request: RunRequest | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
+from recoverops.incidents import CLOSED, finished
 from recoverops.model import (
     ConflictError,
     Fingerprint,
@@ -66,9 +67,22 @@ def _incident(resource: Resource, request: RunRequest, *, now: datetime) -> Inci
     )
 
 
+def _is_left_alone(tx: Tx, known: Incident) -> bool:
+    """Whether nobody works on it any more: it was refused, or it did not help."""
+    return known.response is ResponseStage.FINISHED and tx.runs.unfinished_of(known.id) is None
+
+
+def _replace(tx: Tx, known: Incident, request: RunRequest, *, now: datetime) -> None:
+    tx.incidents.save(finished(known, state=IncidentState.RESOLVED, reason=CLOSED, now=now))
+    text = f"closed: {request.by} asked again"
+    tx.incidents.tell(TimelineEntry(incident_id=known.id, at=now, event="closed", actor=request.by, text=text))
+
+
 def _insert(tx: Tx, incident: Incident, request: RunRequest) -> None:
     known = tx.incidents.open_with(incident.fingerprint)
-    if known is not None:
+    if known is not None and _is_left_alone(tx, known):
+        _replace(tx, known, request, now=incident.opened_at)
+    elif known is not None:
         raise ConflictError(
             f"{incident.resource} has a request in work already: {known.id} ({known.state}); see it first"
         )

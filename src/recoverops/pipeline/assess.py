@@ -6,14 +6,17 @@ off before it decided looks again. When the store was away between the look and 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
 
+from recoverops import incidents
 from recoverops.decision import REQUESTED, Choice, ConditionFacts
 from recoverops.diagnosis import diagnose
 from recoverops.model import (
     Condition,
+    ConditionStatus,
     ConflictError,
     Event,
     Hypothesis,
@@ -25,6 +28,7 @@ from recoverops.model import (
     Reason,
     Record,
     Resource,
+    ResourceKind,
     RetryableError,
     RuleVerdict,
     RunRequest,
@@ -66,7 +70,7 @@ def assess(parts: Parts, incident: Incident, *, now: datetime) -> Assessment:
 def rule_that_matches(parts: Parts, incident: Incident, *, now: datetime) -> str | None:
     """What `assess` would choose now; None also while something is missing. Looks at no target."""
     parts = parts.pinned()
-    hypotheses = _hypotheses(parts, incident, now=now)
+    hypotheses = _diagnosis(parts, incident, now=now).own
     if _obstacle(parts, incident, hypotheses) is not None:
         return None
     rule = parts.rules.choose(_condition_facts(parts, incident, hypotheses, now)).rule
@@ -76,25 +80,32 @@ def rule_that_matches(parts: Parts, incident: Incident, *, now: datetime) -> str
 def _look(parts: Parts, incident: Incident, *, now: datetime) -> Assessment:
     if incident.request is not None:
         return _requested(parts, incident, incident.request)
-    hypotheses = _hypotheses(parts, incident, now=now)
+    diagnosis = _diagnosis(parts, incident, now=now)
+    hypotheses = diagnosis.own
     obstacle = _obstacle(parts, incident, hypotheses)
     if obstacle is not None:
         return obstacle
     choice = parts.rules.choose(_condition_facts(parts, incident, hypotheses, now))
     if choice.rule is None:
-        return _no_rule(choice, hypotheses)
+        return _ends_by_itself(parts, incident, choice, now=now) or _no_rule(parts, incident, choice, diagnosis)
     return msgspec.structs.replace(_plan(parts, incident, hypotheses, choice), page=parts.playbook.page.digest)
 
 
-def _hypotheses(parts: Parts, incident: Incident, *, now: datetime) -> tuple[Hypothesis, ...]:
-    return diagnose(
+def _diagnosis(parts: Parts, incident: Incident, *, now: datetime) -> _Diagnosis:
+    conditions = parts.conditions.of_resource(incident.resource)
+    found = diagnose(
         incident,
-        parts.conditions.of_resource(incident.resource),
+        conditions,
         now=now,
         max_age=parts.decision.evidence_max_age,
         samples=parts.conditions.samples_of(incident.resource),
         dependencies=_dependencies(parts, incident),
         events=_events(parts, incident),
+    )
+    shown = [(cause, _of_another(incident, cause, conditions)) for cause in found]
+    return _Diagnosis(
+        own=tuple(cause for cause, other in shown if other is None),
+        elsewhere=tuple((cause, other) for cause, other in shown if other is not None),
     )
 
 
@@ -118,6 +129,28 @@ def _obstacle(parts: Parts, incident: Incident, hypotheses: tuple[Hypothesis, ..
             may_come=True,
         )
     return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Diagnosis:
+    own: tuple[Hypothesis, ...]
+    """What may be wrong here, the surest first."""
+    elsewhere: tuple[tuple[Hypothesis, Condition], ...]
+    """What is the trouble of another incident of the same resource, and what speaks for it."""
+
+
+def _of_another(incident: Incident, cause: Hypothesis, conditions: tuple[Condition, ...]) -> Condition | None:
+    """What has an incident of its own, or is about to, if nothing of this one speaks for the cause.
+
+    Acted on from here it would not be held as long as that one, asked about as that one, nor known to flap.
+    """
+    speaking = {one.series for one in cause.evidence if one.supports}
+    if not speaking.isdisjoint(incident.series):
+        return None
+    bad = [one for one in conditions if one.series in speaking and one.is_bad]
+    if any(incidents.fingerprint(one.resource, one.symptom) == incident.fingerprint for one in bad):
+        return None
+    return bad[0] if bad else None
 
 
 def _dependencies(parts: Parts, incident: Incident) -> dict[Resource, tuple[Condition, ...]]:
@@ -153,10 +186,38 @@ def _condition_facts(
     )
 
 
-def _no_rule(choice: Choice, hypotheses: tuple[Hypothesis, ...]) -> Assessment:
+def _ends_by_itself(parts: Parts, incident: Incident, choice: Choice, *, now: datetime) -> Assessment | None:
+    """No person is called about what had waited for another incident, when that one has just ended: an alert that
+    came of it ends a little later. One that has ended is closed."""
+    if incident.reason not in {Reason.ANOTHER_INCIDENT, Reason.NOT_FIRING} or choice.is_unknown:
+        return None
+    conditions = parts.conditions.of_resource(incident.resource)
+    if not incidents.is_firing(incident, conditions):
+        return _waits(choice, Reason.NOT_FIRING, "no series at fault is abnormal now")
+    others = (one for one in conditions if one.series not in incident.series)
+    recovered = (one for one in others if one.status is ConditionStatus.NORMAL)
+    ended = next((one for one in recovered if now - one.since <= parts.incidents.clear_after), None)
+    if ended is None:
+        return None
+    told = f"its {ended.symptom} has only just recovered, so this may end by itself"
+    return _waits(choice, Reason.ANOTHER_INCIDENT, told)
+
+
+def _waits(choice: Choice, reason: Reason, statement: str) -> Assessment:
+    return Assessment(hypotheses=(), rules=choice.verdicts, reason=reason, statement=statement, may_come=True)
+
+
+def _no_rule(parts: Parts, incident: Incident, choice: Choice, diagnosis: _Diagnosis) -> Assessment:
+    hypotheses = diagnosis.own
     if choice.is_unknown:
         unknown = next(verdict for verdict in choice.verdicts if verdict.answer == "unknown")
         reason, statement = Reason.RULE_UNKNOWN, f'rule "{unknown.rule}" cannot be judged: {unknown.statement}'
+    elif incident.resource.kind is ResourceKind.SERVICE and parts.inventory.find(incident.resource) is None:
+        reason, statement = Reason.TARGET_UNKNOWN, _unlisted(incident)
+    elif diagnosis.elsewhere:
+        cause, seen = diagnosis.elsewhere[0]
+        reason = Reason.ANOTHER_INCIDENT
+        statement = f"{cause.cause} is the incident of its {seen.symptom}, and repaired there: {seen.statement}"
     elif not hypotheses:
         reason, statement = Reason.NO_HYPOTHESIS, "no cause is known for this symptom, and no rule asks for the symptom"
     else:
@@ -166,7 +227,7 @@ def _no_rule(choice: Choice, hypotheses: tuple[Hypothesis, ...]) -> Assessment:
         rules=choice.verdicts,
         reason=reason,
         statement=statement,
-        may_come=reason is Reason.RULE_UNKNOWN,
+        may_come=reason in {Reason.RULE_UNKNOWN, Reason.ANOTHER_INCIDENT},
     )
 
 
@@ -193,7 +254,7 @@ def _plan(parts: Parts, incident: Incident, hypotheses: tuple[Hypothesis, ...], 
 def _planned(parts: Parts, incident: Incident, found: Assessment, runbook: str) -> Assessment:
     service = parts.inventory.find(incident.resource)
     if service is None:
-        return _failed(found, Reason.TARGET_UNKNOWN, f"{incident.resource} is not in the inventory (services:)")
+        return _failed(found, Reason.TARGET_UNKNOWN, _unlisted(incident))
     try:
         plan = make_plan(parts, runbook, service)
     except RetryableError as error:
@@ -210,6 +271,10 @@ def make_plan(parts: Parts, runbook_name: str, service: Service) -> Plan:
     if action is None:
         raise PermanentError(f'no plugin offers the action "{runbook.action}" now; see `recoverops plugins`')
     return action.plan(service, runbook.arguments)
+
+
+def _unlisted(incident: Incident) -> str:
+    return f"{incident.resource} is not in the inventory (services:)"
 
 
 def _failed(found: Assessment, reason: Reason, statement: str, *, may_come: bool = False) -> Assessment:

@@ -70,7 +70,7 @@ def _diagnosed(tx: Tx, incident: Incident, assessment: Assessment, *, now: datet
     best = assessment.hypotheses[0]
     told = f"{best.cause} of {best.resource}, confidence {best.confidence:.2f}"
     tell(tx, incident, "diagnosed", told, at=now, actor=ENGINE, detail={"evidence": str(len(best.evidence))})
-    return msgspec.structs.replace(incident, kind=assessment.kind)
+    return msgspec.structs.replace(incident, kind=assessment.kind, kind_since=now)
 
 
 def conclude(
@@ -78,8 +78,34 @@ def conclude(
 ) -> Decision:
     """The decision that the gates leave, with the silence named that stands over it; writes nothing."""
     decision = _under_gates(parts, tx, incident, assessment, decision_id, now=now)
+    if _is_too_late(parts, tx, incident, decision, now=now):
+        decision = _request_expired(parts, incident, decision)
     named = naming_silence(tx, incident.resource, decision.statement, now=now)
     return msgspec.structs.replace(decision, statement=named)
+
+
+def _is_too_late(parts: Parts, tx: Tx, incident: Incident, decision: Decision, *, now: datetime) -> bool:
+    """Whether a person asked so long ago that the world is another one by now, or will have by the time a gate opens.
+    A yes has a time limit of its own."""
+    if incident.request is None or decision.mode not in {DecisionMode.ACT, DecisionMode.WAIT}:
+        return False
+    answer = usable_approval(tx, incident)
+    is_approved = answer is not None and answer.state is ApprovalState.APPROVED
+    begins = max(now, decision.retry_at or now)
+    return not is_approved and begins - incident.opened_at > parts.decision.act_within
+
+
+def _request_expired(parts: Parts, incident: Incident, decision: Decision) -> Decision:
+    within = parts.decision.act_within.total_seconds()
+    held = f"; {decision.statement}" if decision.mode is DecisionMode.WAIT else ""
+    return msgspec.structs.replace(
+        decision,
+        mode=DecisionMode.REFUSE,
+        reason=Reason.REQUEST_EXPIRED,
+        statement=f"asked for at {incident.opened_at:%H:%M:%S} UTC, which has to begin within {within:g} s of that "
+        f"(decision.act_within){held}. Ask again if it is still wanted",
+        retry_at=None,
+    )
 
 
 def _under_gates(

@@ -106,9 +106,8 @@ def _has_recovered(condition: Condition | None, span: _Span, now: datetime, veri
 
 def _too_late(states: dict[str, Condition | None], span: _Span, now: datetime, verify: VerifySettings) -> Verdict:
     waited = f"within {verify.timeout.total_seconds():g} s"
-    bad = {ConditionStatus.ABNORMAL, ConditionStatus.PENDING}
     told_since = [one for one in states.values() if one is not None and (one.sticky or span.is_new(one))]
-    still = [one for one in told_since if one.status in bad]
+    still = [one for one in told_since if one.is_bad]
     if still:
         return Verdict(
             status=VerdictStatus.NO_EFFECT,

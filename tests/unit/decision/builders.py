@@ -55,6 +55,7 @@ def condition(
     age: timedelta = timedelta(seconds=1),
     metric: str = "http.probe.success",
     sticky: bool = False,
+    severity: Severity = Severity.HIGH,
 ) -> Condition:
     return Condition(
         series=f"service:{name}/{metric}",
@@ -63,6 +64,7 @@ def condition(
         status=status,
         since=NOW - age - seconds(5),
         last_at=NOW - age,
+        severity=severity,
         value=0.0,
         statement=f"{metric} was 0",
         sticky=sticky,

@@ -233,6 +233,16 @@ SHUT: dict[str, Case] = {
         Reason.HOLDING,
         "the rule waits 30 s",
     ),
+    "the kind was found later than the incident began": (
+        GateName.HOLD,
+        {
+            "rule": rule(hold=seconds(30)),
+            "incident": incident(opened_at=NOW - HOUR, kind_since=NOW - seconds(30) + MICROSECOND),
+        },
+        GateAnswer.WAIT,
+        Reason.HOLDING,
+        "the rule waits 30 s",
+    ),
     "the cooldown has a microsecond to go": (
         GateName.COOLDOWN,
         {"usage": usage(last_on_target=NOW - seconds(300) + MICROSECOND)},
@@ -366,6 +376,13 @@ SHUT: dict[str, Case] = {
         Reason.APPROVAL_NEEDED,
         "the incident is critical",
     ),
+    "something critical that is about to join it": (
+        GateName.APPROVAL,
+        {"conditions": (condition(), condition(metric="service.running", status=PENDING, severity=Severity.CRITICAL))},
+        GateAnswer.ASK,
+        Reason.APPROVAL_NEEDED,
+        "what is wrong with service:checkout is critical",
+    ),
     "an irreversible effect, whatever is configured": (
         GateName.APPROVAL,
         {"plan": plan(effect=EffectClass.IRREVERSIBLE), "settings": settings(ask_when_critical=False)},
@@ -431,6 +448,13 @@ OPEN: dict[str, tuple[GateName, Mapping[str, Any]]] = {
         GateName.HOLD,
         {"rule": rule(hold=seconds(30)), "incident": incident(opened_at=NOW - seconds(30))},
     ),
+    "the hold is over since the kind was found": (
+        GateName.HOLD,
+        {
+            "rule": rule(hold=seconds(30)),
+            "incident": incident(opened_at=NOW - HOUR, kind_since=NOW - seconds(30)),
+        },
+    ),
     "the cooldown is over to the microsecond": (
         GateName.COOLDOWN,
         {"usage": usage(last_on_target=NOW - seconds(300))},
@@ -446,6 +470,14 @@ OPEN: dict[str, tuple[GateName, Mapping[str, Any]]] = {
     "a critical incident where that is switched off": (
         GateName.APPROVAL,
         {"incident": incident(severity=Severity.CRITICAL), "settings": settings(ask_when_critical=False)},
+    ),
+    "something critical that is well again": (
+        GateName.APPROVAL,
+        {"conditions": (condition(), condition(metric="service.running", status=NORMAL, severity=Severity.CRITICAL))},
+    ),
+    "something critical that nobody has measured lately": (
+        GateName.APPROVAL,
+        {"conditions": (condition(), condition(metric="service.running", age=HOUR, severity=Severity.CRITICAL))},
     ),
     "a reversible effect": (GateName.APPROVAL, {"plan": plan(effect=EffectClass.REVERSIBLE)}),
 }

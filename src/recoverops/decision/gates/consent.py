@@ -7,7 +7,6 @@ from recoverops.decision.gates.answers import passed, refused
 from recoverops.model import (
     Approval,
     ApprovalState,
-    ConditionStatus,
     EffectClass,
     GateAnswer,
     GateName,
@@ -90,13 +89,22 @@ def _why_careful(facts: Facts) -> str | None:
         return f"{facts.clock_step}; the limits are windows of that clock, so people are asked for an hour"
     if _is_only_foreseen(facts):
         return "only a forecast says so; nothing that was measured is beyond its limit"
-    if facts.settings.ask_when_critical and facts.incident.severity is Severity.CRITICAL:
+    if facts.settings.ask_when_critical:
+        return _why_critical(facts)
+    return None
+
+
+def _why_critical(facts: Facts) -> str | None:
+    """What is critical about its resource now counts as well, before it has joined this incident or opened another."""
+    if facts.incident.severity is Severity.CRITICAL:
         return "the incident is critical (decision.ask_when_critical)"
+    for one in facts.conditions:
+        if one.severity is Severity.CRITICAL and one.is_bad and facts.is_fresh(one):
+            return f"what is wrong with {one.resource} is critical (decision.ask_when_critical): {one.statement}"
     return None
 
 
 def _is_only_foreseen(facts: Facts) -> bool:
     """Whether all that is bad now of the series at fault is what may come."""
-    bad = {ConditionStatus.ABNORMAL, ConditionStatus.PENDING}
-    at_fault = [one.series for one in facts.conditions if one.series in facts.incident.series and one.status in bad]
+    at_fault = [one.series for one in facts.conditions if one.series in facts.incident.series and one.is_bad]
     return bool(at_fault) and all(is_forecast_series(series) for series in at_fault)

@@ -7,12 +7,10 @@ from datetime import datetime, timedelta
 
 from recoverops.decision.facts import Facts
 from recoverops.decision.gates.answers import passed, waits
-from recoverops.model import Condition, ConditionStatus, GateName, GateVerdict, Reason, is_forecast_series
+from recoverops.model import Condition, GateName, GateVerdict, Reason, is_forecast_series
 
 RETRY = timedelta(seconds=2)
 """How soon to look again when evidence is stale or the trouble seems gone: about two probes."""
-
-_BAD = frozenset({ConditionStatus.ABNORMAL, ConditionStatus.PENDING})
 
 
 def evidence_fresh(facts: Facts) -> GateVerdict:
@@ -20,7 +18,7 @@ def evidence_fresh(facts: Facts) -> GateVerdict:
     if facts.incident.request is not None:
         return passed(gate, f"{facts.incident.request.by} asked for it")
     at_fault = [one for one in facts.conditions if one.series in facts.incident.series]
-    if any(one.sticky and one.status in _BAD for one in at_fault):
+    if any(one.sticky and one.is_bad for one in at_fault):
         return passed(gate, "an alert is firing; its sender reports the end of it")
     ages = [facts.now - one.last_at for one in at_fault if not one.sticky]
     if not ages or min(ages) > facts.settings.evidence_max_age:
@@ -39,7 +37,7 @@ def hold(facts: Facts) -> GateVerdict:
     if facts.incident.request is not None:
         return passed(gate, f"{facts.incident.request.by} asked for it now")
     at_fault = [one for one in facts.conditions if one.series in facts.incident.series]
-    firing = [one for one in at_fault if one.status in _BAD and facts.is_fresh(one)]
+    firing = [one for one in at_fault if one.is_bad and facts.is_fresh(one)]
     if not firing:
         return waits(gate, Reason.NOT_FIRING, "no series at fault is abnormal now", retry_at=facts.now + RETRY)
     until = _since(facts, firing) + facts.rule.hold
@@ -63,8 +61,8 @@ def _since(facts: Facts, firing: Iterable[Condition]) -> datetime:
 
 
 def _measured_since(facts: Facts, firing: Iterable[Condition]) -> datetime:
-    """Since when the trouble is there, not merely foreseen: a forecast does not use up the hold."""
-    opened = facts.incident.opened_at
+    """Since when this trouble is there: another kind of it does not use up the hold, nor does a forecast."""
+    opened = max(facts.incident.opened_at, facts.incident.kind_since or facts.incident.opened_at)
     if not any(is_forecast_series(series) for series in facts.incident.series):
         return opened
     return max(opened, min((one.since for one in firing if not is_forecast_series(one.series)), default=opened))

@@ -182,6 +182,7 @@ def _following(
         since=condition.since if condition is not None and is_same else sample.at,
         last_at=sample.at,
         value=sample.value,
+        severity=settings.severity,
         statement=f"{sample.metric} was {sample.value:.4g} at {sample.at:%H:%M:%S} UTC, usual is {usual.value:.4g} "
         f"± {usual.margin(settings):.2g}{because}",
     )

@@ -35,6 +35,7 @@ def step(
         last_at=sample.at,
         value=sample.value,
         statement=_statement(sample),
+        severity=threshold.severity,
     )
     became_abnormal = status is ConditionStatus.ABNORMAL and (
         condition is None or condition.status is not ConditionStatus.ABNORMAL

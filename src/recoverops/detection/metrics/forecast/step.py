@@ -82,6 +82,7 @@ def _condition(settings: ForecastSettings, state: ForecastState, sample: Sample)
         last_at=sample.at,
         value=sample.value,
         statement=state.told,
+        severity=settings.severity,
     )
 
 
