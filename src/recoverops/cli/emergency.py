@@ -85,4 +85,4 @@ def resume(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     print(f"{'resumed' if cleared.stopped else 'there was no emergency stop'} ({settings.data_dir})")
     if left:
         ids = ", ".join(one.id for one in left[:_MOST_TOLD]) + (", ..." if len(left) > _MOST_TOLD else "")
-        print(f"{len(left)} open incidents were left with a person because of a stop, and stay there: {ids}")
+        print(f"left with a person because of a stop, and stays there ({len(left)}): {ids}")

@@ -31,7 +31,10 @@ class EngineHere(StrEnum):
 
 
 def engine_on(data_dir: Path) -> EngineHere:
-    """By the lock, which is held for as long as its process lives. Leaves no trace."""
+    """By the lock, which is held for as long as its process lives.
+
+    Looking shares the lock for some microseconds: an engine that starts within them ends as if another one ran.
+    """
     try:
         descriptor = os.open(data_dir / LOCK_FILE, os.O_RDONLY | os.O_NOFOLLOW)
     except FileNotFoundError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from typer.testing import CliRunner, Result
 from recoverops.cli.commands import application
 from recoverops.cli.exits import Exit
 from recoverops.clock import SystemClock
-from recoverops.model import IncidentState, Reason
+from recoverops.model import Incident, IncidentState, Reason
+from recoverops.ports import Tx
 from recoverops.storage import DirectoryLock, SqlStore, StorageSettings, open_store, stop_file
 
 
@@ -39,6 +41,10 @@ def data_dir(here: Path) -> Path:
 
 def opened(data_dir: Path) -> SqlStore:
     return open_store(StorageSettings(), data_dir=data_dir, clock=SystemClock())
+
+
+def insert(incident: Incident, tx: Tx) -> None:
+    tx.incidents.insert(incident)
 
 
 def audited(data_dir: Path) -> list[str]:
@@ -140,12 +146,13 @@ def test_a_resume_says_which_incidents_the_stop_left_with_a_person(data_dir: Pat
     held = a.incident("inc-held", state=IncidentState.ESCALATED, reason=Reason.EMERGENCY_STOP)
     other = a.incident("inc-other", state=IncidentState.ESCALATED, reason=Reason.SILENCED)
     with opened(data_dir) as store:
-        store.write(lambda tx: [tx.incidents.insert(one) for one in (held, other)])
+        for one in (held, other):
+            store.write(partial(insert, one))
     run("stop")
     text = run("resume").stdout
     run("stop")
 
-    assert text.splitlines()[1].startswith("1 open incidents were left with a person because of a stop")
+    assert text.splitlines()[1].startswith("left with a person because of a stop, and stays there (1): ")
     assert "inc-held" in text
     assert "inc-other" not in text
     assert json.loads(run("resume", "--json").stdout)["left_with_a_person"] == ["inc-held"]

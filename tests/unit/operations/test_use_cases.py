@@ -19,6 +19,7 @@ from recoverops.model import (
     WaitKind,
 )
 from recoverops.operations import Telling, answer, clear_stop, engage_stop, list_approvals, tell_incident
+from recoverops.ports import Tx
 from recoverops.storage import SqlStore, StopFile, StorageSettings, open_store
 
 ADA, BOB = "person:ada", "person:bob"
@@ -150,9 +151,11 @@ def test_where_nothing_is_stopped_nothing_is_cleared_and_nobody_is_told(
 def test_the_end_of_an_id_is_enough_for_an_answer_where_only_one_ends_so(
     house: SqlStore, clock: ManualClock, a: Records
 ) -> None:
-    for name in ("apr-20260301-120000-84cfeb", "apr-20260301-120001-84cfeb", "apr-20260301-120000-11cfeb"):
-        asked = a.approval(name, requested_by=BOB)
-        house.write(lambda tx, asked=asked: tx.approvals.insert(asked))
+    def ask(tx: Tx) -> None:
+        for name in ("apr-20260301-120000-84cfeb", "apr-20260301-120001-84cfeb", "apr-20260301-120000-11cfeb"):
+            tx.approvals.insert(a.approval(name, requested_by=BOB))
+
+    house.write(ask)
 
     with pytest.raises(NotFoundError, match=r'"84cfeb" is not .*: apr-20260301-120001-84cfeb, apr-\S+-84cfeb; give'):
         answer(house, clock, "84cfeb", approve=True, by=ADA)
@@ -165,7 +168,8 @@ def test_the_end_of_an_id_is_enough_for_an_answer_where_only_one_ends_so(
 
 
 def test_several_incidents_that_end_so_are_named(house: SqlStore, a: Records) -> None:
-    house.write(lambda tx: [tx.incidents.insert(a.incident(name)) for name in ("inc-1-a3f9c1", "inc-2-a3f9c1")])
+    house.write(lambda tx: tx.incidents.insert(a.incident("inc-1-a3f9c1")))
+    house.write(lambda tx: tx.incidents.insert(a.incident("inc-2-a3f9c1")))
     with pytest.raises(NotFoundError, match="inc-1-a3f9c1"):
         tell_incident(house, "a3f9c1")
 
