@@ -69,5 +69,6 @@ def test_the_emergency_stop_works_with_a_configuration_that_is_broken_elsewhere(
         stopped = place.json("stop", "--reason", "whatever it does")
         assert stopped["stopped"] is True
         assert stopped["audited"] is False
-        assert "yolo" in stopped["why_not_audited"]
+        assert "there is no store" in stopped["why_not_audited"]
         assert (place.data_dir / "EMERGENCY_STOP").exists()
+        assert "yolo" in place.command("stop").stderr

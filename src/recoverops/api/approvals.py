@@ -11,7 +11,7 @@ from recoverops.api.doors import Doors
 from recoverops.api.keyring import Right
 from recoverops.api.rendering import RecordResponse
 from recoverops.model import to_plain
-from recoverops.operations import answer, list_approvals
+from recoverops.operations import answer, list_approvals, read_stop, while_stopped
 
 
 class Answer(BaseModel):
@@ -50,4 +50,4 @@ def _answer(
     note = given.note if given else ""
     settled = answer(doors.store, doors.clock, approval_id, approve=approve, by=by, note=note)
     doors.nudge()
-    return RecordResponse(to_plain(settled))
+    return RecordResponse({**to_plain(settled), "held_by_stop": while_stopped(settled, read_stop(doors.stop))})

@@ -11,7 +11,7 @@ from recoverops.api.doors import Doors
 from recoverops.api.keyring import Right
 from recoverops.api.rendering import RecordResponse
 from recoverops.model import to_plain
-from recoverops.operations import Telling, clear_stop, engage_stop
+from recoverops.operations import Telling, clear_stop, engage_stop, left_by_stop
 
 
 class StopRequest(BaseModel):
@@ -46,6 +46,7 @@ def router(doors: Doors) -> APIRouter:
     def clear(authorization: Annotated[str | None, Header()] = None) -> RecordResponse:
         by = doors.authorise(authorization, Right.RESUME).actor
         cleared = clear_stop(doors.stop, doors.store, doors.clock, by=by, channels=doors.stop_channels)
-        return RecordResponse({"cleared": to_plain(cleared)})
+        left = left_by_stop(doors.store) if cleared.stopped else ()
+        return RecordResponse({"cleared": to_plain(cleared), "left_with_a_person": [one.id for one in left]})
 
     return routes

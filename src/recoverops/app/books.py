@@ -21,6 +21,10 @@ class Books:
     """Runbook name -> the place of its `action`, for the check that has to wait for the plugins."""
 
 
+NO_BOOKS = Books(rules=RuleBook(()), runbooks={}, runbook_actions={})
+"""For commands that decide nothing."""
+
+
 def read_books(rules: Path, runbooks: Path) -> Books:
     """Each path is a file or a directory of them. Raises one MisconfiguredError with every problem of both."""
     problems: list[str] = []

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import SecretStr
 
 from recoverops.api import ApiSettings
-from recoverops.app.books import Books, read_books
+from recoverops.app.books import NO_BOOKS, Books, read_books
 from recoverops.app.profiles import Profile, apply
 from recoverops.app.settings import DEFAULT_PLUGINS, PluginEntry, Settings
 from recoverops.app.shipped import shipped_configs
@@ -23,26 +26,48 @@ from recoverops.storage import StorageSettings
 from recoverops.storage.history import HistorySettings
 from recoverops.topology import Inventory, ServiceSettings
 
+T = TypeVar("T")
+
 DATA_DIR = "recoverops-data"
 
-__all__ = ["load_data_dir", "load_settings", "process_environment"]
+__all__ = ["DataDir", "Needs", "load_data_dir", "load_settings", "process_environment"]
 
 
-def load_data_dir(path: Path | None, environment: Mapping[str, str]) -> Path:
+class Needs(Enum):
+    """What has to be right for a command to do its work; nothing else that is wrong may lock people out."""
+
+    ALL = "all"
+    """to run on it: the configuration, the rules and the runbooks"""
+    SETTINGS = "settings"
+    """to look, answer and close: the configuration; the rules and runbooks are not read and stay empty"""
+    STORE = "store"
+    """to stop and to resume: where the data and the store are; what else is wrong counts as not said, with a warning"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataDir:
+    path: Path
+    is_configured: bool
+    """A file or a variable was read; otherwise it is only the default, wherever somebody happens to be."""
+
+
+def load_data_dir(path: Path | None, environment: Mapping[str, str]) -> DataDir:
     """Only where the data are: the emergency stop must work with a configuration that is wrong everywhere else.
 
     Raises MisconfiguredError when not even that can be read.
     """
     reader = Configuration.load(path, environment)
-    return _data_dir(reader, reader.setting("data_dir", str, default=DATA_DIR).value)
+    said = reader.setting("data_dir", str | None, default=None).value  # type: ignore[arg-type]
+    is_configured = said is not None or reader.path is not None
+    return DataDir(path=_data_dir(reader, DATA_DIR if said is None else said), is_configured=is_configured)
 
 
 def _data_dir(reader: Configuration, given: str) -> Path:
     return ((reader.path.parent if reader.path else Path()) / given).resolve()
 
 
-def load_settings(path: Path | None, environment: Mapping[str, str]) -> Settings:
-    """Raises one MisconfiguredError with every problem of the configuration, the rules and the runbooks."""
+def load_settings(path: Path | None, environment: Mapping[str, str], needs: Needs = Needs.ALL) -> Settings:
+    """Raises one MisconfiguredError with every problem of what is needed."""
     reader = Configuration.load(path, environment)
     profile = reader.setting("profile", Profile | None, default=None)  # type: ignore[arg-type]
     filled = apply(profile.value, reader) if not profile.problems and profile.value is not None else None
@@ -59,40 +84,47 @@ def load_settings(path: Path | None, environment: Mapping[str, str]) -> Settings
     incidents = reader.section("incidents", IncidentSettings)
     decision = reader.section("decision", DecisionSettings)
     notifications = reader.section("notifications", NotificationSettings)
-    problems = list(_problems_of(reader))
-    stored = _with_url(reader, storage, environment, problems)
+    problems, address_problems = list(_problems_of(reader)), list[str]()
+    stored = _with_url(reader, storage, environment, address_problems)
+    problems += address_problems
     base = reader.path.parent if reader.path else Path()
     rules_at = _path(base, rules_path, "remediation-rules.yaml")
     runbooks_at = _path(base, runbooks_path, "runbooks")
-    books = _read_books(rules_at, runbooks_at, problems)
+    books = _read_books(rules_at, runbooks_at, problems) if needs is Needs.ALL else NO_BOOKS
     inventory = _inventory(reader, services.value if not services.problems else (), problems)
-    if problems or books is None:
-        raise MisconfiguredError(*dict.fromkeys(problems))
+    needed = (*data_dir.problems, *storage.problems, *address_problems) if needs is Needs.STORE else problems
+    if needed or books is None:
+        raise MisconfiguredError(*dict.fromkeys(needed))
     return Settings(
         path=reader.path,
         data_dir=_data_dir(reader, data_dir.value),
         environment=environment,
-        warnings=reader.warnings,
-        profile=profile.value,
+        warnings=(*reader.warnings, *dict.fromkeys(problems)),
+        profile=_or(profile, None),
         from_profile=filled.taken if filled else (),
         over_profile=filled.overruled if filled else (),
-        plugins=plugins.value or DEFAULT_PLUGINS,
+        plugins=_or(plugins, ()) or DEFAULT_PLUGINS,
         configuration=reader,
-        api=api.value,
+        api=_or(api, ApiSettings()),
         storage=stored,
-        history=history.value,
+        history=_or(history, HistorySettings()),
         inventory=inventory,
-        intake=intake.value,
-        detection=detection.value,
-        incidents=incidents.value,
-        decision=decision.value,
-        notifications=notifications.value,
+        intake=_or(intake, IntakeSettings()),
+        detection=_or(detection, DetectionSettings()),
+        incidents=_or(incidents, IncidentSettings()),
+        decision=_or(decision, DecisionSettings()),
+        notifications=_or(notifications, NotificationSettings()),
         rules_path=rules_at,
         runbooks_path=runbooks_at,
         rules=books.rules,
         runbooks=books.runbooks,
         runbook_actions=books.runbook_actions,
     )
+
+
+def _or(section: Section[T], default: T) -> T:
+    """What it says; the default when it is wrong and need not be right."""
+    return default if section.problems else section.value
 
 
 def _path(base: Path, given: Section[str], shipped: str) -> Path:

@@ -6,7 +6,7 @@ Works beside a running engine (readers do not wait for it) and without one, as l
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,19 +21,22 @@ from recoverops.app.store_address import with_store_address
 from recoverops.app.vault import Vault
 from recoverops.clock import SystemClock
 from recoverops.model import AuditReport, MisconfiguredError, NotFoundError, Resource
-from recoverops.ports import Clock, HistoryStore, ModelStore, RangeReader, StopSwitch
+from recoverops.ports import Clock, HistoryStore, ModelStore, RangeReader
 from recoverops.ports.objects import scheme_of
-from recoverops.storage import STOP_FILE, AuditAnchor, SharedStop, SqlStore, StopFile, open_store, verify_against
+from recoverops.storage import SQLITE_FILE, AuditAnchor, SqlStore, open_store, verify_against
 
 if TYPE_CHECKING:  # it loads numpy
     from recoverops.operations.incident_windows import Stretch
 
 
 @contextmanager
-def opened_store(settings: Settings, *, clock: Clock | None = None, may_create: bool = False) -> Iterator[SqlStore]:
-    """Raises NotFoundError when nothing has ever been stored there, unless it may be created."""
+def opened_store(settings: Settings, *, clock: Clock | None = None) -> Iterator[SqlStore]:
+    """Makes neither a data directory nor a store; raises NotFoundError when nothing has ever been stored there.
+
+    Raises MisconfiguredError when this user may not look.
+    """
     is_file = not settings.storage.url.get_secret_value()
-    if is_file and not may_create and not (settings.data_dir / "recoverops.sqlite").exists():
+    if is_file and not _is_there(settings.data_dir / SQLITE_FILE):
         raise NotFoundError(
             f"there is no store in {settings.data_dir}; start the engine with `recoverops up`, or name its "
             f"configuration with --config"
@@ -41,11 +44,24 @@ def opened_store(settings: Settings, *, clock: Clock | None = None, may_create: 
     used_clock = clock or SystemClock()
     if not is_file:
         settings = with_store_address(settings, vault_of(settings, used_clock))
-    store = open_store(settings.storage, data_dir=settings.data_dir, clock=used_clock)
-    try:
+    with ExitStack() as held:
+        data_dir = settings.data_dir
+        if not data_dir.exists():  # on PostgreSQL: a host that only asks keeps nothing
+            data_dir = Path(held.enter_context(TemporaryDirectory(prefix="recoverops-")))
+        store = open_store(settings.storage, data_dir=data_dir, clock=used_clock)
+        held.callback(store.close)
         yield store
-    finally:
-        store.close()
+
+
+def _is_there(file: Path) -> bool:
+    """Raises MisconfiguredError when this user may not see. The file is not opened: SQLite's locks go with a close."""
+    try:
+        return file.exists()
+    except PermissionError as error:
+        raise MisconfiguredError(
+            f"{file} may not be read by this user ({error.strerror}); "
+            "run it as the user that runs the engine, e.g. sudo -u recoverops"
+        ) from error
 
 
 def opened_models(settings: Settings) -> ModelStore:
@@ -112,18 +128,6 @@ def history_reader(settings: Settings, name: str) -> RangeReader:
         why = "".join(f" ({one.name}: {one.statement})" for one in loaded.disabled)
         raise MisconfiguredError(f"no plugin reads the history of {name}{why}; add `- name: {name}` to plugins:")
     return loaded.readers[name]
-
-
-def stop_switch(data_dir: Path, *, clock: Clock | None = None) -> StopSwitch:
-    """The file of this data directory."""
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return StopFile(data_dir / STOP_FILE, clock=clock or SystemClock())
-
-
-def shared_stop(settings: Settings, store: SqlStore) -> StopSwitch:
-    """The stop as the engine sees it, from whatever host."""
-    here = stop_switch(settings.data_dir)
-    return SharedStop(here, store) if settings.storage.url.get_secret_value() else here
 
 
 def verify_audit(settings: Settings, store: SqlStore) -> AuditReport:

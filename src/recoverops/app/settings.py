@@ -75,6 +75,7 @@ class Settings:
     """A file, or a directory of them; a reload reads the same."""
     runbooks_path: Path
     rules: RuleBook
+    """Empty, as the runbooks, for a command that does not need them (`load.Needs`)."""
     runbooks: Mapping[str, Runbook]
     runbook_actions: Mapping[str, str]
     """Runbook name -> the place of its `action`, for the check that has to wait for the plugins."""

@@ -93,9 +93,9 @@ def _kinds(paper: TrainingPaper, current: Current | None) -> Kinds:
     if all(kind in KINDS for kind in named):
         return NO_KINDS
     from recoverops.app.detectors import model_kinds_for
-    from recoverops.app.load import load_settings, process_environment
+    from recoverops.app.load import Needs, load_settings, process_environment
 
-    settings = load_settings(Path(paper.config) if paper.config else None, process_environment())
+    settings = load_settings(Path(paper.config) if paper.config else None, process_environment(), Needs.SETTINGS)
     return model_kinds_for(named, settings)
 
 

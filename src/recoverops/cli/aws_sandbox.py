@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from recoverops.cli.exits import told_errors
+from recoverops.cli.exits import WrongUsageError, told_errors
 from recoverops.cli.options import JsonOption, parsed_duration, print_json
-from recoverops.model import MisconfiguredError, NotFoundError
+from recoverops.model import NotFoundError
 
 _LONGEST = timedelta(hours=24)
 
@@ -30,7 +30,7 @@ def aws_sandbox(
 
     with told_errors():
         if not timedelta(0) < lasting <= _LONGEST:
-            raise MisconfiguredError(f"--for is {lasting}, expected more than 0s and at most 24h")
+            raise WrongUsageError(f"--for is {lasting}, expected more than 0s and at most 24h")
         code = main_sandbox(lasting=lasting, as_json=as_json, directory=directory)
     raise typer.Exit(code)
 

@@ -8,14 +8,16 @@ from typing import Annotated
 
 import typer
 
+from recoverops.app.load import Needs
 from recoverops.cli.aws_sandbox import aws_sandbox, documents
 from recoverops.cli.demo import demo
 from recoverops.cli.detect import detect
+from recoverops.cli.emergency import resume, stop
 from recoverops.cli.events import events
 from recoverops.cli.exits import Exit, told_errors
 from recoverops.cli.init import init
 from recoverops.cli.maintenance import maintenance_commands
-from recoverops.cli.options import ConfigOption, JsonOption, data_dir_of, local_actor, print_json, settings_of
+from recoverops.cli.options import ConfigOption, JsonOption, local_actor, print_json, settings_of
 from recoverops.cli.permissions import permissions
 from recoverops.cli.schema import schema
 from recoverops.cli.train import train
@@ -46,9 +48,9 @@ def up(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         from recoverops.app.release import release
         from recoverops.app.serve import serve
 
-    with told_errors():
+    with told_errors(is_engine=True):
         _log_to_stderr()
-        engine = RecoverOps(settings_of(config))
+        engine = RecoverOps(settings_of(config, Needs.ALL))
 
         def announce(address: str) -> None:
             for one in engine.loaded.disabled:
@@ -96,7 +98,7 @@ def check(
     from recoverops.app.checkup import check_up
 
     with told_errors():
-        findings = check_up(settings_of(config))
+        findings = check_up(settings_of(config, Needs.ALL))
     if as_json:
         print_json({"fine": all(one.is_fine for one in findings), "findings": [to_plain(one) for one in findings]})
     else:
@@ -163,7 +165,7 @@ def approvals(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         print("nothing waits for an answer")
 
 
-ApprovalArgument = Annotated[str, typer.Argument(help="The approval's id, as `recoverops approvals` shows it.")]
+ApprovalArgument = Annotated[str, typer.Argument(help="The approval's id, or an unambiguous end of it.")]
 NoteOption = Annotated[str, typer.Option(help="Why; stands in the timeline and the audit log.")]
 
 
@@ -184,63 +186,26 @@ def deny(
 
 
 def _answer(approval: str, config: ConfigOption, note: str, as_json: bool, *, is_yes: bool) -> None:
+    from recoverops.app.emergency import shared_stop
     from recoverops.app.offline import opened_store
     from recoverops.clock import SystemClock
-    from recoverops.operations import answer
-
-    with told_errors(), opened_store(settings_of(config)) as store:
-        settled = answer(store, SystemClock(), approval, approve=is_yes, by=local_actor(), note=note)
-    if as_json:
-        print_json(to_plain(settled))
-    else:
-        print(f"{settled.id} {settled.state}: {settled.plan.summary}")
-
-
-@application.command(epilog=_example("recoverops stop --reason 'database migration'"))
-def stop(
-    config: ConfigOption = None,
-    reason: Annotated[str, typer.Option(help="Why; everybody will see it.")] = "no reason given",
-    as_json: JsonOption = False,
-) -> None:
-    """Emergency stop: nothing acts until `recoverops resume`. Needs no engine, database or correct configuration."""
-    from contextlib import ExitStack
-
-    from recoverops.app.offline import opened_store, stop_switch
-    from recoverops.clock import SystemClock
-    from recoverops.operations import Telling, engage_stop
-
-    with told_errors(), ExitStack() as opened:
-
-        def telling() -> Telling:
-            settings = settings_of(config)
-            return Telling(store=opened.enter_context(opened_store(settings)), channels=settings.stop_channels)
-
-        stopped = engage_stop(stop_switch(data_dir_of(config)), telling, SystemClock(), reason=reason, by=local_actor())
-    if as_json:
-        print_json({**to_plain(stopped.state), "audited": stopped.audited, "why_not_audited": stopped.why_not})
-        return
-    print(f"stopped by {stopped.state.by}: {stopped.state.reason}. Nothing acts until `recoverops resume`.")
-    if not stopped.audited:
-        here = f"only an engine with the data directory {data_dir_of(config)} has heard of it"
-        print(f"warning: {here}, because the audit log could not be written ({stopped.why_not})", file=sys.stderr)
-
-
-@application.command(epilog=_example("recoverops resume"))
-def resume(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Clear the emergency stop. Needs the database: what may act again is written down first."""
-    from recoverops.app.offline import opened_store, shared_stop
-    from recoverops.clock import SystemClock
-    from recoverops.operations import clear_stop
+    from recoverops.operations import answer, read_stop, while_stopped
 
     with told_errors():
         settings = settings_of(config)
-        with opened_store(settings, may_create=True) as store:
-            switch = shared_stop(settings, store)
-            cleared = clear_stop(switch, store, SystemClock(), by=local_actor(), channels=settings.stop_channels)
+        with opened_store(settings) as store:
+            settled = answer(store, SystemClock(), approval, approve=is_yes, by=local_actor(), note=note)
+            held = while_stopped(settled, read_stop(shared_stop(settings, store)))
     if as_json:
-        print_json({"cleared": to_plain(cleared)})
-    else:
-        print("resumed" if cleared.stopped else "there was no emergency stop")
+        print_json({**to_plain(settled), "held_by_stop": held})
+        return
+    print(f"{settled.id} {settled.state}: {settled.plan.summary}")
+    if held:
+        print(f"But {held}")
+
+
+application.command(epilog=_example("recoverops stop --reason 'database migration'"))(stop)
+application.command(epilog=_example("recoverops resume"))(resume)
 
 
 @application.command(epilog=_example("recoverops run restart-service checkout --reason 'stuck since noon'"))
@@ -258,7 +223,7 @@ def run(
     from recoverops.operations import request_run
 
     with told_errors():
-        settings = settings_of(config)
+        settings = settings_of(config, Needs.ALL)
         with opened_store(settings) as store:
             incident = request_run(
                 store,

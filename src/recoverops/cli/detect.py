@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from recoverops.cli.exits import told_errors
+from recoverops.cli.exits import WrongUsageError, told_errors
 from recoverops.cli.options import ConfigOption, JsonOption, print_json, settings_of
-from recoverops.model import MisconfiguredError
 
 if TYPE_CHECKING:
     from recoverops.operations.detect import Judged
@@ -57,7 +56,7 @@ def detect(
         series = SeriesFile(file)
         named = detector or settings.detector
         if detector and len(series.columns) > 1:
-            raise MisconfiguredError(f"{file} has several columns; --detector is for a single series")
+            raise WrongUsageError(f"{file} has several columns; --detector is for a single series")
         parts: Iterable[Judged] = judged_parts(
             series,
             settings,

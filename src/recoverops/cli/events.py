@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from recoverops.cli.exits import told_errors
-from recoverops.cli.options import ConfigOption, JsonOption, parsed_duration, print_json, settings_of
+from recoverops.cli.options import ConfigOption, JsonOption, parsed_duration, parsed_resource, print_json, settings_of
 from recoverops.model import EventKind, Resource, to_plain
 
 
@@ -16,7 +16,10 @@ def events(
     config: ConfigOption = None,
     as_json: JsonOption = False,
     kind: Annotated[list[EventKind] | None, typer.Option(help="Only these kinds; may be repeated.")] = None,
-    resource: Annotated[str | None, typer.Option(help="Only of this, e.g. service:checkout.")] = None,
+    resource: Annotated[
+        Resource | None,
+        typer.Option(parser=parsed_resource, metavar="KIND:NAME", help="Only of this, e.g. service:checkout."),
+    ] = None,
     last: Annotated[
         timedelta | None, typer.Option(parser=parsed_duration, metavar="DURATION", help="Only so far back, e.g. 24h.")
     ] = None,
@@ -32,7 +35,7 @@ def events(
         page = list_events(
             store,
             kinds=kind or None,
-            resource=Resource.parse(resource) if resource else None,
+            resource=resource,
             since=SystemClock().now() - last if last is not None else None,
             limit=limit,
             before=before,

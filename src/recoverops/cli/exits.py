@@ -27,7 +27,7 @@ class Exit(IntEnum):
     USAGE = 2
     """the command line is wrong"""
     MISCONFIGURED = 3
-    """the configuration is wrong"""
+    """the configuration is wrong, or this user may not use a file of it"""
     CONFLICT = 4
     """somebody else has it, or was first"""
     NOT_FOUND = 5
@@ -35,7 +35,12 @@ class Exit(IntEnum):
     """the database or the other side does not answer"""
 
 
+class WrongUsageError(RecoverOpsError):
+    """The command line is wrong in a way that its parser cannot know."""
+
+
 _CODES: tuple[tuple[type[RecoverOpsError], Exit], ...] = (
+    (WrongUsageError, Exit.USAGE),
     (MisconfiguredError, Exit.MISCONFIGURED),
     (ConflictError, Exit.CONFLICT),
     (ForbiddenError, Exit.CONFLICT),
@@ -46,8 +51,11 @@ _CODES: tuple[tuple[type[RecoverOpsError], Exit], ...] = (
 
 
 @contextmanager
-def told_errors() -> Iterator[None]:
-    """An error of ours ends the command with its sentence on stderr and its exit code; no traceback."""
+def told_errors(*, is_engine: bool = False) -> Iterator[None]:
+    """An error of ours, or of a file, ends the command with one sentence on stderr and its exit code; no traceback.
+
+    An engine that runs keeps the traceback of a file's error: it is a defect, after which systemd starts it again.
+    """
     try:
         yield
     except RecoverOpsError as error:
@@ -55,3 +63,14 @@ def told_errors() -> Iterator[None]:
             print(redact(line), file=sys.stderr)
         code = next(code for kind, code in _CODES if isinstance(error, kind))
         raise typer.Exit(code) from error
+    except PermissionError as error:
+        if is_engine or error.filename is None:
+            raise
+        way_out = "run it as a user who may, e.g. the one that runs the engine: sudo -u recoverops"
+        print(f"{error.filename} may not be used by this user ({error.strerror}); {way_out}", file=sys.stderr)
+        raise typer.Exit(Exit.MISCONFIGURED) from error
+    except OSError as error:
+        if is_engine or error.filename is None:  # a pipe that was closed is typer's
+            raise
+        print(f"{error.filename} cannot be used: {error.strerror}", file=sys.stderr)
+        raise typer.Exit(Exit.FAILED) from error

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from recoverops.cli.exits import told_errors
+from recoverops.cli.exits import WrongUsageError, told_errors
 from recoverops.cli.options import ConfigOption, JsonOption, local_actor, parsed_duration, print_json, settings_of
 from recoverops.model import Silence, to_plain
 
@@ -35,6 +35,9 @@ def silence(
     from recoverops.clock import SystemClock
 
     with told_errors():
+        wrong = operations.why_no_silence(duration=duration, reason=reason)
+        if wrong:
+            raise WrongUsageError(wrong)
         settings = settings_of(config)
         with opened_store(settings) as store:
             begun = operations.silence(

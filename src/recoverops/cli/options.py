@@ -13,9 +13,9 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from recoverops.app.load import load_data_dir, load_settings, process_environment
+from recoverops.app.load import DataDir, Needs, load_data_dir, load_settings, process_environment
 from recoverops.app.settings import Settings
-from recoverops.model import parse_duration
+from recoverops.model import PermanentError, Resource, parse_duration
 
 ConfigOption = Annotated[
     Path | None,
@@ -45,14 +45,22 @@ def parsed_duration(text: str) -> timedelta:
         raise typer.BadParameter(str(error)) from error
 
 
-def data_dir_of(config: Path | None) -> Path:
+def parsed_resource(text: str) -> Resource:
+    """For the `parser` of an option."""
+    try:
+        return Resource.parse(text)
+    except PermanentError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def data_dir_of(config: Path | None) -> DataDir:
     environment = process_environment()
     return load_data_dir(_file(config, environment), environment)
 
 
-def settings_of(config: Path | None) -> Settings:
+def settings_of(config: Path | None, needs: Needs = Needs.SETTINGS) -> Settings:
     environment = process_environment()
-    settings = load_settings(_file(config, environment), environment)
+    settings = load_settings(_file(config, environment), environment, needs)
     for warning in settings.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     return settings

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from recoverops.cli.exits import told_errors
-from recoverops.cli.options import ConfigOption, JsonOption, print_json, settings_of
+from recoverops.cli.exits import WrongUsageError, told_errors
+from recoverops.cli.options import ConfigOption, JsonOption, parsed_resource, print_json, settings_of
 from recoverops.model import MisconfiguredError, NotFoundError, Resource, to_plain
 
 if TYPE_CHECKING:
@@ -41,8 +41,14 @@ def train(
         Path | None, typer.Option("--from", help="A CSV: `timestamp` and the metrics of one host or service.")
     ] = None,
     resource: Annotated[
-        str, typer.Option("--resource", help="Instead of a file: the stored history of kind:name, e.g. service:web-1.")
-    ] = "",
+        Resource | None,
+        typer.Option(
+            "--resource",
+            parser=parsed_resource,
+            metavar="KIND:NAME",
+            help="Instead of a file: the stored history of kind:name, e.g. service:web-1.",
+        ),
+    ] = None,
     prometheus: Annotated[
         str,
         typer.Option(
@@ -74,21 +80,18 @@ def train(
     """Train a model of several metrics, evaluate it, or go back to an earlier version. Too little data is refused."""
     with told_errors():
         settings = settings_of(config)
-        asked = Resource.parse(resource) if resource else None
-        if source is not None and (asked is not None or prometheus):
-            raise MisconfiguredError("--from and --resource or --prometheus are two histories; give one of them")
+        if source is not None and (resource is not None or prometheus):
+            raise WrongUsageError("--from and --resource or --prometheus are two histories; give one of them")
         if query and not prometheus:
-            raise MisconfiguredError(
-                "--query is asked of a Prometheus; add --prometheus URL, or --prometheus configured"
-            )
+            raise WrongUsageError("--query is asked of a Prometheus; add --prometheus URL, or --prometheus configured")
         asking = Asking(url=prometheus, queries=tuple(query or ())) if prometheus else None
-        name = name or _name_for(asked)
+        name = name or _name_for(resource)
         if activate is not None:
             told = _activated(settings, name, activate)
         elif evaluate:
-            told = _evaluated(settings, name, version, source, asked, labels, asking)
+            told = _evaluated(settings, name, version, source, resource, labels, asking)
         else:
-            told = _trained(settings, name, kind or settings.detection.model_kind, source, asked, labels, asking)
+            told = _trained(settings, name, kind or settings.detection.model_kind, source, resource, labels, asking)
     if as_json:
         print_json(told)
     else:
@@ -212,7 +215,7 @@ def _history(
     if asking is not None:
         return _asked(settings, resource, asking)
     if resource is None:
-        raise MisconfiguredError(
+        raise WrongUsageError(
             "say what to learn from: --from FILE.csv, or --resource kind:name, or --prometheus URL --query NAME=PROMQL"
         )
     now = SystemClock().now()
@@ -226,13 +229,17 @@ def _asked(settings: Settings, resource: Resource | None, asking: Asking) -> tup
     from recoverops.clock import SystemClock
     from recoverops.operations.reader_table import queries_of, reader_table
 
+    try:
+        queries = queries_of(asking.queries)
+    except MisconfiguredError as error:
+        raise WrongUsageError(f"--query: {error}") from error
     reader = history_reader(settings, "prometheus")
     if asking.url != "configured":
         reader = reader.at(asking.url)
     now = SystemClock().now()
     table = reader_table(
         reader,
-        queries_of(asking.queries),
+        queries,
         start=now - settings.detection.training_history,
         end=now,
         resource=resource,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from recoverops.operations.admit import admit
-from recoverops.operations.approvals import answer, list_approvals
+from recoverops.operations.approvals import answer, list_approvals, while_stopped
 from recoverops.operations.close import ChannelsOf, close_incident
 from recoverops.operations.dry_run import Evaluate, evaluate_incident, evaluate_run
 from recoverops.operations.events import EventPage, list_events
 from recoverops.operations.limits import Ceilings, LimitsView, limits_view
 from recoverops.operations.request import request_run
-from recoverops.operations.silences import end_silence, list_silences, silence
-from recoverops.operations.stop import Stopped, Telling, clear_stop, engage_stop, read_stop
+from recoverops.operations.silences import end_silence, list_silences, silence, why_no_silence
+from recoverops.operations.stop import Stopped, Telling, clear_stop, engage_stop, left_by_stop, read_stop
 from recoverops.operations.undo import UndoRefusal, request_undo
 from recoverops.operations.view import IncidentStory, RunStory, list_incidents, tell_incident
 
@@ -33,6 +33,7 @@ __all__ = [
     "engage_stop",
     "evaluate_incident",
     "evaluate_run",
+    "left_by_stop",
     "limits_view",
     "list_approvals",
     "list_events",
@@ -43,4 +44,6 @@ __all__ = [
     "request_undo",
     "silence",
     "tell_incident",
+    "while_stopped",
+    "why_no_silence",
 ]

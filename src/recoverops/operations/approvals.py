@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from recoverops.model import Approval, ApprovalId, ApprovalState, ConflictError, ForbiddenError, TimelineEntry
+from recoverops.model import (
+    Approval,
+    ApprovalId,
+    ApprovalState,
+    ConflictError,
+    ForbiddenError,
+    Reason,
+    StopState,
+    TimelineEntry,
+)
+from recoverops.operations.short_id import AMONG, named
 from recoverops.ports import Clock, Store, Tx
 
 
@@ -17,18 +27,23 @@ def list_approvals(store: Store) -> tuple[Approval, ...]:
 
 
 def answer(store: Store, clock: Clock, approval_id: str, *, approve: bool, by: str, note: str = "") -> Approval:
-    """The answered approval.
+    """The answered approval: of this id, or of the only one that ends so.
 
     Raises NotFoundError; ConflictError when it was answered before or has expired; ForbiddenError when the asker
     answers its own question.
     """
     return store.write(
-        lambda tx: _answer(tx, ApprovalId(approval_id), approve=approve, by=by, note=note, now=clock.now())
+        lambda tx: _answer(tx, _find_approval(tx, approval_id), approve=approve, by=by, note=note, now=clock.now())
     )
 
 
-def _answer(tx: Tx, approval_id: ApprovalId, *, approve: bool, by: str, note: str, now: datetime) -> Approval:
-    asked = tx.approvals.get(approval_id)
+def _find_approval(tx: Tx, text: str) -> Approval:
+    """By its id, or an unambiguous end of it, as incidents are found. Raises NotFoundError."""
+    return named(text, get=lambda: tx.approvals.get(ApprovalId(text)), newest=lambda: tx.approvals.listed(limit=AMONG))
+
+
+def _answer(tx: Tx, asked: Approval, *, approve: bool, by: str, note: str, now: datetime) -> Approval:
+    approval_id = asked.id
     if asked.requested_by == by:
         raise ForbiddenError(f"{by} asked for {approval_id} and cannot answer it; another person has to")
     if asked.state is ApprovalState.PENDING and now >= asked.expires_at:
@@ -54,3 +69,14 @@ def _answer(tx: Tx, approval_id: ApprovalId, *, approve: bool, by: str, note: st
     )
     tx.waits.make_due(settled.incident_id, at=now)
     return settled
+
+
+def while_stopped(settled: Approval, stop: StopState) -> str:
+    """What a yes is worth while the emergency stop holds; empty when it does not, or for a no."""
+    if settled.state is not ApprovalState.APPROVED or not stop.stopped:
+        return ""
+    who = f" (by {stop.by}: {stop.reason})" if stop.by else f" ({stop.reason})"
+    return (
+        f"the emergency stop holds{who}: the yes to {settled.id} does nothing, and {settled.incident_id} is left with "
+        f"a person ({Reason.EMERGENCY_STOP}); `recoverops resume` does not take it up again"
+    )

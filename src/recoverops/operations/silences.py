@@ -45,13 +45,9 @@ def silence(
     Raises NotFoundError when the pattern names nothing, PermanentError without a reason or for a duration out of
     bounds.
     """
-    if not reason.strip():
-        raise PermanentError("a silence needs a reason; everybody who meets it will see it")
-    if not timedelta(0) < duration <= LONGEST:
-        raise PermanentError(
-            f"a silence of {format_duration(duration)} is not possible, expected more than 0s and at most "
-            f"{format_duration(LONGEST)}; what has to stay untouched for longer belongs into decision.protected"
-        )
+    wrong = why_no_silence(duration=duration, reason=reason)
+    if wrong:
+        raise PermanentError(wrong)
     _check_pattern(pattern, [str(service.resource) for service in inventory.services.values()])
     now = clock.now()
     begun = Silence(
@@ -64,6 +60,18 @@ def silence(
     )
     store.write(lambda tx: _begin(tx, begun, covered=_covered(inventory, begun)))
     return begun
+
+
+def why_no_silence(*, duration: timedelta, reason: str) -> str:
+    """What is wrong with the wish, whatever it is for; empty when nothing is."""
+    if not reason.strip():
+        return "a silence needs a reason; everybody who meets it will see it"
+    if timedelta(0) < duration <= LONGEST:
+        return ""
+    return (
+        f"a silence of {format_duration(duration)} is not possible, expected more than 0s and at most "
+        f"{format_duration(LONGEST)}; what has to stay untouched for longer belongs into decision.protected"
+    )
 
 
 def _check_pattern(pattern: str, known: Iterable[str]) -> None:

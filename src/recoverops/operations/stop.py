@@ -11,6 +11,9 @@ from recoverops.model import (
     STOP_ENGAGED,
     STOP_SUBJECT,
     ConflictError,
+    Incident,
+    IncidentState,
+    Reason,
     RecoverOpsError,
     StopState,
     UnreachableError,
@@ -64,9 +67,13 @@ def _write_stop(tx: Tx, channels: tuple[str, ...], *, reason: str, by: str, now:
 def clear_stop(switch: StopSwitch, store: Store, clock: Clock, *, by: str, channels: tuple[str, ...] = ()) -> StopState:
     """Audits first: without an audit line nothing may act again. Returns the state that was cleared.
 
+    Where nothing was stopped nothing is written down and nobody is told.
+
     Raises ConflictError when somebody stops it in this very moment: that stop is not the one to clear.
     """
     before, now = switch.read(), clock.now()
+    if not before.stopped:
+        return before
 
     def write(tx: Tx) -> None:
         if (standing := switch.read(tx)) != before:
@@ -78,3 +85,9 @@ def clear_stop(switch: StopSwitch, store: Store, clock: Clock, *, by: str, chann
     store.write(write)
     switch.clear(before)
     return before
+
+
+def left_by_stop(store: Store) -> tuple[Incident, ...]:
+    """The open incidents that an emergency stop left with a person, newest first. Resuming does not take them up."""
+    escalated = store.read(lambda tx: tx.incidents.listed(states=(IncidentState.ESCALATED,), limit=1000))
+    return tuple(one for one in escalated if one.reason == Reason.EMERGENCY_STOP)

@@ -15,13 +15,13 @@ from recoverops.model import (
     Incident,
     IncidentId,
     IncidentState,
-    NotFoundError,
     Record,
     Run,
     TimelineEntry,
     Wait,
     to_plain,
 )
+from recoverops.operations.short_id import AMONG, named
 from recoverops.ports import Store, Tx
 
 EVENTS_BEFORE = timedelta(hours=1)
@@ -69,13 +69,7 @@ def tell_incident(store: Store, incident_id: str) -> IncidentStory:
 
 def find_incident(tx: Tx, text: str) -> Incident:
     """By its id, or an unambiguous end of it of four characters or more. Raises NotFoundError."""
-    try:
-        return tx.incidents.get(IncidentId(text))
-    except NotFoundError:
-        found = [one for one in tx.incidents.listed(limit=1000) if one.id.endswith(text)] if len(text) >= 4 else []
-        if len(found) == 1:
-            return found[0]
-        raise
+    return named(text, get=lambda: tx.incidents.get(IncidentId(text)), newest=lambda: tx.incidents.listed(limit=AMONG))
 
 
 def _story(tx: Tx, incident: Incident) -> IncidentStory:

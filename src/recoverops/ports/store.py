@@ -143,6 +143,9 @@ class ApprovalStore(Protocol):
 
     def pending(self) -> tuple[Approval, ...]: ...
 
+    def listed(self, *, limit: int) -> tuple[Approval, ...]:
+        """Answered ones too, newest first."""
+
     def newest_of(self, incident_id: IncidentId) -> Approval | None: ...
 
     def settle(

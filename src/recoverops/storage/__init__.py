@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from recoverops.storage.anchor import AnchoredHead, AuditAnchor, verify_against
 from recoverops.storage.claim import Claim
-from recoverops.storage.directory_lock import DirectoryLock
+from recoverops.storage.directory_lock import DirectoryLock, EngineHere, engine_on
 from recoverops.storage.durable_file import write_durably
+from recoverops.storage.engines import SQLITE_FILE
 from recoverops.storage.retention import RetentionSettings
 from recoverops.storage.settings import StorageSettings
 from recoverops.storage.shared_stop import SharedStop
@@ -17,17 +18,20 @@ from recoverops.storage.store import SqlStore, open_store
 from recoverops.storage.transaction import SqlTx
 
 __all__ = [
+    "SQLITE_FILE",
     "STOP_FILE",
     "AnchoredHead",
     "AuditAnchor",
     "Claim",
     "DirectoryLock",
+    "EngineHere",
     "RetentionSettings",
     "SharedStop",
     "SqlStore",
     "SqlTx",
     "StopFile",
     "StorageSettings",
+    "engine_on",
     "open_store",
     "verify_against",
     "write_durably",

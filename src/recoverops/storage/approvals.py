@@ -18,6 +18,7 @@ _GET = _RECORD.where(approval.c.id == sa.bindparam("id"))
 _PENDING = _RECORD.where(approval.c.state == ApprovalState.PENDING.value).order_by(
     approval.c.requested_at, approval.c.id
 )
+_NEWEST = _RECORD.order_by(approval.c.requested_at.desc(), approval.c.id.desc()).limit(sa.bindparam("limit"))
 _NEWEST_OF = (
     _RECORD.where(approval.c.incident_id == sa.bindparam("id"))
     .order_by(approval.c.requested_at.desc(), approval.c.id.desc())
@@ -57,6 +58,9 @@ class SqlApprovals:
 
     def pending(self) -> tuple[Approval, ...]:
         return records(self._connection, _PENDING, Approval)
+
+    def listed(self, *, limit: int) -> tuple[Approval, ...]:
+        return records(self._connection, _NEWEST, Approval, {"limit": limit})
 
     def newest_of(self, incident_id: IncidentId) -> Approval | None:
         return first_record(self._connection, _NEWEST_OF, Approval, {"id": incident_id})

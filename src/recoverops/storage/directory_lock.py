@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,6 +19,37 @@ from recoverops.ports import Clock
 from recoverops.storage.engines import SQLITE_FILE
 
 LOCK_FILE = "engine.lock"
+
+
+class EngineHere(StrEnum):
+    """Whether an engine has the data directory."""
+
+    RUNNING = "running"
+    NONE = "none"
+    UNKNOWN = "unknown"
+    """its lock may not be looked at by this user"""
+
+
+def engine_on(data_dir: Path) -> EngineHere:
+    """By the lock, which is held for as long as its process lives.
+
+    Looking shares the lock for some microseconds: an engine that starts within them ends as if another one ran.
+    """
+    try:
+        descriptor = os.open(data_dir / LOCK_FILE, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return EngineHere.NONE
+    except OSError:
+        return EngineHere.UNKNOWN
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return EngineHere.RUNNING
+    except OSError:
+        return EngineHere.UNKNOWN
+    finally:
+        os.close(descriptor)
+    return EngineHere.NONE
 
 
 class DirectoryLock:

@@ -6,21 +6,31 @@ A file of one host says nothing to another, so what the audit log says last hold
 
 from __future__ import annotations
 
-from recoverops.model import STOP_CLEARED, STOP_ENGAGED, STOP_SUBJECT, OverloadedError, StopState, UnreachableError
+from recoverops.model import (
+    STOP_CLEARED,
+    STOP_ENGAGED,
+    STOP_SUBJECT,
+    OverloadedError,
+    PermanentError,
+    StopState,
+    UnreachableError,
+)
 from recoverops.ports import StopSwitch, Store, Tx
 
 
 class SharedStop:
-    """`file` is this host's own; it alone is asked while the database does not answer, and then nothing acts anyway."""
+    """`file` is this host's own; it alone is asked while the database does not answer, and then nothing acts anyway.
 
-    def __init__(self, file: StopSwitch, store: Store) -> None:
+    None for a command on a host that has no data directory.
+    """
+
+    def __init__(self, file: StopSwitch | None, store: Store) -> None:
         self._file = file
         self._store = store
 
     def read(self, tx: Tx | None = None) -> StopState:
         """Raises UnreachableError when either cannot be read."""
-        here = self._file.read()
-        if here.stopped:
+        if self._file is not None and (here := self._file.read()).stopped:
             return here
         try:
             return self._store.read(_on_record) if tx is None else _on_record(tx)
@@ -28,11 +38,13 @@ class SharedStop:
             raise UnreachableError(f"the emergency stop cannot be read: {error}") from error
 
     def engage(self, *, reason: str, by: str) -> StopState:
+        if self._file is None:
+            raise PermanentError("this host has no data directory, so the emergency stop cannot be written here")
         return self._file.engage(reason=reason, by=by)
 
     def clear(self, seen: StopState) -> None:
         """What the audit log says is cleared there; the file, when this host has one."""
-        if self._file.read().stopped:
+        if self._file is not None and self._file.read().stopped:
             self._file.clear(seen)
 
 

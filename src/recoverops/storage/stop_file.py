@@ -47,6 +47,8 @@ class StopFile:
                 f"the emergency stop {self._path} cannot be read ({error.strerror}); "
                 "check that its directory belongs to the user that runs RecoverOps"
             ) from error
+        if not data:
+            return _unreadable(self._path, "it is empty: made by hand, or on a full disk")
         try:
             content = msgspec.json.decode(data, type=_Content)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -73,14 +75,17 @@ class StopFile:
         except OSError as error:
             if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
                 raise self._not_written("engaged", error) from error
-            self._engage_without_a_reason()
+            return self._engaged_without_a_reason(error)
         return self.read()
 
-    def _engage_without_a_reason(self) -> None:
+    def _engaged_without_a_reason(self, trouble: OSError) -> StopState:
         try:
             self._path.touch(mode=0o600)
         except OSError as error:
             raise self._not_written("engaged", error) from error
+        return StopState(
+            stopped=True, reason=f"{self._path} stops, but who and why could not be written ({trouble.strerror})"
+        )
 
     def clear(self, seen: StopState) -> None:
         try:
@@ -103,13 +108,12 @@ class StopFile:
             os.close(directory)
 
     def _not_written(self, what: str, error: OSError) -> UnreachableError:
-        return UnreachableError(
-            f"the emergency stop was not {what}: {self._path}: {error.strerror}; "
-            f"do it by hand, by creating or removing that file"
-        )
+        way_out = "do it by hand, by creating or removing that file"
+        if error.errno in {errno.EACCES, errno.EPERM}:
+            way_out = "run it as the user that runs the engine, e.g. sudo -u recoverops"
+        return UnreachableError(f"the emergency stop was not {what}: {self._path}: {error.strerror}; {way_out}")
 
 
 def _unreadable(path: Path, why: str) -> StopState:
-    return StopState(
-        stopped=True, reason=f"{path} exists but does not say why ({why}); remove it to let RecoverOps act again"
-    )
+    advice = "`recoverops resume` lets RecoverOps act again"
+    return StopState(stopped=True, reason=f"{path} exists but does not say why ({why}); {advice}")

@@ -154,7 +154,7 @@ def test_it_overwrites_nothing_and_refuses_a_time_without_end(tmp_path: Path) ->
     assert (tmp_path / "recoverops.yaml").read_text() == "mine"
     refused = recoverops("aws-sandbox", "--for", "48h")
     assert "expected more than 0s and at most 24h" in refused.stderr
-    assert refused.returncode == 3
+    assert refused.returncode == 2
 
 
 def test_without_moto_it_says_what_to_install() -> None:

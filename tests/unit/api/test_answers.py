@@ -126,13 +126,22 @@ def test_an_answer_is_stored_with_who_gave_it_and_wakes_the_response(
 ) -> None:
     answer = house.ask("POST", f"/api/v1/approvals/apr-1/{word}", Role.RESPONDER, json={"note": "seen"})
 
-    assert answer.json()["state"] == state
+    assert (answer.json()["state"], answer.json()["held_by_stop"]) == (state, "")
     approval = house.store.read(lambda tx: tx.approvals.newest_of(Records().incident().id))
     assert approval is not None
     assert (approval.state, approval.decided_by, approval.note) == (state, "key:the-responder", "seen")
     assert house.nudged == ["nudge"]
     assert house.store.read(lambda tx: tx.waits.due(clock.now()))
     assert f"key:the-responder approval.{state}" in house.audited()
+
+
+def test_a_yes_while_the_emergency_stop_holds_says_that_nothing_comes_of_it(house: House) -> None:
+    house.stop.engage(reason="drill", by="ada")
+
+    answer = house.ask("POST", "/api/v1/approvals/apr-1/approve", Role.RESPONDER).json()
+
+    assert answer["state"] == ApprovalState.APPROVED
+    assert answer["held_by_stop"].startswith("the emergency stop holds (by ada: drill)")
 
 
 def test_a_second_answer_is_a_conflict_that_names_the_first(house: House) -> None:
@@ -170,7 +179,8 @@ def test_the_emergency_stop_is_engaged_by_a_responder_and_cleared_by_an_admin(ho
     assert house.ask("DELETE", "/api/v1/stop", Role.RESPONDER).status_code == 403
     assert house.stop.read().stopped
 
-    assert house.ask("DELETE", "/api/v1/stop", Role.ADMIN).status_code == 200
+    cleared = house.ask("DELETE", "/api/v1/stop", Role.ADMIN)
+    assert (cleared.status_code, cleared.json()["left_with_a_person"]) == (200, [])
     assert not house.stop.read().stopped
     assert house.audited()[-2:] == ["key:the-responder stop.engaged", "key:the-admin stop.cleared"]
 

@@ -71,8 +71,8 @@ def test_labels_give_f1_precision_and_recall(config: Path, history: Path, tmp_pa
 def test_what_is_missing_is_said_with_its_exit_code(config: Path, history: Path, tmp_path: Path) -> None:
     few = written(tmp_path / "few.csv", 100)
     assert "1340 are missing" in run(config, "metrics", "--from", few, exit_code=Exit.FAILED)
-    assert "--from FILE.csv, or --resource" in run(config, "metrics", exit_code=Exit.MISCONFIGURED)
-    told = run(config, "metrics", "--from", history, "--resource", "host:a", exit_code=Exit.MISCONFIGURED)
+    assert "--from FILE.csv, or --resource" in run(config, "metrics", exit_code=Exit.USAGE)
+    told = run(config, "metrics", "--from", history, "--resource", "host:a", exit_code=Exit.USAGE)
     assert "give one of them" in told
     assert "there is no history" in run(config, "--resource", "host:a", exit_code=Exit.NOT_FOUND)
     assert "no version of the model 'default' is current" in run(config, "--evaluate", exit_code=Exit.NOT_FOUND)

@@ -19,6 +19,7 @@ from recoverops.model import (
     WaitKind,
 )
 from recoverops.operations import Telling, answer, clear_stop, engage_stop, list_approvals, tell_incident
+from recoverops.ports import Tx
 from recoverops.storage import SqlStore, StopFile, StorageSettings, open_store
 
 ADA, BOB = "person:ada", "person:bob"
@@ -134,6 +135,43 @@ def test_clearing_the_stop_says_what_was_cleared(house: SqlStore, switch: StopFi
 
     assert (cleared.reason, switch.read().stopped) == ("drill", False)
     assert events(house)[-1] == (BOB, "stop.cleared")
+
+
+def test_where_nothing_is_stopped_nothing_is_cleared_and_nobody_is_told(
+    house: SqlStore, switch: StopFile, clock: ManualClock
+) -> None:
+    before = events(house)
+
+    assert not clear_stop(switch, house, clock, by=BOB, channels=("console",)).stopped
+
+    assert events(house) == before
+    assert house.read(lambda tx: tx.outbox.due(clock.now(), limit=10)) == ()
+
+
+def test_the_end_of_an_id_is_enough_for_an_answer_where_only_one_ends_so(
+    house: SqlStore, clock: ManualClock, a: Records
+) -> None:
+    def ask(tx: Tx) -> None:
+        for name in ("apr-20260301-120000-84cfeb", "apr-20260301-120001-84cfeb", "apr-20260301-120000-11cfeb"):
+            tx.approvals.insert(a.approval(name, requested_by=BOB))
+
+    house.write(ask)
+
+    with pytest.raises(NotFoundError, match=r'"84cfeb" is not .*: apr-20260301-120001-84cfeb, apr-\S+-84cfeb; give'):
+        answer(house, clock, "84cfeb", approve=True, by=ADA)
+    with pytest.raises(NotFoundError, match="no approval feb"):
+        answer(house, clock, "feb", approve=True, by=ADA)
+
+    assert answer(house, clock, "11cfeb", approve=True, by=ADA).id == "apr-20260301-120000-11cfeb"
+    with pytest.raises(ConflictError, match=f"approved by {ADA}"):
+        answer(house, clock, "11cfeb", approve=True, by=ADA)
+
+
+def test_several_incidents_that_end_so_are_named(house: SqlStore, a: Records) -> None:
+    house.write(lambda tx: tx.incidents.insert(a.incident("inc-1-a3f9c1")))
+    house.write(lambda tx: tx.incidents.insert(a.incident("inc-2-a3f9c1")))
+    with pytest.raises(NotFoundError, match="inc-1-a3f9c1"):
+        tell_incident(house, "a3f9c1")
 
 
 def test_the_story_of_an_incident_carries_everything_that_was_decided(house: SqlStore) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from recoverops.model import ConflictError, MisconfiguredError
-from recoverops.storage import DirectoryLock
+from recoverops.storage import DirectoryLock, EngineHere, engine_on
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ HOLDER = """
 import sys, threading
 from pathlib import Path
 from recoverops.clock import SystemClock
-from recoverops.storage import DirectoryLock
+from recoverops.storage import DirectoryLock, EngineHere, engine_on
 
 with DirectoryLock(Path(sys.argv[1]), SystemClock()):
     print("held", flush=True)
@@ -42,6 +42,21 @@ def test_the_directory_is_made_for_its_owner_alone(tmp_path: Path, clock: Manual
         said = (data_dir / "engine.lock").read_text()
         assert said == f"{os.getpid()} since 2026-03-01T12:00:00+00:00\n"
         assert mode(data_dir / "engine.lock") == 0o600
+
+
+def test_the_lock_tells_whether_an_engine_runs_there_and_is_free_afterwards(tmp_path: Path, clock: ManualClock) -> None:
+    data_dir = tmp_path / "data"
+    assert engine_on(data_dir) is EngineHere.NONE
+    assert not data_dir.exists()
+    lock = DirectoryLock(data_dir, clock)
+    with lock:
+        assert engine_on(data_dir) is EngineHere.RUNNING
+    assert engine_on(data_dir) is EngineHere.NONE
+    with lock:
+        pass
+    (data_dir / "engine.lock").unlink()
+    (data_dir / "engine.lock").symlink_to("engine.lock")
+    assert engine_on(data_dir) is EngineHere.UNKNOWN
 
 
 def test_the_second_holder_learns_the_pid_and_the_directory_and_the_death_of_the_first_frees_it(

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from recoverops.model import ConflictError, OverloadedError, RecoverOpsError, StopState, UnreachableError
+from recoverops.model import (
+    ConflictError,
+    OverloadedError,
+    PermanentError,
+    RecoverOpsError,
+    StopState,
+    UnreachableError,
+)
 from recoverops.operations import Telling, clear_stop, engage_stop
 from recoverops.storage import STOP_FILE, SharedStop, StopFile
 
@@ -63,6 +70,31 @@ def test_a_file_made_by_hand_stops_its_own_host_and_no_other(here: Host, there: 
     (tmp_path / "here" / STOP_FILE).touch()
     assert here.stop.read().stopped
     assert not there.stop.read().stopped
+
+
+def test_a_host_without_a_data_directory_clears_what_the_database_says_and_writes_no_file(
+    here: Host, there: Host
+) -> None:
+    there.engage()
+    nowhere = SharedStop(None, there.store)
+
+    cleared = clear_stop(nowhere, there.store, there.clock, by="bob")
+
+    assert cleared.reason == "drill"
+    assert not here.stop.read().stopped
+    with pytest.raises(PermanentError, match="no data directory"):
+        nowhere.engage(reason="drill", by="bob")
+
+
+def test_a_stop_of_this_host_and_of_the_database_are_cleared_by_one_resume(here: Host) -> None:
+    here.engage()
+    here.clear()
+    assert not here.file.read().stopped
+    lines = here.store.read(lambda tx: [one.event for one in tx.audit.entries()])
+    assert lines == ["stop.engaged", "stop.cleared"]
+
+    here.clear()
+    assert here.store.read(lambda tx: [one.event for one in tx.audit.entries()]) == lines
 
 
 def test_the_file_of_the_host_that_engaged_it_holds_there_after_another_host_cleared_it(

@@ -1,0 +1,179 @@
+"""The local commands: what they do not need does not lock people out, and what fails is one sentence and a code."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+import typer
+from tests.conftest import Records
+from typer.testing import CliRunner, Result
+
+from recoverops.cli.commands import application
+from recoverops.cli.exits import Exit, told_errors
+from recoverops.clock import SystemClock
+from recoverops.storage import STOP_FILE, SqlStore, StopFile, StorageSettings, open_store
+
+INCIDENT, APPROVAL = "inc-20261120-101530-a3f9c1", "apr-20261120-101530-77aa01"
+
+
+class Place:
+    """A data directory with an incident and its question, and a configuration."""
+
+    def __init__(self, directory: Path, a: Records) -> None:
+        self.config = directory / "recoverops.yaml"
+        self.data_dir = directory / "data"
+        self.config.write_text("data_dir: data\nrules: rules.yaml\nservices: [{name: checkout}]\n")
+        self.rules = directory / "rules.yaml"
+        self.rules.write_text("version: 1\nrules: []\n")
+        asked = a.approval(APPROVAL, incident_id=INCIDENT, expires_at=SystemClock().now() + timedelta(hours=1))
+        with self.store() as store:
+            store.write(lambda tx: tx.incidents.insert(a.incident(INCIDENT)))
+            store.write(lambda tx: tx.approvals.insert(asked))
+
+    def store(self) -> SqlStore:
+        return open_store(StorageSettings(), data_dir=self.data_dir, clock=SystemClock())
+
+    def run(self, *arguments: str) -> Result:
+        return CliRunner().invoke(application, [*arguments, "--config", str(self.config)])
+
+
+@pytest.fixture
+def place(tmp_path: Path, a: Records) -> Place:
+    return Place(tmp_path, a)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("incidents",),
+        ("why", "a3f9c1"),
+        ("approvals",),
+        ("approve", APPROVAL),
+        ("deny", APPROVAL),
+        ("silence", "service:checkout", "--for", "2h", "--reason", "r"),
+        ("silences",),
+        ("close", INCIDENT),
+        ("events",),
+        ("audit", "verify"),
+        ("resume",),
+    ],
+)
+def test_a_half_edited_rules_file_locks_nobody_out(place: Place, command: tuple[str, ...]) -> None:
+    place.rules.write_text("version: 1\nrules:\n  - name: half-")
+    done = place.run(*command)
+    assert done.exit_code == Exit.OK, done.output
+
+
+@pytest.mark.parametrize("command", [("up",), ("check",), ("run", "restart-service", "checkout")])
+def test_what_runs_on_the_rules_refuses_broken_ones(place: Place, command: tuple[str, ...]) -> None:
+    place.rules.write_text("version: 1\nrules:\n  - name: half-")
+    done = place.run(*command)
+    assert done.exit_code == Exit.MISCONFIGURED
+    assert "rules.yaml:3" in done.stderr
+
+
+@pytest.mark.parametrize("command", [("silence", "*", "--for", "1h", "--reason", "r"), ("approve", APPROVAL)])
+def test_a_broken_configuration_is_refused_by_what_decides_something(place: Place, command: tuple[str, ...]) -> None:
+    place.config.write_text("data_dir: data\ndecision: {mode: yolo}\n")
+    assert place.run(*command).exit_code == Exit.MISCONFIGURED
+
+
+def test_a_yes_while_the_stop_holds_says_what_it_is_worth(place: Place) -> None:
+    StopFile(place.data_dir / STOP_FILE, clock=SystemClock()).engage(reason="drill", by="ada")
+
+    done = place.run("approve", APPROVAL)
+
+    assert done.exit_code == Exit.OK
+    assert "But the emergency stop holds (by ada: drill)" in done.stdout
+    assert f"{INCIDENT} is left with a person (emergency_stop)" in done.stdout
+
+
+@pytest.mark.parametrize(("answer", "is_stopped"), [("approve", True), ("approve", False), ("deny", True)])
+def test_the_json_of_an_answer_says_whether_the_stop_holds_it(place: Place, answer: str, is_stopped: bool) -> None:
+    if is_stopped:
+        StopFile(place.data_dir / STOP_FILE, clock=SystemClock()).engage(reason="drill", by="ada")
+    told = json.loads(place.run(answer, "77aa01", "--json").stdout)
+    assert told["id"] == APPROVAL
+    assert bool(told["held_by_stop"]) == (is_stopped and answer == "approve")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("silence", "service:checkout", "--for", "40d", "--reason", "r"),
+        ("silence", "service:checkout", "--for", "0s", "--reason", "r"),
+        ("silence", "service:checkout", "--for", "1h", "--reason", " "),
+        ("events", "--resource", "checkout"),
+        ("events", "--last", "soon"),
+        ("train", "--resource", "checkout"),
+        ("train", "--prometheus", "http://127.0.0.1:1", "--query", "nameless"),
+        ("incidents", "--state", "odd"),
+    ],
+)
+def test_an_option_with_a_value_that_cannot_be_meant_is_wrong_usage(place: Place, command: tuple[str, ...]) -> None:
+    assert place.run(*command).exit_code == Exit.USAGE
+
+
+def test_a_sandbox_for_longer_than_it_may_is_wrong_usage() -> None:
+    assert CliRunner().invoke(application, ["aws-sandbox", "--for", "48h"]).exit_code == Exit.USAGE
+
+
+@pytest.mark.parametrize("command", ["incidents", "resume", "stop"])
+def test_another_user_hears_one_sentence(a: Records, command: str) -> None:
+    """In a child that gives its rights away, because root may read everything."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    with TemporaryDirectory() as directory:  # pytest's own folders are closed to others
+        Path(directory).chmod(0o755)
+        place = Place(Path(directory), a)
+        code, output, error = _as_nobody(place, command)
+
+    assert "PermissionError" not in error
+    assert code == (Exit.UNREACHABLE if command == "stop" else Exit.MISCONFIGURED), output
+    assert str(place.data_dir) in output
+    assert "run it as the user that runs the engine, e.g. sudo -u recoverops" in output
+
+
+def _as_nobody(place: Place, command: str) -> tuple[int, str, str]:
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setuid(pwd.getpwnam("nobody").pw_uid)
+            done = place.run(command)
+            told = json.dumps([done.exit_code, done.output, repr(done.exception)])
+            os.write(writing, told.encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    code, output, error = json.loads(os.read(reading, 10_000))
+    return int(code), str(output), str(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "told"),
+    [
+        (PermissionError(13, "Permission denied", "/x/y"), Exit.MISCONFIGURED, "/x/y may not be used by this user"),
+        (OSError(30, "Read-only file system", "/x/y"), Exit.FAILED, "/x/y cannot be used: Read-only file system"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_one_sentence(
+    error: OSError, code: Exit, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit) as ended, told_errors():
+        raise error
+    assert ended.value.exit_code == code
+    assert told in capsys.readouterr().err
+
+
+def test_a_running_engine_keeps_the_traceback_of_a_defect() -> None:
+    with pytest.raises(PermissionError), told_errors(is_engine=True):
+        raise PermissionError(13, "Permission denied", "/x/y")
+    with pytest.raises(BrokenPipeError), told_errors():
+        raise BrokenPipeError(32, "Broken pipe")
