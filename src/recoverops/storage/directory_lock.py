@@ -20,6 +20,8 @@ from recoverops.storage.engines import SQLITE_FILE
 
 LOCK_FILE = "engine.lock"
 
+_LOOKS, _LOOK_S = 3, 0.05
+
 
 class EngineHere(StrEnum):
     """Whether an engine has the data directory."""
@@ -33,7 +35,7 @@ class EngineHere(StrEnum):
 def engine_on(data_dir: Path) -> EngineHere:
     """By the lock, which is held for as long as its process lives.
 
-    Looking shares the lock for some microseconds: an engine that starts within them ends as if another one ran.
+    Looking shares the lock for some microseconds; an engine that starts within them tries again.
     """
     try:
         descriptor = os.open(data_dir / LOCK_FILE, os.O_RDONLY | os.O_NOFOLLOW)
@@ -70,7 +72,7 @@ class DirectoryLock:
         make_private_directory(self._data_dir)
         descriptor = self._open()
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock(descriptor)
         except BlockingIOError as error:
             holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "unknown"
             os.close(descriptor)
@@ -81,6 +83,15 @@ class DirectoryLock:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()} since {self._clock.now().isoformat(timespec='seconds')}\n".encode(), 0)
         self._descriptor = descriptor
+
+    def _lock(self, descriptor: int) -> None:
+        """Who only looks (`engine_on`) is gone at once; another engine is not."""
+        for _ in range(_LOOKS):
+            try:
+                return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._clock.sleep(_LOOK_S)
+        return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def _open(self) -> int:
         try:

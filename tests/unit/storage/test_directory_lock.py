@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import stat
@@ -23,7 +24,7 @@ HOLDER = """
 import sys, threading
 from pathlib import Path
 from recoverops.clock import SystemClock
-from recoverops.storage import DirectoryLock, EngineHere, engine_on
+from recoverops.storage import DirectoryLock
 
 with DirectoryLock(Path(sys.argv[1]), SystemClock()):
     print("held", flush=True)
@@ -57,6 +58,19 @@ def test_the_lock_tells_whether_an_engine_runs_there_and_is_free_afterwards(tmp_
     (data_dir / "engine.lock").unlink()
     (data_dir / "engine.lock").symlink_to("engine.lock")
     assert engine_on(data_dir) is EngineHere.UNKNOWN
+
+
+def test_an_engine_that_starts_while_somebody_looks_tries_again(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with DirectoryLock(tmp_path / "data", clock):
+        pass
+    looking = os.open(tmp_path / "data" / "engine.lock", os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    monkeypatch.setattr(clock, "sleep", lambda seconds: fcntl.flock(looking, fcntl.LOCK_UN))
+    with DirectoryLock(tmp_path / "data", clock):
+        pass
+    os.close(looking)
 
 
 def test_the_second_holder_learns_the_pid_and_the_directory_and_the_death_of_the_first_frees_it(
