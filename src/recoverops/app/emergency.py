@@ -56,6 +56,11 @@ def is_shared(settings: Settings) -> bool:
     return bool(settings.storage.url.get_secret_value())
 
 
+def has_no_engine(settings: Settings) -> bool:
+    """Whether nobody works on this store now. On PostgreSQL an engine may run on another host."""
+    return not is_shared(settings) and engine_on(settings.data_dir) is EngineHere.NONE
+
+
 def shared_stop(settings: Settings, store: SqlStore) -> StopSwitch:
     """The stop as the engine sees it, from whatever host. Makes no data directory."""
     here = StopFile(settings.data_dir / STOP_FILE, clock=SystemClock())

@@ -217,6 +217,7 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Ask for a runbook on a service. The gates decide as ever; a running engine takes it up within a second."""
+    from recoverops.app.emergency import has_no_engine
     from recoverops.app.offline import opened_store
     from recoverops.clock import SystemClock
     from recoverops.model import RunRequest
@@ -233,10 +234,17 @@ def run(
                 inventory=settings.inventory,
                 runbooks=settings.runbooks,
             )
+        begins_by = incident.opened_at + settings.decision.act_within
+        is_heard = not has_no_engine(settings)
     if as_json:
-        print_json({"incident": incident.id})
-    else:
-        print(f"{incident.id}: {incident.title}\nFollow it with: recoverops why {incident.id}")
+        print_json({"incident": incident.id, "begins_by": begins_by.isoformat(), "engine_runs": is_heard})
+        return
+    print(f"{incident.id}: {incident.title}\nFollow it with: recoverops why {incident.id}")
+    if not is_heard:
+        print(f"No engine runs on {settings.data_dir} now.")
+    print(
+        f"What has not begun by {begins_by:%H:%M:%S} UTC (decision.act_within), and waits for no answer, is not begun."
+    )
 
 
 @application.command(epilog=_example("recoverops plugins"))

@@ -177,3 +177,11 @@ def test_a_running_engine_keeps_the_traceback_of_a_defect() -> None:
         raise PermissionError(13, "Permission denied", "/x/y")
     with pytest.raises(BrokenPipeError), told_errors():
         raise BrokenPipeError(32, "Broken pipe")
+
+
+def test_a_run_that_is_asked_for_says_until_when_it_may_begin_and_whether_anybody_hears_it(place: Place) -> None:
+    done = place.run("run", "restart-service", "checkout")
+    assert (done.exit_code, f"No engine runs on {place.data_dir} now." in done.output) == (Exit.OK, True)
+    assert "UTC (decision.act_within)" in done.output
+    again = place.run("run", "restart-service", "checkout")
+    assert (again.exit_code, "has a request in work already" in again.output) == (Exit.CONFLICT, True)
