@@ -116,6 +116,26 @@ TABLE: dict[str, tuple[dict[str, str], tuple[str, str, str]]] = {
         _config("detection:", "  thresholds:", "    - {metric: x, below: 1}", "    - {metric: x, above: 2}"),
         ("recoverops.yaml:1", '"x"', "keep one"),
     ),
+    "a protected service that is not in the inventory": (
+        _config("decision:", '  protected: ["service:checkuot"]'),
+        ("recoverops.yaml:13", '"service:checkuot"', 'did you mean "service:checkout"?'),
+    ),
+    "a protected resource of a kind that does not exist": (
+        _config("decision:", '  protected: ["servce:check*"]'),
+        ("recoverops.yaml:13", '"servce" is no kind', 'did you mean "service:check*"?'),
+    ),
+    "an allowed service that is not in the inventory": (
+        _config("decision:", '  allow: ["checkout"]'),
+        ("recoverops.yaml:13", "it has no kind", 'did you mean "service:checkout"?'),
+    ),
+    "a channel for an event that does not exist": (
+        _config("notifications:", "  channels:", "    - via: console", '      events: ["incident.opend"]'),
+        ("recoverops.yaml:15", '"incident.opend"', 'did you mean "incident.opened"?'),
+    ),
+    "a channel for a pattern that no event fits": (
+        _config("notifications:", "  channels:", "    - via: console", '      events: ["incidents.*"]'),
+        ("recoverops.yaml:15", '"incidents.*"', "incident.opened, approval.requested"),
+    ),
     "a channel over a notifier that nobody offers": (
         _config("notifications:", "  channels:", "    - via: consle"),
         ("recoverops.yaml:14", '"consle"', 'did you mean "console"'),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from recoverops.app.crosscheck import check_names
+from recoverops.app.doubts import doubts
 from recoverops.app.loaded import Loaded
 from recoverops.app.plugins import load_plugins
 from recoverops.app.settings import Settings
@@ -13,11 +14,18 @@ from recoverops.clock import SystemClock
 from recoverops.model import Record, RecoverOpsError
 from recoverops.redact import redact
 
+WARNING = "warning"
+"""What a finding is about that nothing fails for."""
+
 
 class Finding(Record, frozen=True, kw_only=True):
     what: str
     is_fine: bool
     statement: str
+
+    @property
+    def is_warning(self) -> bool:
+        return self.what == WARNING
 
 
 def check_up(settings: Settings) -> tuple[Finding, ...]:
@@ -28,11 +36,12 @@ def check_up(settings: Settings) -> tuple[Finding, ...]:
         Finding(
             what="configuration",
             is_fine=True,
-            statement=f"{len(settings.inventory.services)} services, {len(settings.rules.rules)} rules, "
+            statement=f"{_file(settings)}: {len(settings.inventory.services)} services, "
+            f"{len(settings.rules.rules)} rules, "
             f"{len(settings.runbooks)} runbooks, mode {settings.decision.mode}",
         ),
         *_profile(settings),
-        *(Finding(what="warning", is_fine=True, statement=warning) for warning in settings.warnings),
+        *(Finding(what=WARNING, is_fine=True, statement=told) for told in (*settings.warnings, *doubts(settings))),
         *(_keys(settings, loaded)),
         *(
             Finding(what=one.name, is_fine=one not in loaded.disabled, statement=one.statement)
@@ -42,6 +51,14 @@ def check_up(settings: Settings) -> tuple[Finding, ...]:
         *_streams(loaded),
         *_switches(loaded),
         *_live(loaded),
+    )
+
+
+def _file(settings: Settings) -> str:
+    return (
+        str(settings.path)
+        if settings.path
+        else "no file is named and there is no recoverops.yaml here, so the defaults"
     )
 
 

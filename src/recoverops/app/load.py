@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from recoverops.api import ApiSettings
 from recoverops.app.books import Books, read_books
+from recoverops.app.patterns import pattern_problems
 from recoverops.app.profiles import Profile, apply
 from recoverops.app.settings import DEFAULT_PLUGINS, PluginEntry, Settings
 from recoverops.app.shipped import shipped_configs
@@ -65,6 +66,8 @@ def load_settings(path: Path | None, environment: Mapping[str, str]) -> Settings
     rules_at = _path(base, rules_path, "remediation-rules.yaml")
     runbooks_at = _path(base, runbooks_path, "runbooks")
     books = _read_books(rules_at, runbooks_at, problems)
+    if not services.problems and not decision.problems:
+        problems.extend(pattern_problems(reader, decision.value, services.value))
     inventory = _inventory(reader, services.value if not services.problems else (), problems)
     if problems or books is None:
         raise MisconfiguredError(*dict.fromkeys(problems))

@@ -1,0 +1,26 @@
+"""What is allowed and is more likely a slip than meant: warnings of `recoverops check`, whatever its exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from recoverops.app.patterns import pattern_doubts
+from recoverops.app.settings import Settings
+from recoverops.model import Mode
+
+
+def doubts(settings: Settings) -> Iterator[str]:
+    yield from _nothing_to_do(settings)
+    yield from pattern_doubts(settings)
+
+
+def _nothing_to_do(settings: Settings) -> Iterator[str]:
+    if not settings.inventory.services:
+        yield "there is no service, so nothing is ever acted on; list what RecoverOps shall look after under services:"
+    rules = settings.rules.rules
+    if settings.decision.mode is Mode.ACT and all(rule.mode is not Mode.ACT for rule in rules):
+        place = settings.configuration.place("decision.mode")
+        yield (
+            f"{place}: decision.mode is act, but none of the {len(rules)} rules in {settings.rules_path} has "
+            "mode: act, so nothing is done without a person; write it into the rules that may act alone"
+        )
