@@ -124,9 +124,13 @@ TABLE: dict[str, tuple[dict[str, str], tuple[str, str, str]]] = {
         _config("decision:", '  protected: ["servce:check*"]'),
         ("recoverops.yaml:13", '"servce" is no kind', 'did you mean "service:check*"?'),
     ),
-    "an allowed service that is not in the inventory": (
+    "an allowed service without its kind": (
         _config("decision:", '  allow: ["checkout"]'),
-        ("recoverops.yaml:13", "it has no kind", 'did you mean "service:checkout"?'),
+        ("recoverops.yaml:13", "it has no kind", "e.g. service:checkout"),
+    ),
+    "an address that no plugin reads": (
+        {"recoverops.yaml": CONFIG.replace("{supervisor: checkout}", "{supervsor: checkout}")},
+        ("recoverops.yaml:4", '"supervsor"', 'did you mean "supervisor"?'),
     ),
     "a channel for an event that does not exist": (
         _config("notifications:", "  channels:", "    - via: console", '      events: ["incident.opend"]'),

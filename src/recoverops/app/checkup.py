@@ -12,6 +12,7 @@ from recoverops.app.settings import Settings
 from recoverops.app.store_address import with_store_address
 from recoverops.clock import SystemClock
 from recoverops.model import Record, RecoverOpsError
+from recoverops.ports import Doubt
 from recoverops.redact import redact
 
 WARNING = "warning"
@@ -41,7 +42,10 @@ def check_up(settings: Settings) -> tuple[Finding, ...]:
             f"{len(settings.runbooks)} runbooks, mode {settings.decision.mode}",
         ),
         *_profile(settings),
-        *(Finding(what=WARNING, is_fine=True, statement=told) for told in (*settings.warnings, *doubts(settings))),
+        *(
+            Finding(what=WARNING, is_fine=True, statement=told)
+            for told in (*settings.warnings, *doubts(settings, loaded))
+        ),
         *(_keys(settings, loaded)),
         *(
             Finding(what=one.name, is_fine=one not in loaded.disabled, statement=one.statement)
@@ -122,4 +126,7 @@ def _live(loaded: Loaded) -> Iterable[Finding]:
         except RecoverOpsError as error:
             yield Finding(what=check.name, is_fine=False, statement=redact(str(error)))
             continue
-        yield Finding(what=check.name, is_fine=True, statement=redact(told))
+        if isinstance(told, Doubt):
+            yield Finding(what=WARNING, is_fine=True, statement=redact(f"{check.name}: {told.statement}"))
+        else:
+            yield Finding(what=check.name, is_fine=True, statement=redact(told))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from recoverops.app.addresses import address_problems
 from recoverops.app.loaded import Loaded
 from recoverops.app.places import place_problems
 from recoverops.app.settings import Settings
@@ -26,6 +27,7 @@ def check_names(settings: Settings, loaded: Loaded) -> None:
         *_channels(settings, loaded),
         *_detectors(settings, loaded),
         *place_problems(settings, loaded),
+        *address_problems(settings, loaded),
     ]
     if problems:
         raise MisconfiguredError(*problems)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from recoverops.app.addresses import address_doubts
+from recoverops.app.loaded import Loaded
 from recoverops.app.patterns import pattern_doubts
 from recoverops.app.settings import Settings
 from recoverops.model import Mode
 
 
-def doubts(settings: Settings) -> Iterator[str]:
+def doubts(settings: Settings, loaded: Loaded) -> Iterator[str]:
     yield from _nothing_to_do(settings)
     yield from pattern_doubts(settings)
+    yield from address_doubts(settings, loaded)
 
 
 def _nothing_to_do(settings: Settings) -> Iterator[str]:

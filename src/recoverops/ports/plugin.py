@@ -64,13 +64,19 @@ class Policy(Record, frozen=True, kw_only=True):
     """Id of each statement of the document -> why it is there."""
 
 
+class Doubt(Record, frozen=True, kw_only=True):
+    """What a `LiveCheck` found and may be meant: `recoverops check` warns, and does not fail for it."""
+
+    statement: str
+
+
 class LiveCheck(Protocol):
     """A question to the other side that only `recoverops check` asks."""
 
     @property
     def name(self) -> str: ...
 
-    def look(self) -> str:
+    def look(self) -> str | Doubt:
         """What is so, in a sentence. Changes nothing. Raises `RecoverOpsError` with what is wrong and the way out."""
 
 
@@ -106,3 +112,8 @@ class Plugin(Generic[S]):
     summary: str = ""
     schemes: tuple[str, ...] = ()
     """The schemes of secrets that `build` brings: a reference `ssm:...` makes this plugin be built first."""
+    addresses: tuple[str, ...] | None = None
+    """Keys of a service's `address` that it reads, whatever its settings; None when it does not say.
+
+    A key that nobody reads is refused as a slip, as long as every plugin says which it reads.
+    """

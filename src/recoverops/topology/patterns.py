@@ -25,15 +25,16 @@ def covered(pattern: str, known: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(one for one in known if fnmatchcase(one, pattern)))
 
 
-def never_matches(pattern: str, known: Collection[str]) -> str | None:
+def never_matches(pattern: str, known: Collection[str] | None) -> str | None:
     """Why it can match nothing, with the way out; None when it may match something.
 
-    `known` are the services of the inventory as `service:name`. Names of hosts and sources nobody knows beforehand.
+    `known` are the services of the inventory as `service:name`; None: any may come. Names of hosts and sources nobody
+    knows beforehand.
     """
     start = _WILDCARD.split(pattern, maxsplit=1)[0]
     if not any(start.startswith(f"{kind}:") or f"{kind}:".startswith(start) for kind in ResourceKind):
-        return _without_kind(pattern, known)
-    if has_wildcard(pattern) or pattern in known:
+        return _without_kind(pattern, known or ())
+    if known is None or has_wildcard(pattern) or pattern in known:
         return None
     kind, colon, name = pattern.partition(":")
     if colon and name and kind != ResourceKind.SERVICE:

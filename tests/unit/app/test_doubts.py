@@ -61,6 +61,18 @@ def test_a_protecting_pattern_that_covers_no_service_is_doubted(tmp_path: Path, 
     assert (f'recoverops.yaml:4: decision.protected[0] is "{pattern}", which covers no service' in told) is is_doubted
 
 
+def test_an_address_of_a_plugin_that_is_not_loaded_is_doubted(tmp_path: Path) -> None:
+    told = warnings(tmp_path, f"{SERVICE}    address: {{supervisor: checkout, http: 'http://127.0.0.1:1/'}}\n")
+    assert 'recoverops.yaml:3: service "checkout" has the address "supervisor", which only the plugin linux' in told
+    assert '"http"' not in told
+
+
+def test_an_allowed_service_that_is_not_there_is_doubted(tmp_path: Path) -> None:
+    told = warnings(tmp_path, f"{SERVICE}decision:\n  allow: ['service:checkout', 'service:payments']\n")
+    assert 'recoverops.yaml:4: decision.allow[1] is "service:payments", which covers no service' in told
+    assert "decision.allow[0]" not in told
+
+
 def test_mode_act_with_rules_that_only_ask_is_doubted(tmp_path: Path) -> None:
     told = warnings(tmp_path, f"{SERVICE}decision:\n  mode: act\n")
     assert "recoverops.yaml:4: decision.mode is act, but none of the 7 rules" in told
