@@ -168,6 +168,14 @@ TABLE: dict[str, tuple[dict[str, str], tuple[str, str, str]]] = {
         _rules(RULES.replace('kind == "service_down"', 'knd == "service_down"')),
         ("rules.yaml:4", "knd", "undeclared reference"),
     ),
+    "a rule for a kind that does not exist": (
+        _rules(RULES.replace("service_down", "service_donw")),
+        ("rules.yaml:4", '"service_donw"', 'did you mean "service_down"?'),
+    ),
+    "a rule over a field that a resource has not": (
+        _rules(RULES.replace("kind ==", "resource.nam ==")),
+        ("rules.yaml:4", "resource.nam", 'did you mean "name"?'),
+    ),
     "a rule that is no question": (
         _rules(RULES.replace('kind == "service_down"', "severity")),
         ("rules.yaml:4", "`severity`", "true or false"),

@@ -33,6 +33,7 @@ def check_up(settings: Settings) -> tuple[Finding, ...]:
     """Raises MisconfiguredError for what is wrong in the files; what is not reachable is a finding."""
     loaded = load_plugins(settings, SystemClock())
     check_names(settings, loaded)
+    sources, measured = _sources(loaded)
     return (
         Finding(
             what="configuration",
@@ -44,14 +45,14 @@ def check_up(settings: Settings) -> tuple[Finding, ...]:
         *_profile(settings),
         *(
             Finding(what=WARNING, is_fine=True, statement=told)
-            for told in (*settings.warnings, *doubts(settings, loaded))
+            for told in (*settings.warnings, *doubts(settings, loaded, measured=measured))
         ),
         *(_keys(settings, loaded)),
         *(
             Finding(what=one.name, is_fine=one not in loaded.disabled, statement=one.statement)
             for one in loaded.statuses
         ),
-        *_sources(loaded),
+        *sources,
         *_streams(loaded),
         *_switches(loaded),
         *_live(loaded),
@@ -97,14 +98,19 @@ def _streams(loaded: Loaded) -> Iterable[Finding]:
             yield Finding(what=f"stream {name}", is_fine=True, statement=f"answers with {len(ready)} parts to read")
 
 
-def _sources(loaded: Loaded) -> Iterable[Finding]:
+def _sources(loaded: Loaded) -> tuple[tuple[Finding, ...], frozenset[str]]:
+    """What each says, and the metrics that they measured."""
+    found: list[Finding] = []
+    measured: set[str] = set()
     for name, source in loaded.sources.items():
         try:
             samples = source.poll()
         except RecoverOpsError as error:
-            yield Finding(what=f"source {name}", is_fine=False, statement=redact(str(error)))
+            found.append(Finding(what=f"source {name}", is_fine=False, statement=redact(str(error))))
             continue
-        yield Finding(what=f"source {name}", is_fine=True, statement=f"answers, {len(samples)} samples")
+        found.append(Finding(what=f"source {name}", is_fine=True, statement=f"answers, {len(samples)} samples"))
+        measured.update(sample.metric for sample in samples)
+    return tuple(found), frozenset(measured)
 
 
 def _switches(loaded: Loaded) -> Iterable[Finding]:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from recoverops.app.addresses import address_doubts
 from recoverops.app.loaded import Loaded
 from recoverops.app.patterns import pattern_doubts
+from recoverops.app.rule_actions import action_doubts
+from recoverops.app.rule_doubts import metric_doubts, name_doubts
 from recoverops.app.settings import Settings
 from recoverops.model import Mode
 
 
-def doubts(settings: Settings, loaded: Loaded) -> Iterator[str]:
+def doubts(settings: Settings, loaded: Loaded, *, measured: Collection[str]) -> Iterator[str]:
+    """`measured` are the metrics that the sources have just answered with."""
     yield from _nothing_to_do(settings)
     yield from pattern_doubts(settings)
     yield from address_doubts(settings, loaded)
+    yield from action_doubts(settings, loaded)
+    yield from name_doubts(settings, loaded)
+    yield from metric_doubts(settings, measured)
 
 
 def _nothing_to_do(settings: Settings) -> Iterator[str]:

@@ -95,6 +95,7 @@ def load_settings(path: Path | None, environment: Mapping[str, str]) -> Settings
         rules=books.rules,
         runbooks=books.runbooks,
         runbook_actions=books.runbook_actions,
+        rule_places=books.rule_places,
     )
 
 
