@@ -14,6 +14,7 @@ from recoverops.clock import SystemClock
 from recoverops.model import Record, RecoverOpsError
 from recoverops.ports import Doubt
 from recoverops.redact import redact
+from recoverops.storage import why_not_writable
 
 WARNING = "warning"
 """What a finding is about that nothing fails for."""
@@ -47,6 +48,7 @@ def check_up(settings: Settings) -> tuple[Finding, ...]:
             Finding(what=WARNING, is_fine=True, statement=told)
             for told in (*settings.warnings, *doubts(settings, loaded, measured=measured))
         ),
+        *_data_dir(settings),
         *(_keys(settings, loaded)),
         *(
             Finding(what=one.name, is_fine=one not in loaded.disabled, statement=one.statement)
@@ -65,6 +67,11 @@ def _file(settings: Settings) -> str:
         if settings.path
         else "no file is named and there is no recoverops.yaml here, so the defaults"
     )
+
+
+def _data_dir(settings: Settings) -> Iterable[Finding]:
+    if (why := why_not_writable(settings.data_dir)) is not None:
+        yield Finding(what="data_dir", is_fine=False, statement=f"{settings.data_dir} cannot be used: {why}")
 
 
 def _profile(settings: Settings) -> Iterable[Finding]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from recoverops.storage.anchor import AnchoredHead, AuditAnchor, verify_against
 from recoverops.storage.claim import Claim
-from recoverops.storage.directory_lock import DirectoryLock
+from recoverops.storage.directory_lock import DirectoryLock, why_not_writable
 from recoverops.storage.durable_file import write_durably
 from recoverops.storage.retention import RetentionSettings
 from recoverops.storage.settings import StorageSettings
@@ -30,5 +30,6 @@ __all__ = [
     "StorageSettings",
     "open_store",
     "verify_against",
+    "why_not_writable",
     "write_durably",
 ]

@@ -160,3 +160,11 @@ def test_a_shipped_rule_that_was_copied_is_only_doubted(tmp_path: Path) -> None:
     told = doubted(tmp_path, shipped)
     assert 'rule "make-room-on-full-disk" names the runbook "quarantine-files"' in told
     assert 'rule "restart-crashed-service"' not in told
+
+
+def test_a_data_directory_that_cannot_be_written_fails_the_check(tmp_path: Path) -> None:
+    file = tmp_path / "recoverops.yaml"
+    file.write_text(f"{SERVICE}data_dir: recoverops.yaml/data\n")
+    (found,) = [one for one in check_up(load_settings(file, {})) if not one.is_fine]
+    assert found.what == "data_dir"
+    assert f"{file}/data cannot be used: {file} is a file" in found.statement
