@@ -140,6 +140,6 @@ def _live(loaded: Loaded) -> Iterable[Finding]:
             yield Finding(what=check.name, is_fine=False, statement=redact(str(error)))
             continue
         if isinstance(told, Doubt):
-            yield Finding(what=WARNING, is_fine=True, statement=redact(f"{check.name}: {told.statement}"))
+            yield Finding(what=WARNING, is_fine=True, statement=redact(f"{check.name}: {told}"))
         else:
             yield Finding(what=check.name, is_fine=True, statement=redact(told))

@@ -64,10 +64,10 @@ class Policy(Record, frozen=True, kw_only=True):
     """Id of each statement of the document -> why it is there."""
 
 
-class Doubt(Record, frozen=True, kw_only=True):
-    """What a `LiveCheck` found and may be meant: `recoverops check` warns, and does not fail for it."""
+class Doubt(str):
+    """A sentence of a `LiveCheck` about what may be meant: `recoverops check` warns, and does not fail for it."""
 
-    statement: str
+    __slots__ = ()
 
 
 class LiveCheck(Protocol):
@@ -76,8 +76,11 @@ class LiveCheck(Protocol):
     @property
     def name(self) -> str: ...
 
-    def look(self) -> str | Doubt:
-        """What is so, in a sentence. Changes nothing. Raises `RecoverOpsError` with what is wrong and the way out."""
+    def look(self) -> str:
+        """What is so, in a sentence that may be a `Doubt`. Changes nothing.
+
+        Raises `RecoverOpsError` with what is wrong and the way out.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

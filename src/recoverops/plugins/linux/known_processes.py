@@ -20,14 +20,14 @@ class KnownProcesses:
         self._supervised = supervised
         self._services = [service for service in services.values() if ADDRESS in service.address]
 
-    def look(self) -> str | Doubt:
+    def look(self) -> str:
         """A supervisord that does not answer is told by its source; here it only means that nothing is known."""
         try:
             known = self._supervised.all()
         except RecoverOpsError:
-            return Doubt(statement="not looked at, because it did not answer")
+            return Doubt("not looked at, because it did not answer")
         unknown = list(_unknown(self._services, known))
-        return Doubt(statement="; ".join(unknown)) if unknown else f"it knows those of {len(self._services)} services"
+        return Doubt("; ".join(unknown)) if unknown else f"it knows those of {len(self._services)} services"
 
 
 def _unknown(services: Collection[Service], known: Collection[str]) -> Iterator[str]:
