@@ -116,6 +116,30 @@ TABLE: dict[str, tuple[dict[str, str], tuple[str, str, str]]] = {
         _config("detection:", "  thresholds:", "    - {metric: x, below: 1}", "    - {metric: x, above: 2}"),
         ("recoverops.yaml:1", '"x"', "keep one"),
     ),
+    "a protected service that is not in the inventory": (
+        _config("decision:", '  protected: ["service:checkuot"]'),
+        ("recoverops.yaml:13", '"service:checkuot"', 'did you mean "service:checkout"?'),
+    ),
+    "a protected resource of a kind that does not exist": (
+        _config("decision:", '  protected: ["servce:check*"]'),
+        ("recoverops.yaml:13", '"servce" is no kind', 'did you mean "service:check*"?'),
+    ),
+    "an allowed service without its kind": (
+        _config("decision:", '  allow: ["checkout"]'),
+        ("recoverops.yaml:13", "it has no kind", "e.g. service:checkout"),
+    ),
+    "an address that no plugin reads": (
+        {"recoverops.yaml": CONFIG.replace("{supervisor: checkout}", "{supervsor: checkout}")},
+        ("recoverops.yaml:4", '"supervsor"', 'did you mean "supervisor"?'),
+    ),
+    "a channel for an event that does not exist": (
+        _config("notifications:", "  channels:", "    - via: console", '      events: ["incident.opend"]'),
+        ("recoverops.yaml:15", '"incident.opend"', 'did you mean "incident.opened"?'),
+    ),
+    "a channel for a pattern that no event fits": (
+        _config("notifications:", "  channels:", "    - via: console", '      events: ["incidents.*"]'),
+        ("recoverops.yaml:15", '"incidents.*"', "incident.opened, approval.requested"),
+    ),
     "a channel over a notifier that nobody offers": (
         _config("notifications:", "  channels:", "    - via: consle"),
         ("recoverops.yaml:14", '"consle"', 'did you mean "console"'),
@@ -143,6 +167,14 @@ TABLE: dict[str, tuple[dict[str, str], tuple[str, str, str]]] = {
     "a rule that asks about something unknown": (
         _rules(RULES.replace('kind == "service_down"', 'knd == "service_down"')),
         ("rules.yaml:4", "knd", "undeclared reference"),
+    ),
+    "a rule for a kind that does not exist": (
+        _rules(RULES.replace("service_down", "service_donw")),
+        ("rules.yaml:4", '"service_donw"', 'did you mean "service_down"?'),
+    ),
+    "a rule over a field that a resource has not": (
+        _rules(RULES.replace("kind ==", "resource.nam ==")),
+        ("rules.yaml:4", "resource.nam", 'did you mean "name"?'),
     ),
     "a rule that is no question": (
         _rules(RULES.replace('kind == "service_down"', "severity")),

@@ -109,6 +109,7 @@ def test_a_silence_is_begun_seen_and_ended_over_http(site: Site) -> None:
 
     assert begun.status_code == 201
     silence = begun.json()
+    assert silence.pop("covers") == ["checkout"]
     assert (silence["by"], silence["pattern"], silence["ended_at"]) == ("key:on-call", "service:check*", None)
     span = datetime.fromisoformat(silence["ends_at"]) - datetime.fromisoformat(silence["starts_at"])
     assert span == timedelta(hours=2)
@@ -125,6 +126,7 @@ def test_a_silence_is_begun_seen_and_ended_over_http(site: Site) -> None:
     ("changes", "status", "told"),
     [
         ({"pattern": "service:chekout"}, 404, 'did you mean "service:checkout"?'),
+        ({"pattern": "servce:check*"}, 404, 'did you mean "service:check*"?'),
         ({"for": "31d"}, 400, "at most 30d"),
         ({"for": "2"}, 422, "say the unit"),
         ({"reason": ""}, 422, "reason"),
@@ -151,6 +153,7 @@ def test_a_silence_is_begun_seen_and_ended_by_commands(site: Site) -> None:
     done = site.command("silence", "service:checkout", "--for", "2h", "--reason", "new kernel")
     assert done.exit_code == Exit.OK
     assert "nothing acts on service:checkout until" in done.output
+    assert "It covers checkout" in done.output
 
     (silence,) = site.json("silences")["silences"]
     assert silence["by"].startswith("local:")

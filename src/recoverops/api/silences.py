@@ -11,7 +11,7 @@ from recoverops.api.doors import Doors
 from recoverops.api.keyring import Right
 from recoverops.api.rendering import RecordResponse
 from recoverops.model import Duration, PermanentError, to_plain
-from recoverops.operations import end_silence, list_silences, silence
+from recoverops.operations import covered_now, end_silence, list_silences, silence
 
 
 class SilenceRequest(BaseModel):
@@ -53,7 +53,8 @@ def router(doors: Doors) -> APIRouter:
             by=by,
             reason=given.reason,
         )
-        return RecordResponse(to_plain(begun), status_code=201)
+        covers = covered_now(doors.inventory, begun)
+        return RecordResponse({**to_plain(begun), "covers": covers}, status_code=201)
 
     @routes.delete("/{silence_id}", summary="End it before its time; what it held is decided at once")
     def end(silence_id: str, authorization: Annotated[str | None, Header()] = None) -> RecordResponse:

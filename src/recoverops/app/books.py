@@ -14,14 +14,23 @@ from recoverops.remediation import Runbook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RulePlace:
+    """Where two parts of a rule stand, for checks that have to wait for the plugins."""
+
+    when: str
+    runbook: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Books:
     rules: RuleBook
     runbooks: Mapping[str, Runbook]
     runbook_actions: Mapping[str, str]
     """Runbook name -> the place of its `action`, for the check that has to wait for the plugins."""
+    rule_places: Mapping[str, RulePlace]
 
 
-NO_BOOKS = Books(rules=RuleBook(()), runbooks={}, runbook_actions={})
+NO_BOOKS = Books(rules=RuleBook(()), runbooks={}, runbook_actions={}, rule_places={})
 """For commands that decide nothing."""
 
 
@@ -38,6 +47,10 @@ def read_books(rules: Path, runbooks: Path) -> Books:
         rules=RuleBook(located.value for located in read),
         runbooks={located.value.name: located.value for located in books},
         runbook_actions={located.value.name: str(located.at("action")) for located in books},
+        rule_places={
+            located.value.name: RulePlace(when=str(located.at("when")), runbook=str(located.at("runbook")))
+            for located in read
+        },
     )
 
 

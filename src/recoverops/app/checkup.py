@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from recoverops.app.crosscheck import check_names
+from recoverops.app.doubts import doubts
 from recoverops.app.loaded import Loaded
 from recoverops.app.plugins import load_plugins
 from recoverops.app.settings import Settings
 from recoverops.app.store_address import with_store_address
 from recoverops.clock import SystemClock
 from recoverops.model import Record, RecoverOpsError
+from recoverops.ports import Doubt
 from recoverops.redact import redact
+from recoverops.storage import why_not_writable
+
+WARNING = "warning"
+"""What a finding is about that nothing fails for."""
 
 
 class Finding(Record, frozen=True, kw_only=True):
@@ -19,30 +25,53 @@ class Finding(Record, frozen=True, kw_only=True):
     is_fine: bool
     statement: str
 
+    @property
+    def is_warning(self) -> bool:
+        return self.what == WARNING
+
 
 def check_up(settings: Settings) -> tuple[Finding, ...]:
     """Raises MisconfiguredError for what is wrong in the files; what is not reachable is a finding."""
     loaded = load_plugins(settings, SystemClock())
     check_names(settings, loaded)
+    sources, measured = _sources(loaded)
     return (
         Finding(
             what="configuration",
             is_fine=True,
-            statement=f"{len(settings.inventory.services)} services, {len(settings.rules.rules)} rules, "
+            statement=f"{_file(settings)}: {len(settings.inventory.services)} services, "
+            f"{len(settings.rules.rules)} rules, "
             f"{len(settings.runbooks)} runbooks, mode {settings.decision.mode}",
         ),
         *_profile(settings),
-        *(Finding(what="warning", is_fine=True, statement=warning) for warning in settings.warnings),
+        *(
+            Finding(what=WARNING, is_fine=True, statement=told)
+            for told in (*settings.warnings, *doubts(settings, loaded, measured=measured))
+        ),
+        *_data_dir(settings),
         *(_keys(settings, loaded)),
         *(
             Finding(what=one.name, is_fine=one not in loaded.disabled, statement=one.statement)
             for one in loaded.statuses
         ),
-        *_sources(loaded),
+        *sources,
         *_streams(loaded),
         *_switches(loaded),
         *_live(loaded),
     )
+
+
+def _file(settings: Settings) -> str:
+    return (
+        str(settings.path)
+        if settings.path
+        else "no file is named and there is no recoverops.yaml here, so the defaults"
+    )
+
+
+def _data_dir(settings: Settings) -> Iterable[Finding]:
+    if (why := why_not_writable(settings.data_dir)) is not None:
+        yield Finding(what="data_dir", is_fine=False, statement=f"{settings.data_dir} cannot be used: {why}")
 
 
 def _profile(settings: Settings) -> Iterable[Finding]:
@@ -76,14 +105,19 @@ def _streams(loaded: Loaded) -> Iterable[Finding]:
             yield Finding(what=f"stream {name}", is_fine=True, statement=f"answers with {len(ready)} parts to read")
 
 
-def _sources(loaded: Loaded) -> Iterable[Finding]:
+def _sources(loaded: Loaded) -> tuple[tuple[Finding, ...], frozenset[str]]:
+    """What each says, and the metrics that they measured."""
+    found: list[Finding] = []
+    measured: set[str] = set()
     for name, source in loaded.sources.items():
         try:
             samples = source.poll()
         except RecoverOpsError as error:
-            yield Finding(what=f"source {name}", is_fine=False, statement=redact(str(error)))
+            found.append(Finding(what=f"source {name}", is_fine=False, statement=redact(str(error))))
             continue
-        yield Finding(what=f"source {name}", is_fine=True, statement=f"answers, {len(samples)} samples")
+        found.append(Finding(what=f"source {name}", is_fine=True, statement=f"answers, {len(samples)} samples"))
+        measured.update(sample.metric for sample in samples)
+    return tuple(found), frozenset(measured)
 
 
 def _switches(loaded: Loaded) -> Iterable[Finding]:
@@ -105,4 +139,7 @@ def _live(loaded: Loaded) -> Iterable[Finding]:
         except RecoverOpsError as error:
             yield Finding(what=check.name, is_fine=False, statement=redact(str(error)))
             continue
-        yield Finding(what=check.name, is_fine=True, statement=redact(told))
+        if isinstance(told, Doubt):
+            yield Finding(what=WARNING, is_fine=True, statement=redact(f"{check.name}: {told}"))
+        else:
+            yield Finding(what=check.name, is_fine=True, statement=redact(told))

@@ -7,12 +7,12 @@ shows the disabled plugin, and what needs it is refused with that reason.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
+from recoverops.app.addresses import address_problems
 from recoverops.app.loaded import Loaded
 from recoverops.app.places import place_problems
+from recoverops.app.rule_actions import action_problems, is_shipped, nearest
 from recoverops.app.settings import Settings
-from recoverops.app.shipped import shipped_configs
 from recoverops.detection.metrics.joint import KINDS
 from recoverops.detection.metrics.settings import STREAMING
 from recoverops.model import MisconfiguredError
@@ -23,9 +23,11 @@ def check_names(settings: Settings, loaded: Loaded) -> None:
     problems = [
         *_runbooks(settings, loaded),
         *_arguments(settings, loaded),
+        *action_problems(settings, loaded),
         *_channels(settings, loaded),
         *_detectors(settings, loaded),
         *place_problems(settings, loaded),
+        *address_problems(settings, loaded),
     ]
     if problems:
         raise MisconfiguredError(*problems)
@@ -33,20 +35,12 @@ def check_names(settings: Settings, loaded: Loaded) -> None:
 
 def _runbooks(settings: Settings, loaded: Loaded) -> Iterable[str]:
     for name, book in settings.runbooks.items():
-        if book.action in loaded.actions or loaded.disabled or _is_shipped(settings, name):
+        if book.action in loaded.actions or loaded.disabled or is_shipped(settings.runbook_actions[name]):
             continue
         yield (
             f'{settings.runbook_actions[name]}: runbook "{name}" needs the action "{book.action}", which no plugin '
-            f"offers{_nearest(book.action, loaded.actions)}; add the plugin to plugins: with the settings it needs"
+            f"offers{nearest(book.action, loaded.actions)}; add the plugin to plugins: with the settings it needs"
         )
-
-
-def _is_shipped(settings: Settings, name: str) -> bool:
-    """What nobody wrote is nobody's mistake: a machine without a supervisor has the shipped runbooks too.
-
-    A response that would need one is refused with that reason.
-    """
-    return settings.runbook_actions[name].startswith(str(shipped_configs()))
 
 
 def _arguments(settings: Settings, loaded: Loaded) -> Iterable[str]:
@@ -71,7 +65,7 @@ def _channels(settings: Settings, loaded: Loaded) -> Iterable[str]:
             continue
         place = settings.configuration.place(f"notifications.channels[{position}].via")
         yield (
-            f'{place}: no plugin offers the notifier "{channel.via}"{_nearest(channel.via, loaded.notifiers)}; '
+            f'{place}: no plugin offers the notifier "{channel.via}"{nearest(channel.via, loaded.notifiers)}; '
             f"known are: {', '.join(sorted(loaded.notifiers)) or 'none'}"
         )
 
@@ -85,11 +79,6 @@ def _detectors(settings: Settings, loaded: Loaded) -> Iterable[str]:
         if name not in known and not loaded.disabled:
             place = settings.configuration.place(f"detection.{key}")
             yield (
-                f'{place}: detection.{key} is "{name}", which no plugin offers{_nearest(name, known)}; known are: '
+                f'{place}: detection.{key} is "{name}", which no plugin offers{nearest(name, known)}; known are: '
                 f"{', '.join(known)}"
             )
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    found = get_close_matches(name, list(known), n=1)
-    return f' (did you mean "{found[0]}"?)' if found else ""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from recoverops.api.telemetry import Metrics, Reading
 from recoverops.app.anomaly import AnomalyWorker
+from recoverops.app.api_keys import api_keys
 from recoverops.app.caution import CautionWorker, demands_of
 from recoverops.app.claim import ClaimWorker
 from recoverops.app.crosscheck import check_names
@@ -155,6 +156,7 @@ class RecoverOps:
         self._lock_directory()
         self.loaded = load_plugins(self.settings, self.clock, self.metrics)
         check_names(self.settings, self.loaded)
+        api_keys(self.settings, self.loaded.vault)  # the door reads them much later
         self.settings = with_store_address(self.settings, self.loaded.vault)
         prepare_structs()
         self._store = open_store(

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from recoverops.api import ApiSettings
 from recoverops.app.books import NO_BOOKS, Books, read_books
+from recoverops.app.patterns import pattern_problems
 from recoverops.app.profiles import Profile, apply
 from recoverops.app.settings import DEFAULT_PLUGINS, PluginEntry, Settings
 from recoverops.app.shipped import shipped_configs
@@ -91,6 +92,8 @@ def load_settings(path: Path | None, environment: Mapping[str, str], needs: Need
     rules_at = _path(base, rules_path, "remediation-rules.yaml")
     runbooks_at = _path(base, runbooks_path, "runbooks")
     books = _read_books(rules_at, runbooks_at, problems) if needs is Needs.ALL else NO_BOOKS
+    if not services.problems and not decision.problems:
+        problems.extend(pattern_problems(reader, decision.value, services.value))
     inventory = _inventory(reader, services.value if not services.problems else (), problems)
     needed = (*data_dir.problems, *storage.problems, *address_problems) if needs is Needs.STORE else problems
     if needed or books is None:
@@ -119,6 +122,7 @@ def load_settings(path: Path | None, environment: Mapping[str, str], needs: Need
         rules=books.rules,
         runbooks=books.runbooks,
         runbook_actions=books.runbook_actions,
+        rule_places=books.rule_places,
     )
 
 

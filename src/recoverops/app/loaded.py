@@ -49,6 +49,8 @@ class Loaded:
     checks: list[LiveCheck] = field(default_factory=list)
     policies: dict[str, tuple[Policy, ...]] = field(default_factory=dict)
     """By plugin; those that need no rights of another side are not in it."""
+    addresses: dict[str, tuple[str, ...] | None] = field(default_factory=dict)
+    """By plugin, disabled ones included: the keys of addresses that it reads; None when that is not known."""
     statuses: list[ComponentStatus] = field(default_factory=list)
 
     @property

@@ -98,6 +98,7 @@ class _Loading:
     def _import_all(self) -> None:
         found = found_points()
         for position, entry in enumerate(self._settings.plugins):
+            self._loaded.addresses[entry.name] = None
             try:
                 point = the_one(entry, found.get(entry.name, ()))
                 check_origin(entry, point)
@@ -107,6 +108,7 @@ class _Loading:
                 self._disable(position, error)
                 continue
             self._plugins[position] = plugin
+            self._loaded.addresses[entry.name] = plugin.addresses
             self._offering |= dict.fromkeys(plugin.schemes, position)
 
     def _disable(self, position: int, error: UnfitError) -> None:

@@ -79,7 +79,13 @@ class Reloader:
 
 
 def _with(settings: Settings, books: Books) -> Settings:
-    return replace(settings, rules=books.rules, runbooks=books.runbooks, runbook_actions=books.runbook_actions)
+    return replace(
+        settings,
+        rules=books.rules,
+        runbooks=books.runbooks,
+        runbook_actions=books.runbook_actions,
+        rule_places=books.rule_places,
+    )
 
 
 def _in_words(page: Page) -> str:

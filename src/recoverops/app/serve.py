@@ -19,6 +19,7 @@ from recoverops.api import Role
 from recoverops.api.application import make_application
 from recoverops.api.doors import Doors
 from recoverops.api.keyring import Keyring, Principal
+from recoverops.app.api_keys import api_keys
 from recoverops.app.collector import without_collector
 from recoverops.app.engine import RecoverOps
 from recoverops.app.files import ADMIN_KEY_FILE
@@ -206,8 +207,7 @@ def _ceilings(settings: DecisionSettings) -> Ceilings:
 def _keyring(engine: RecoverOps) -> Keyring:
     keyring = Keyring()
     keyring.add(admin_key(engine.settings.data_dir), Principal(name="admin", role=Role.ADMIN))
-    for one in engine.settings.api.keys:
-        key = engine.loaded.vault.resolve(one.key)
+    for one, key in api_keys(engine.settings, engine.loaded.vault):
         keyring.add(key, Principal(name=one.name, role=one.role))
     return keyring
 

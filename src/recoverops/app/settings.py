@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from recoverops.api import ApiSettings
+from recoverops.app.books import RulePlace
 from recoverops.app.profiles import Profile
 from recoverops.config import Configuration
 from recoverops.decision import DecisionSettings, RuleBook
@@ -79,6 +80,7 @@ class Settings:
     runbooks: Mapping[str, Runbook]
     runbook_actions: Mapping[str, str]
     """Runbook name -> the place of its `action`, for the check that has to wait for the plugins."""
+    rule_places: Mapping[str, RulePlace]
 
     def channels_of(self, notification: Notification) -> tuple[str, ...]:
         return channels_for(notification, self.notifications)

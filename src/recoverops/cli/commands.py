@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,6 +23,9 @@ from recoverops.cli.schema import schema
 from recoverops.cli.train import train
 from recoverops.cli.undo import undo
 from recoverops.model import IncidentState, to_plain
+
+if TYPE_CHECKING:
+    from recoverops.app.checkup import Finding
 
 application = typer.Typer(
     name="recoverops",
@@ -103,8 +106,14 @@ def check(
         print_json({"fine": all(one.is_fine for one in findings), "findings": [to_plain(one) for one in findings]})
     else:
         for one in findings:
-            print(f"{'ok ' if one.is_fine else 'NOT'}  {one.what}: {one.statement}")
+            print(_line(one))
     raise typer.Exit(Exit.OK if all(one.is_fine for one in findings) else Exit.FAILED)
+
+
+def _line(finding: Finding) -> str:
+    if finding.is_warning:
+        return f"warn {finding.statement}"
+    return f"{'ok ' if finding.is_fine else 'NOT'}  {finding.what}: {finding.statement}"
 
 
 @application.command(epilog=_example("recoverops incidents --state open --state waiting"))

@@ -49,10 +49,13 @@ def silence(
                 by=local_actor(),
                 reason=reason,
             )
+    covers = operations.covered_now(settings.inventory, begun)
     if as_json:
-        print_json(to_plain(begun))
-    else:
-        print(f"{begun.id}: nothing acts on {begun.pattern} until {begun.ends_at:%Y-%m-%d %H:%M:%S} UTC")
+        print_json({**to_plain(begun), "covers": covers})
+        return
+    print(f"{begun.id}: nothing acts on {begun.pattern} until {begun.ends_at:%Y-%m-%d %H:%M:%S} UTC")
+    none = "no service of the inventory; was it meant so? If not: recoverops unsilence " + begun.id
+    print(f"It covers {', '.join(covers) or none}")
 
 
 @maintenance_commands.command(epilog="Example: recoverops silences; recoverops silences --all")

@@ -7,10 +7,11 @@ from recoverops.decision.decide import Conclusion, decide
 from recoverops.decision.facts import Facts
 from recoverops.decision.gates import GATES
 from recoverops.decision.rules import Choice, RuleBook
-from recoverops.decision.settings import REQUESTED, DecisionSettings, Rule, RuleFile, requested_rule
+from recoverops.decision.settings import OWN_PARTS, REQUESTED, DecisionSettings, Rule, RuleFile, requested_rule
 
 __all__ = [
     "GATES",
+    "OWN_PARTS",
     "REQUESTED",
     "Choice",
     "Conclusion",

@@ -8,14 +8,16 @@ either. To be able to promise that, the metrics a condition may use have to be w
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any
 
 from cel_expr_python import cel
 
-from recoverops.model import MisconfiguredError
+from recoverops.decision.asked import Asked, Comparison, asked
+from recoverops.model import IncidentKind, MisconfiguredError, ResourceKind, Severity
 
 # Read from the left: a quote within a comment opens no string, and a name within a string is no metric.
 _COMMENT = r"//[^\n]*"
@@ -31,6 +33,15 @@ _NAME = (
     r"""|\.\s*(?P<field>[A-Za-z_]\w*+)(?!(?:\s|//[^\n]*)*\()"""  # a name before a bracket is a function, not a metric
 )
 _TOKEN = re.compile(rf"{_COMMENT}|{_RAW_TEXT}|{_TEXT}|(?P<has>\bhas\s*\(\s*)?(?P<use>\bmetrics\b)(?:\s*(?:{_NAME}))?")
+
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "kind": tuple(IncidentKind),
+    "severity": tuple(Severity),
+    "resource.kind": tuple(ResourceKind),
+}
+"""What has one of a few values, so that a comparison with another text is a slip."""
+_FIELDS = ("kind", "name", "group")
+"""Of `resource`."""
 
 VARIABLES = ("kind", "severity", "confidence", "resource", "symptom", "age_seconds", "metrics")
 
@@ -88,15 +99,22 @@ def _cel() -> Any:
 class RuleCondition:
     """One compiled condition."""
 
-    def __init__(self, source: str, metrics: frozenset[str], compiled: Any) -> None:
+    def __init__(
+        self, source: str, metrics: frozenset[str], comparisons: tuple[Comparison, ...], compiled: Any
+    ) -> None:
         self.source = source
         self.metrics = metrics
         """The metrics that it needs."""
+        self.comparisons = comparisons
+        """The texts that it compares something with."""
         self._compiled = compiled
 
     @classmethod
     def compile(cls, source: str) -> RuleCondition:
-        """Raises MisconfiguredError with CEL's own words when it does not parse, or is not a yes-or-no question."""
+        """Raises MisconfiguredError with CEL's own words when it does not parse, or is not a yes-or-no question.
+
+        So it does for a field that `resource` has not, and for a comparison with a word that never comes.
+        """
         metrics = _named_metrics(source)
         try:
             compiled = _cel().compile(source)
@@ -107,7 +125,10 @@ class RuleCondition:
                 f"condition `{source}` answers with {compiled.return_type().name()}, expected true or false; "
                 f'compare it with something, e.g. kind == "service_down"'
             )
-        return cls(source, metrics, compiled)
+        found = asked(compiled)
+        if slips := list(_slips(found)):
+            raise MisconfiguredError(f"condition `{source}` {'; it '.join(slips)}")
+        return cls(source, metrics, found.comparisons, compiled)
 
     def evaluate(self, facts: ConditionFacts) -> Answer:
         """Never raises for data: what cannot be judged is unknown, with the reason."""
@@ -122,6 +143,21 @@ class RuleCondition:
             return Answer(truth=Truth.UNKNOWN, statement=str(value.value()))
         truth = Truth.TRUE if value.value() is True else Truth.FALSE
         return Answer(truth=truth, statement=f"`{self.source}` is {truth}")
+
+
+def _slips(found: Asked) -> Iterator[str]:
+    for field in found.fields:
+        if field not in _FIELDS:
+            yield f"asks for resource.{field}, which does not exist{_meant(field, _FIELDS)}"
+    for one in found.comparisons:
+        words = _WORDS.get(one.subject)
+        if words is not None and one.text not in words:
+            yield f'compares {one.subject} with "{one.text}", which it never is{_meant(one.text, words)}'
+
+
+def _meant(given: str, known: tuple[str, ...]) -> str:
+    nearest = get_close_matches(given.lower(), known, n=1)
+    return f' (did you mean "{nearest[0]}"?)' if nearest else f" (known are: {', '.join(known)})"
 
 
 def _named_metrics(source: str) -> frozenset[str]:

@@ -37,6 +37,11 @@ class RuleBook:
     def rules(self) -> tuple[Rule, ...]:
         return tuple(rule for rule, _ in self._rules.values())
 
+    @property
+    def conditions(self) -> Mapping[str, RuleCondition]:
+        """By the name of the rule."""
+        return {name: condition for name, (_, condition) in self._rules.items()}
+
     def rule(self, name: str) -> Rule | None:
         found = self._rules.get(name)
         return found[0] if found else None

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from recoverops.model import Severity
 
@@ -16,6 +20,16 @@ EVENTS = (
     "stop.engaged",
     "stop.cleared",
 )
+"""Every event that `compose` has words for."""
+
+
+def _of_an_event(pattern: str) -> str:
+    """The pattern, if some event fits it: a channel that hears of nothing is a slip."""
+    if any(fnmatchcase(event, pattern) for event in EVENTS):
+        return pattern
+    nearest = get_close_matches(pattern, EVENTS, n=1)
+    meant = f'did you mean "{nearest[0]}"? ' if nearest else ""
+    raise ValueError(f"no event is called so; {meant}Known are: {', '.join(EVENTS)}")
 
 
 class ChannelSettings(BaseModel):
@@ -24,7 +38,7 @@ class ChannelSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     via: str = Field(min_length=1, description="The notifier, by name: console, webhook, slack, or a plugin's.")
-    events: tuple[str, ...] = Field(
+    events: tuple[Annotated[str, AfterValidator(_of_an_event)], ...] = Field(
         default=("*",),
         strict=False,
         description="Which events, as patterns: `*`, `incident.*`, `approval.requested`. Default all.",

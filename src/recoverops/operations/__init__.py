@@ -9,7 +9,7 @@ from recoverops.operations.dry_run import Evaluate, evaluate_incident, evaluate_
 from recoverops.operations.events import EventPage, list_events
 from recoverops.operations.limits import Ceilings, LimitsView, limits_view
 from recoverops.operations.request import request_run
-from recoverops.operations.silences import end_silence, list_silences, silence, why_no_silence
+from recoverops.operations.silences import covered_now, end_silence, list_silences, silence, why_no_silence
 from recoverops.operations.stop import Stopped, Telling, clear_stop, engage_stop, left_by_stop, read_stop
 from recoverops.operations.undo import UndoRefusal, request_undo
 from recoverops.operations.view import IncidentStory, RunStory, list_incidents, tell_incident
@@ -29,6 +29,7 @@ __all__ = [
     "answer",
     "clear_stop",
     "close_incident",
+    "covered_now",
     "end_silence",
     "engage_stop",
     "evaluate_incident",

@@ -22,12 +22,10 @@ from recoverops.model import (
     new_silence_id,
 )
 from recoverops.ports import Clock, Store, Tx
-from recoverops.topology import Inventory
+from recoverops.topology import Inventory, has_wildcard, never_matches
 
 LONGEST = timedelta(days=30)
 """What has to stay untouched for longer belongs into `decision.protected`."""
-
-_WILDCARDS = frozenset("*?[")
 
 
 def list_silences(store: Store, clock: Clock, *, ended_too: bool = False, limit: int = 100) -> tuple[Silence, ...]:
@@ -58,7 +56,7 @@ def silence(
         by=by,
         reason=reason.strip(),
     )
-    store.write(lambda tx: _begin(tx, begun, covered=_covered(inventory, begun)))
+    store.write(lambda tx: _begin(tx, begun, covered=", ".join(covered_now(inventory, begun))))
     return begun
 
 
@@ -74,22 +72,23 @@ def why_no_silence(*, duration: timedelta, reason: str) -> str:
     )
 
 
+def covered_now(inventory: Inventory, silence: Silence) -> tuple[str, ...]:
+    """The services of the inventory that it covers; a pattern may also cover none, e.g. only `service:unlisted/...`."""
+    return tuple(sorted(one.name for one in inventory.services.values() if silence.covers(one.resource)))
+
+
 def _check_pattern(pattern: str, known: Iterable[str]) -> None:
-    """Refuses what can only be a slip of the pen: a name that nothing has, or a pattern without its kind."""
+    """Refuses what can only be a slip of the pen: a name that nothing has, or a pattern that no resource can match."""
     names = list(known)
-    has_wildcard = not _WILDCARDS.isdisjoint(pattern)
-    if pattern in names or (has_wildcard and (":" in pattern or pattern.startswith("*"))):
+    if has_wildcard(pattern):
+        if (why := never_matches(pattern, names)) is not None:
+            raise NotFoundError(f'the pattern "{pattern}" matches nothing: {why}')
+        return
+    if pattern in names:
         return
     nearest = get_close_matches(pattern, names, n=1, cutoff=0.3)
-    if has_wildcard:
-        raise NotFoundError(f'the pattern "{pattern}" matches nothing; write kind:name, e.g. service:{pattern}')
     hint = f'did you mean "{nearest[0]}"?' if nearest else f"known are: {', '.join(sorted(names)) or 'none'}"
     raise NotFoundError(f'nothing in the inventory is called "{pattern}"; {hint}')
-
-
-def _covered(inventory: Inventory, silence: Silence) -> str:
-    found = [service.name for service in inventory.services.values() if silence.covers(service.resource)]
-    return ", ".join(sorted(found))
 
 
 def _begin(tx: Tx, silence: Silence, *, covered: str) -> None:

@@ -12,7 +12,7 @@ from recoverops.ports.models import ModelInUse, ModelParts, ModelStore, ModelVer
 from recoverops.ports.notifier import Notifier
 from recoverops.ports.objects import ObjectEntry, ObjectStore, ObjectStores, StoredObject
 from recoverops.ports.observation import ConditionView, StopSwitch
-from recoverops.ports.plugin import PLUGIN_API, LiveCheck, Plugin, PluginContext, PluginParts, Policy
+from recoverops.ports.plugin import PLUGIN_API, Doubt, LiveCheck, Plugin, PluginContext, PluginParts, Policy
 from recoverops.ports.ranges import RangeReader
 from recoverops.ports.secrets import Secrets
 from recoverops.ports.series import SeriesDetector, SeriesDetectorKind
@@ -48,6 +48,7 @@ __all__ = [
     "Clock",
     "ConditionView",
     "DecisionStore",
+    "Doubt",
     "Engine",
     "EventStore",
     "HistoryDrop",

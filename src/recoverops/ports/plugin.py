@@ -64,6 +64,12 @@ class Policy(Record, frozen=True, kw_only=True):
     """Id of each statement of the document -> why it is there."""
 
 
+class Doubt(str):
+    """A sentence of a `LiveCheck` about what may be meant: `recoverops check` warns, and does not fail for it."""
+
+    __slots__ = ()
+
+
 class LiveCheck(Protocol):
     """A question to the other side that only `recoverops check` asks."""
 
@@ -71,7 +77,10 @@ class LiveCheck(Protocol):
     def name(self) -> str: ...
 
     def look(self) -> str:
-        """What is so, in a sentence. Changes nothing. Raises `RecoverOpsError` with what is wrong and the way out."""
+        """What is so, in a sentence that may be a `Doubt`. Changes nothing.
+
+        Raises `RecoverOpsError` with what is wrong and the way out.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,3 +115,8 @@ class Plugin(Generic[S]):
     summary: str = ""
     schemes: tuple[str, ...] = ()
     """The schemes of secrets that `build` brings: a reference `ssm:...` makes this plugin be built first."""
+    addresses: tuple[str, ...] | None = None
+    """Keys of a service's `address` that it reads, whatever its settings; None when it does not say.
+
+    A key that nobody reads is refused as a slip, as long as every plugin says which it reads.
+    """

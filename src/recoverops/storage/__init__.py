@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from recoverops.storage.anchor import AnchoredHead, AuditAnchor, verify_against
 from recoverops.storage.claim import Claim
-from recoverops.storage.directory_lock import DirectoryLock, EngineHere, engine_on
+from recoverops.storage.directory_lock import DirectoryLock, EngineHere, engine_on, why_not_writable
 from recoverops.storage.durable_file import write_durably
 from recoverops.storage.engines import SQLITE_FILE
 from recoverops.storage.retention import RetentionSettings
@@ -34,5 +34,6 @@ __all__ = [
     "engine_on",
     "open_store",
     "verify_against",
+    "why_not_writable",
     "write_durably",
 ]

@@ -141,6 +141,32 @@ def make_private_directory(directory: Path) -> None:
         ) from error
 
 
+def why_not_writable(directory: Path) -> str | None:
+    """Why an engine could not keep its data there; None when it could, or when one does. Leaves nothing behind."""
+    there = next(one for one in (directory, *directory.parents) if os.path.exists(one))
+    if not there.is_dir():
+        return f"{there} is a file"
+    if _is_locked(directory / LOCK_FILE):
+        return None
+    files = [one for one in (directory / LOCK_FILE, directory / SQLITE_FILE) if os.path.exists(one)]
+    for one in (there, *files):
+        if not os.access(one, os.W_OK, effective_ids=True):
+            return f"the user that runs this (uid {os.geteuid()}) may not write {one}, or its file system is read-only"
+    if there == directory and stat.S_IMODE(directory.stat().st_mode) & 0o077 and not _may_tighten(directory):
+        return f"it holds files that are not RecoverOps'; give it a directory of its own, or run: chmod 700 {directory}"
+    return None
+
+
+def _is_locked(file: Path) -> bool:
+    """As the kernel lists it: to try the lock would keep out an engine that starts at that moment."""
+    try:
+        inode = str(file.stat().st_ino)
+        held = Path("/proc/locks").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return False
+    return any("FLOCK" in line and f":{inode} " in line for line in held)
+
+
 def _may_tighten(directory: Path) -> bool:
     names = {entry.name for entry in directory.iterdir()}
     return not names or bool(names & {LOCK_FILE, SQLITE_FILE})

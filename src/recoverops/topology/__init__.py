@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from recoverops.topology.blast_radius import BlastRadius, blast_radius
 from recoverops.topology.inventory import Inventory
+from recoverops.topology.patterns import covered, has_wildcard, never_matches
 from recoverops.topology.settings import ServiceSettings
 
-__all__ = ["BlastRadius", "Inventory", "ServiceSettings", "blast_radius"]
+__all__ = [
+    "BlastRadius",
+    "Inventory",
+    "ServiceSettings",
+    "blast_radius",
+    "covered",
+    "has_wildcard",
+    "never_matches",
+]

@@ -33,6 +33,48 @@ def truth(source: str, **changes: Any) -> Truth:
 
 
 @pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        (
+            'kind == "service_donw"',
+            'with "service_donw", which it never is (did you mean "service_down"?)',
+        ),
+        ('kind != "service_donw"', "service_donw"),
+        ('"service_donw" == kind', "service_donw"),
+        ('kind in ["service_down", "service_hun"]', '(did you mean "service_hung"?)'),
+        ('severity == "CRITICAL"', '(did you mean "critical"?)'),
+        ('severity == "sev1" || true', "(known are: critical, high, medium, low, normal)"),
+        ('[1.0].exists(limit, severity == "CRITICAL")', "CRITICAL"),
+        ('resource.kind == "Service"', '(did you mean "service"?)'),
+        ('resource.nam == "checkout"', 'asks for resource.nam, which does not exist (did you mean "name"?)'),
+        ('resource["grp"] == "shop"', "resource.grp"),
+        ("has(resource.foo)", "(known are: kind, name, group)"),
+        ('kind == "x" && resource.nam == "y"', "; it compares kind"),
+    ],
+)
+def test_what_can_never_be_so_is_refused_when_the_rule_is_loaded(source: str, told: str) -> None:
+    with pytest.raises(MisconfiguredError) as refused:
+        RuleCondition.compile(source)
+    assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '["a"].exists(kind, kind == "a")',
+        'kind.startsWith("service")',
+        'symptom == "alert:Anything"',
+        "resource.name == kind",
+        'resource[symptom] == "x"',
+        '{"kind": "a"}.kind == "a"',
+        'severity + "!" == "CRITICAL!"',
+    ],
+)
+def test_what_may_be_so_is_taken(source: str) -> None:
+    RuleCondition.compile(source)
+
+
+@pytest.mark.parametrize(
     ("source", "expected"),
     [
         ('kind == "service_down"', Truth.TRUE),
@@ -169,7 +211,7 @@ def test_a_condition_that_costs_too_much_is_unknown() -> None:
     assert "budget exceeded" in answer.statement
 
 
-@pytest.mark.parametrize("source", ["1 / 0 == 1", 'resource["nowhere"] == "x"', "[1][5] == 1", "int(kind) == 1"])
+@pytest.mark.parametrize("source", ["1 / 0 == 1", 'resource[kind] == "x"', "[1][5] == 1", "int(kind) == 1"])
 def test_a_condition_that_fails_on_its_data_is_unknown(source: str) -> None:
     answer = RuleCondition.compile(source).evaluate(known())
 

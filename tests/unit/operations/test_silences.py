@@ -21,7 +21,7 @@ from recoverops.model import (
     Wait,
     WaitKind,
 )
-from recoverops.operations import end_silence, list_silences, silence
+from recoverops.operations import covered_now, end_silence, list_silences, silence
 from recoverops.topology import Inventory
 
 if TYPE_CHECKING:
@@ -81,6 +81,8 @@ def test_a_silence_is_audited_with_what_it_covers(store: SqlStore, clock: Manual
         ("zzz", "known are: service:checkout, service:checkout-worker, service:payments"),
         ("host:checkout", 'did you mean "service:checkout"?'),
         ("check*", "write kind:name, e.g. service:check*"),
+        ("servce:check*", '"servce" is no kind of resource; did you mean "service:check*"?'),
+        ("pod:*", "known kinds are: service, host, source"),
     ],
 )
 def test_a_pattern_that_names_nothing_is_refused_with_the_way_out(
@@ -98,6 +100,11 @@ def test_a_pattern_with_a_wildcard_may_match_what_comes_later(
     store: SqlStore, clock: ManualClock, pattern: str
 ) -> None:
     assert silenced(store, clock, pattern).pattern == pattern
+
+
+def test_a_silence_says_what_it_covers_now(store: SqlStore, clock: ManualClock) -> None:
+    assert covered_now(SHOP, silenced(store, clock, "service:check*")) == ("checkout", "checkout-worker")
+    assert covered_now(SHOP, silenced(store, clock, "service:unlisted/*")) == ()
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from recoverops.model import ConflictError, MisconfiguredError
-from recoverops.storage import DirectoryLock, EngineHere, engine_on
+from recoverops.storage import DirectoryLock, EngineHere, engine_on, why_not_writable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,3 +137,39 @@ def test_a_file_in_the_way_and_a_planted_link_are_refused(tmp_path: Path, clock:
     with pytest.raises(MisconfiguredError, match="cannot be opened"):
         DirectoryLock(tmp_path / "data", clock).acquire()
     assert not (tmp_path / "victim").exists()
+
+
+@pytest.mark.parametrize("name", ["data", "data/below/it"])
+def test_a_directory_that_is_not_there_yet_can_be_written_and_is_not_made(tmp_path: Path, name: str) -> None:
+    assert why_not_writable(tmp_path / name) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_of_an_engine_can_be_written_and_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "engine.lock").touch()
+    before = tmp_path.stat()
+    assert why_not_writable(tmp_path) is None
+    assert (tmp_path.stat().st_mode, tmp_path.stat().st_mtime_ns) == (before.st_mode, before.st_mtime_ns)
+
+
+def test_a_directory_below_a_file_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert why_not_writable(tmp_path / "file" / "data") == f"{tmp_path / 'file'} is a file"
+
+
+def test_a_directory_with_files_of_others_is_told_as_a_start_would(tmp_path: Path) -> None:
+    (tmp_path / "theirs").touch()
+    tmp_path.chmod(0o755)
+    assert "holds files that are not RecoverOps'" in (why_not_writable(tmp_path) or "")
+
+
+def test_a_directory_without_the_right_to_write_is_told(tmp_path: Path) -> None:
+    run = (
+        "import os, sys; from pathlib import Path; from recoverops.storage import why_not_writable; "
+        "os.geteuid() or os.seteuid(65534); print(why_not_writable(Path(sys.argv[1])))"
+    )
+    (folder := tmp_path / "read-only").mkdir()
+    folder.chmod(0o500)
+    done = subprocess.run([sys.executable, "-c", run, str(folder / "data")], capture_output=True, text=True, check=True)
+    assert "may not write" in done.stdout
+    assert list(folder.iterdir()) == []

@@ -19,5 +19,6 @@ plugin = Plugin(
     name="http-action",
     settings=HttpActionSettings,
     build=_build,
+    addresses=("endpoint",),
     summary="Asks a service to repair itself over HTTP, once.",
 )

@@ -19,5 +19,6 @@ plugin = Plugin(
     name="moving-median",
     settings=MovingMedianSettings,
     build=_build,
+    addresses=(),
     summary="Compares points, and rows of several metrics, with the median of what came before.",
 )

@@ -22,5 +22,6 @@ plugin = Plugin(
     settings=AwsSettings,
     build=_build,
     schemes=("ssm", "secretsmanager"),
+    addresses=("aws", "aws-logs"),
     summary="Watches CloudWatch, and repairs EC2 instances, Auto Scaling groups and ECS services on AWS.",
 )

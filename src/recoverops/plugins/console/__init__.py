@@ -18,5 +18,6 @@ plugin = Plugin(
     name="console",
     settings=ConsoleSettings,
     build=_build,
+    addresses=(),
     summary="Writes each notification as one line to standard error.",
 )

@@ -41,5 +41,6 @@ plugin = Plugin(
     name="http",
     settings=HttpSettings,
     build=_build,
+    addresses=("http",),
     summary="Probes services over HTTP, observes one closer for a while, and posts signed notifications to a webhook.",
 )

@@ -18,5 +18,6 @@ plugin = Plugin(
     name="linux",
     settings=LinuxSettings,
     build=_build,
+    addresses=("disk", "log", "nginx", "release", "supervisor", "systemd", "workers"),
     summary="Measures services on this host, and restarts, ends, frees, switches and scales them.",
 )

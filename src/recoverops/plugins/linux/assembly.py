@@ -22,6 +22,7 @@ from recoverops.plugins.linux.actions.scale_workers import ScaleWorkers
 from recoverops.plugins.linux.actions.shift_load import Nginx, ShiftLoad
 from recoverops.plugins.linux.actions.switch_release import SwitchRelease
 from recoverops.plugins.linux.actions.unit_state import RestartUnit, StartUnit, StopUnit
+from recoverops.plugins.linux.known_processes import KnownProcesses
 from recoverops.plugins.linux.process import ADDRESS as SUPERVISOR
 from recoverops.plugins.linux.releases import Releases
 from recoverops.plugins.linux.restart import RestartService
@@ -38,7 +39,7 @@ from recoverops.plugins.linux.spare_files import SpareFiles
 from recoverops.plugins.linux.supervised import Supervised
 from recoverops.plugins.linux.systemctl import Systemctl, permissions
 from recoverops.plugins.linux.units import ADDRESS as SYSTEMD
-from recoverops.ports import Action, Parameter, PluginContext, PluginParts, Source
+from recoverops.ports import Action, LiveCheck, Parameter, PluginContext, PluginParts, Source
 
 
 def assembled(settings: LinuxSettings, context: PluginContext) -> PluginParts:
@@ -48,7 +49,7 @@ def assembled(settings: LinuxSettings, context: PluginContext) -> PluginParts:
         _check_addresses(context)
     releases = None if settings.release is None else Releases(settings.release.folder)
     parts = _Parts(settings, context, releases)
-    return PluginParts(sources=tuple(parts.sources()), actions=tuple(parts.actions()))
+    return PluginParts(sources=tuple(parts.sources()), actions=tuple(parts.actions()), checks=tuple(parts.checks()))
 
 
 class _Parts:
@@ -88,6 +89,10 @@ class _Parts:
             yield ReleaseSource(services, self._releases, clock=clock, every=settings.release.every)
         if settings.host is not None:
             yield HostSource(disk=settings.host.disk, clock=clock, every=settings.host.every)
+
+    def checks(self) -> Iterator[LiveCheck]:
+        if self._supervised is not None:
+            yield KnownProcesses(self._supervised, self._context.services)
 
     def actions(self) -> Iterator[Action]:
         yield from self._run_state_actions()

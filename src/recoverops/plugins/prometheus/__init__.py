@@ -75,5 +75,6 @@ plugin = Plugin(
     name="prometheus",
     settings=PrometheusSettings,
     build=_build,
+    addresses=("metrics",),
     summary="Takes alerts from Alertmanager, Prometheus and amtool, asks PromQL queries, and scrapes metrics pages.",
 )

@@ -19,5 +19,6 @@ plugin = Plugin(
     name="slack",
     settings=SlackSettings,
     build=_build,
+    addresses=(),
     summary="Posts notifications to Slack through an incoming webhook.",
 )
