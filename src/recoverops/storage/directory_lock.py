@@ -145,13 +145,14 @@ def why_not_writable(directory: Path) -> str | None:
     """Why an engine could not keep its data there; None when it could, or when one does. Leaves nothing behind."""
     there = next(one for one in (directory, *directory.parents) if os.path.exists(one))
     if not there.is_dir():
-        return f"{there} is a file"
+        return f"{there} is a file; name another data_dir"
     if _is_locked(directory / LOCK_FILE):
         return None
     files = [one for one in (directory / LOCK_FILE, directory / SQLITE_FILE) if os.path.exists(one)]
     for one in (there, *files):
         if not os.access(one, os.W_OK, effective_ids=True):
-            return f"the user that runs this (uid {os.geteuid()}) may not write {one}, or its file system is read-only"
+            why = f"the user that runs this (uid {os.geteuid()}) may not write {one}, or its file system is read-only"
+            return f"{why}; let that user write there, or name another data_dir"
     if there == directory and stat.S_IMODE(directory.stat().st_mode) & 0o077 and not _may_tighten(directory):
         return f"it holds files that are not RecoverOps'; give it a directory of its own, or run: chmod 700 {directory}"
     return None

@@ -154,7 +154,7 @@ def test_a_directory_of_an_engine_can_be_written_and_stays_as_it_is(tmp_path: Pa
 
 def test_a_directory_below_a_file_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert why_not_writable(tmp_path / "file" / "data") == f"{tmp_path / 'file'} is a file"
+    assert why_not_writable(tmp_path / "file" / "data") == f"{tmp_path / 'file'} is a file; name another data_dir"
 
 
 def test_a_directory_with_files_of_others_is_told_as_a_start_would(tmp_path: Path) -> None:
