@@ -27,7 +27,15 @@ def down(directory: Path, *, decision: DecisionSettings = ACTING) -> World:
 def ask(world: World, *, by: str = "person:ada") -> Incident:
     request = RunRequest(runbook=world.runbook.name, by=by, reason="it hangs")
     known = world.parts.inventory, list(world.parts.runbooks)
-    return request_run(world.store, world.clock, request, service=CHECKOUT, inventory=known[0], runbooks=known[1])
+    return request_run(
+        world.store,
+        world.clock,
+        request,
+        service=CHECKOUT,
+        inventory=known[0],
+        runbooks=known[1],
+        channels_of=lambda told: ("console",),
+    )
 
 
 def effects(world: World) -> int:
@@ -78,6 +86,9 @@ def test_one_that_has_ended_makes_room_for_another_and_one_in_work_does_not(tmp_
         second = ask(world)
         assert [one.id for one in world.incidents[:2]] == [second.id, first.id]
         assert world.incidents[1].state is IncidentState.RESOLVED
+        assert world.audit_is_whole()
+        closed = tell_incident(world.store, first.id)
+        assert "incident.resolved" in {one.notification.event for one in closed.deliveries}
         world.live(60, until=lambda: bool(world.ledger))
         assert effects(world) == 1
 

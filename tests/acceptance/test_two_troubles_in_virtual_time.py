@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 from tests.acceptance.test_flapping_in_virtual_time import DAMPING, FREELY, fall, told
-from tests.acceptance.virtual_world import ACTING, ASKING, RULE, World
+from tests.acceptance.test_response_in_virtual_time import broken
+from tests.acceptance.test_rules_again_in_virtual_time import NEVER
+from tests.acceptance.virtual_world import ACTING, ASKING, CHECKOUT, LONG_TICK, RULE, World
 
-from recoverops.decision import DecisionSettings, Rule
+from recoverops.decision import DecisionSettings, Rule, RuleBook
 from recoverops.incidents import IncidentSettings
-from recoverops.model import AlertStatus, Incident, IncidentState, Mode, Reason
+from recoverops.model import AlertStatus, Incident, IncidentState, Mode, Reason, Sample, Service
+from recoverops.pipeline import Page, Parts
+from recoverops.topology import Inventory
 
 NAME = "QueueTooLong"
 HELD = RULE.model_copy(update={"hold": timedelta(seconds=30)})
@@ -123,3 +129,54 @@ def test_one_about_a_service_that_nobody_listed_says_so(tmp_path: Path) -> None:
         world.live(5)
         assert (world.incident.state, world.incident.reason) == (IncidentState.ESCALATED, Reason.TARGET_UNKNOWN)
         assert "service:unlisted/chekout is not in the inventory (services:)" in world.decisions[0].statement
+
+
+def test_an_alert_is_not_kept_waiting_for_a_trouble_that_nobody_works_on(tmp_path: Path) -> None:
+    with World(directory=tmp_path, rule=NEVER) as world:
+        broken(world).live(120)
+        assert about(world, "availability").state is IncidentState.ESCALATED
+        world.alert(AlertStatus.FIRING, name=NAME)
+        world.live(5)
+        alert = about(world, f"alert:{NAME}")
+        assert (alert.state, alert.reason) == (IncidentState.ESCALATED, Reason.NO_HYPOTHESIS)
+
+
+def test_one_that_waited_in_vain_for_another_is_asked_about_again(tmp_path: Path) -> None:
+    late = FOR_THE_ALERT.model_copy(update={"when": f"{FOR_THE_ALERT.when} && age_seconds > 4000.0"})
+    held = RULE.model_copy(update={"hold": timedelta(hours=3)})
+    with World(directory=tmp_path, rule=held) as world:
+        world.parts.playbook.turn(Page(RuleBook([held, late]), {world.runbook.name: world.runbook}))
+        broken(world).live(2)
+        world.alert(AlertStatus.FIRING, name=NAME)
+        world.live(world.decision.give_up_after.total_seconds() + 60, tick=LONG_TICK)
+        alert = about(world, f"alert:{NAME}")
+        assert (alert.state, alert.reason) == (IncidentState.ESCALATED, Reason.NO_HYPOTHESIS)
+        assert reasons(world, alert) == {Reason.ANOTHER_INCIDENT, Reason.NO_HYPOTHESIS}
+        world.live(3000, tick=LONG_TICK, until=lambda: bool(world.ledger))
+        assert len(world.store.read(lambda tx: tx.runs.of_incident(alert.id))) == 1
+
+
+class Needing(World):
+    """The service needs a database, which is down."""
+
+    def _parts(self) -> Parts:
+        parts, database = super()._parts(), Service(name="db", group="db")
+        needs = msgspec.structs.replace(parts.inventory.services[CHECKOUT], depends_on=("db",))
+        return replace(parts, inventory=Inventory([needs, database]))
+
+    def measure(self) -> None:
+        super().measure()
+        now, resource = self.clock.now(), Service(name="db", group="db").resource
+        down = Sample(resource=resource, metric="service.running", value=0.0, at=now, source="world")
+        self.observer.take_samples([down])
+
+
+def test_a_rule_for_an_alert_does_not_act_while_what_the_service_needs_is_down(tmp_path: Path) -> None:
+    with Needing(directory=tmp_path, rule=FOR_THE_ALERT) as world:
+        world.live(2)
+        world.is_answering = False
+        world.live(5)
+        world.alert(AlertStatus.FIRING, name=NAME)
+        world.live(60)
+        assert reasons(world, about(world, f"alert:{NAME}")) == {Reason.DEPENDENCY_AT_FAULT}
+        assert not effects(world)

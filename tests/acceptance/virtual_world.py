@@ -158,6 +158,8 @@ class World:
     def __post_init__(self) -> None:
         self.clock = TickingClock(START)
         self.is_up = True
+        self.is_answering = True
+        """Whether it answers while it runs."""
         self.is_measured = True
         self._sql = open_store(StorageSettings(), data_dir=prepared(self.directory / "data"), clock=self.clock)
         self.store: Store = CrashingStore(self._sql, self.crashes) if self.crash_in_writes else self._sql
@@ -239,12 +241,12 @@ class World:
         """What a supervisor and a probe would say now."""
         if not self.is_measured:
             return
-        value = float(self.is_up or (self.heals and bool(self.ledger)))
+        runs = self.is_up or (self.heals and bool(self.ledger))
         target, now = Service(name=CHECKOUT, group=CHECKOUT).resource, self.clock.now()
         self.observer.take_samples(
             [
-                Sample(resource=target, metric=metric, value=value, at=now, source="world")
-                for metric in ("service.running", "http.probe.success")
+                Sample(resource=target, metric=metric, value=float(value), at=now, source="world")
+                for metric, value in (("service.running", runs), ("http.probe.success", runs and self.is_answering))
             ]
         )
 

@@ -60,6 +60,7 @@ def router(doors: Doors) -> APIRouter:
             service=asked.service,
             inventory=doors.inventory,
             runbooks=doors.runbooks(),
+            channels_of=doors.channels_of,
         )
         doors.start(SegmentKey(incident_id=incident.id, episode=incident.episode, segment=incident.segment))
         return RecordResponse({"incident": incident.id}, status_code=202)

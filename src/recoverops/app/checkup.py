@@ -14,7 +14,7 @@ from recoverops.clock import SystemClock
 from recoverops.model import Record, RecoverOpsError
 from recoverops.ports import Doubt
 from recoverops.redact import redact
-from recoverops.storage import why_not_writable
+from recoverops.storage import another_owner, why_not_writable
 
 WARNING = "warning"
 """What a finding is about that nothing fails for."""
@@ -70,7 +70,13 @@ def _file(settings: Settings) -> str:
 
 
 def _data_dir(settings: Settings) -> Iterable[Finding]:
-    if (why := why_not_writable(settings.data_dir)) is not None:
+    why, owner = why_not_writable(settings.data_dir), another_owner(settings.data_dir)
+    if why is not None and owner is not None:
+        told = (
+            f"{settings.data_dir} belongs to uid {owner}, so only that user can tell whether an engine may write there"
+        )
+        yield Finding(what=WARNING, is_fine=True, statement=told)
+    elif why is not None:
         yield Finding(what="data_dir", is_fine=False, statement=f"{settings.data_dir} cannot be used: {why}")
 
 

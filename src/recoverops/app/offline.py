@@ -56,12 +56,15 @@ def opened_store(settings: Settings, *, clock: Clock | None = None) -> Iterator[
 def _is_there(file: Path) -> bool:
     """Raises MisconfiguredError when this user may not see. The file is not opened: SQLite's locks go with a close."""
     try:
-        return file.exists()
+        file.stat()
+    except FileNotFoundError:
+        return False
     except PermissionError as error:
         raise MisconfiguredError(
             f"{file} may not be read by this user ({error.strerror}); "
             "run it as the user that runs the engine, e.g. sudo -u recoverops"
         ) from error
+    return True
 
 
 def opened_models(settings: Settings) -> ModelStore:

@@ -47,7 +47,12 @@ def _without_action(settings: Settings, loaded: Loaded) -> Iterator[tuple[str, b
             f"{nearest(action, loaded.actions)}; give its plugin the settings and addresses that it needs, or take the "
             "rule out"
         )
-        yield told, shipped.get(rule.name) == rule
+        yield told, _is_copy(rule, shipped.get(rule.name))
+
+
+def _is_copy(rule: Rule, shipped: Rule | None) -> bool:
+    """Its mode and its pauses may be one's own."""
+    return shipped is not None and (rule.when, rule.runbook) == (shipped.when, shipped.runbook)
 
 
 def _unable(settings: Settings, loaded: Loaded) -> Iterator[Rule]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from recoverops.app.loaded import Loaded
-from recoverops.app.nearness import mistaken_for
 from recoverops.app.settings import Settings
 from recoverops.detection import DetectionSettings
+from recoverops.topology import mistaken_for
 
 _NOT_LISTED = ("unlisted/", "ambiguous/")
 """Before the names of what an alert meant and the inventory has not."""

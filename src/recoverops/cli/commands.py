@@ -242,6 +242,7 @@ def run(
                 service=service,
                 inventory=settings.inventory,
                 runbooks=settings.runbooks,
+                channels_of=settings.channels_of,
             )
         begins_by = incident.opened_at + settings.decision.act_within
         is_heard = not has_no_engine(settings)

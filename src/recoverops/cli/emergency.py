@@ -67,7 +67,7 @@ def _told_stop(stopped: Stopped, place: StopPlace, *, reaches_others: bool) -> s
 
 def resume(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Clear the emergency stop. Needs the database: what may act again is written down first."""
-    from recoverops.app.emergency import shared_stop
+    from recoverops.app.emergency import is_shared, shared_stop
     from recoverops.app.offline import opened_store
     from recoverops.clock import SystemClock
     from recoverops.operations import clear_stop, left_by_stop
@@ -83,6 +83,8 @@ def resume(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         print_json({"cleared": to_plain(cleared), "left_with_a_person": [one.id for one in left], **where})
         return
     print(f"{'resumed' if cleared.stopped else 'there was no emergency stop'} ({settings.data_dir})")
+    if is_shared(settings):
+        print("A stop that was written on another host still holds for an engine there, until it is resumed there.")
     if left:
         ids = ", ".join(one.id for one in left[:_MOST_TOLD]) + (", ..." if len(left) > _MOST_TOLD else "")
         print(f"left with a person because of a stop, and stays there ({len(left)}): {ids}")

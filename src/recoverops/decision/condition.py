@@ -151,7 +151,7 @@ def _slips(found: Asked) -> Iterator[str]:
             yield f"asks for resource.{field}, which does not exist{_meant(field, _FIELDS)}"
     for one in found.comparisons:
         words = _WORDS.get(one.subject)
-        if words is not None and one.text not in words:
+        if words is not None and one.text and one.text not in words:
             yield f'compares {one.subject} with "{one.text}", which it never is{_meant(one.text, words)}'
 
 

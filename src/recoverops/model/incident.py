@@ -91,8 +91,10 @@ class Incident(Record, frozen=True, kw_only=True):
     opened_at: datetime
     updated_at: datetime
     kind: IncidentKind = IncidentKind.UNKNOWN
-    kind_since: datetime | None = None
-    """When the kind was found, or found to be another; None while nothing is known of it."""
+    rule: str = ""
+    """The rule that matched last; empty while none has."""
+    rule_since: datetime | None = None
+    """When it first did, without another one between: from then on its `hold` counts."""
     series: tuple[str, ...] = ()
     """The series at fault; verification needs every one of them to be normal again."""
     request: RunRequest | None = None

@@ -23,13 +23,14 @@ def close_incident(
     Raises NotFoundError; ConflictError while something that was started is not yet verified, or when it is over.
     """
     return store.write(
-        lambda tx: _close(
+        lambda tx: close_in(
             tx, find_incident(tx, incident_id), by=by, note=note.strip(), now=clock.now(), channels_of=channels_of
         )
     )
 
 
-def _close(tx: Tx, incident: Incident, *, by: str, note: str, now: datetime, channels_of: ChannelsOf) -> Incident:
+def close_in(tx: Tx, incident: Incident, *, by: str, note: str, now: datetime, channels_of: ChannelsOf) -> Incident:
+    """`close_incident`, in the caller's transaction."""
     _demand_closable(tx, incident)
     text = f"closed by {by}" + (f": {note}" if note else "")
     tx.audit.append(

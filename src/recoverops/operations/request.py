@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from recoverops.incidents import CLOSED, finished
 from recoverops.model import (
     ConflictError,
     Fingerprint,
@@ -23,6 +22,7 @@ from recoverops.model import (
     digest,
     new_incident_id,
 )
+from recoverops.operations.close import ChannelsOf, close_in
 from recoverops.ports import Clock, Store, Tx
 from recoverops.topology import Inventory
 
@@ -30,11 +30,20 @@ SYMPTOM = "requested"
 
 
 def request_run(
-    store: Store, clock: Clock, request: RunRequest, *, service: str, inventory: Inventory, runbooks: Collection[str]
+    store: Store,
+    clock: Clock,
+    request: RunRequest,
+    *,
+    service: str,
+    inventory: Inventory,
+    runbooks: Collection[str],
+    channels_of: ChannelsOf,
 ) -> Incident:
-    """The incident that carries the request; a running engine takes it up within a second.
+    """The incident that carries the request; a running engine takes it up within a second. An earlier request that was
+    refused is closed by it.
 
-    Raises NotFoundError for an unknown service or runbook, ConflictError when this service has a request in work.
+    Raises NotFoundError for an unknown service or runbook, ConflictError when this service has a request in work, or
+    one that has acted and is not closed.
     """
     found = inventory.services.get(service)
     if found is None:
@@ -42,7 +51,7 @@ def request_run(
     if request.runbook not in runbooks:
         raise NotFoundError(f'there is no runbook "{request.runbook}"; known are: {_names(runbooks)}')
     incident = _incident(found.resource, request, now=clock.now())
-    store.write(lambda tx: _insert(tx, incident, request))
+    store.write(lambda tx: _insert(tx, incident, request, channels_of))
     return incident
 
 
@@ -67,24 +76,18 @@ def _incident(resource: Resource, request: RunRequest, *, now: datetime) -> Inci
     )
 
 
-def _is_left_alone(tx: Tx, known: Incident) -> bool:
-    """Whether nobody works on it any more: it was refused, or it did not help."""
-    return known.response is ResponseStage.FINISHED and tx.runs.unfinished_of(known.id) is None
+def _was_refused(tx: Tx, known: Incident) -> bool:
+    """Whether nobody works on it and nothing was done. What has acted, with whatever end, is for a person to see."""
+    return known.response is ResponseStage.FINISHED and not tx.runs.of_incident(known.id)
 
 
-def _replace(tx: Tx, known: Incident, request: RunRequest, *, now: datetime) -> None:
-    tx.incidents.save(finished(known, state=IncidentState.RESOLVED, reason=CLOSED, now=now))
-    text = f"closed: {request.by} asked again"
-    tx.incidents.tell(TimelineEntry(incident_id=known.id, at=now, event="closed", actor=request.by, text=text))
-
-
-def _insert(tx: Tx, incident: Incident, request: RunRequest) -> None:
+def _insert(tx: Tx, incident: Incident, request: RunRequest, channels_of: ChannelsOf) -> None:
     known = tx.incidents.open_with(incident.fingerprint)
-    if known is not None and _is_left_alone(tx, known):
-        _replace(tx, known, request, now=incident.opened_at)
+    if known is not None and _was_refused(tx, known):
+        close_in(tx, known, by=request.by, note="asked for again", now=incident.opened_at, channels_of=channels_of)
     elif known is not None:
         raise ConflictError(
-            f"{incident.resource} has a request in work already: {known.id} ({known.state}); see it first"
+            f"{incident.resource} has a request in work already: {known.id} ({known.state}); see it and close it first"
         )
     tx.incidents.insert(incident)
     tx.incidents.tell(

@@ -29,6 +29,7 @@ from recoverops.model import (
     Record,
     Resource,
     ResourceKind,
+    ResponseStage,
     RetryableError,
     RuleVerdict,
     RunRequest,
@@ -87,7 +88,8 @@ def _look(parts: Parts, incident: Incident, *, now: datetime) -> Assessment:
         return obstacle
     choice = parts.rules.choose(_condition_facts(parts, incident, hypotheses, now))
     if choice.rule is None:
-        return _ends_by_itself(parts, incident, choice, now=now) or _no_rule(parts, incident, choice, diagnosis)
+        ends = _ends_by_itself(parts, incident, choice, now=now)
+        return ends or _no_rule(parts, incident, choice, diagnosis, now=now)
     return msgspec.structs.replace(_plan(parts, incident, hypotheses, choice), page=parts.playbook.page.digest)
 
 
@@ -140,10 +142,12 @@ class _Diagnosis:
 
 
 def _of_another(incident: Incident, cause: Hypothesis, conditions: tuple[Condition, ...]) -> Condition | None:
-    """What has an incident of its own, or is about to, if nothing of this one speaks for the cause.
+    """What belongs into another incident of its resource, if nothing of this one speaks for the cause.
 
     Acted on from here it would not be held as long as that one, asked about as that one, nor known to flap.
     """
+    if cause.resource != incident.resource:
+        return None
     speaking = {one.series for one in cause.evidence if one.supports}
     if not speaking.isdisjoint(incident.series):
         return None
@@ -207,17 +211,27 @@ def _waits(choice: Choice, reason: Reason, statement: str) -> Assessment:
     return Assessment(hypotheses=(), rules=choice.verdicts, reason=reason, statement=statement, may_come=True)
 
 
-def _no_rule(parts: Parts, incident: Incident, choice: Choice, diagnosis: _Diagnosis) -> Assessment:
+def _in_work_elsewhere(parts: Parts, diagnosis: _Diagnosis, *, now: datetime) -> str | None:
+    """What is being responded to, or has begun so lately that its incident is still to come."""
+    for cause, seen in diagnosis.elsewhere:
+        trouble = incidents.fingerprint(seen.resource, seen.symptom)
+        other = parts.store.read(lambda tx, trouble=trouble: tx.incidents.open_with(trouble))  # type: ignore[misc]
+        is_in_work = other is not None and other.response is not ResponseStage.FINISHED
+        is_new = other is None and now - seen.since <= parts.incidents.clear_after
+        if is_in_work or is_new:
+            return f"{cause.cause} is the incident of its {seen.symptom}, and repaired there: {seen.statement}"
+    return None
+
+
+def _no_rule(parts: Parts, incident: Incident, choice: Choice, diagnosis: _Diagnosis, *, now: datetime) -> Assessment:
     hypotheses = diagnosis.own
     if choice.is_unknown:
         unknown = next(verdict for verdict in choice.verdicts if verdict.answer == "unknown")
         reason, statement = Reason.RULE_UNKNOWN, f'rule "{unknown.rule}" cannot be judged: {unknown.statement}'
     elif incident.resource.kind is ResourceKind.SERVICE and parts.inventory.find(incident.resource) is None:
         reason, statement = Reason.TARGET_UNKNOWN, _unlisted(incident)
-    elif diagnosis.elsewhere:
-        cause, seen = diagnosis.elsewhere[0]
-        reason = Reason.ANOTHER_INCIDENT
-        statement = f"{cause.cause} is the incident of its {seen.symptom}, and repaired there: {seen.statement}"
+    elif not hypotheses and (told := _in_work_elsewhere(parts, diagnosis, now=now)) is not None:
+        reason, statement = Reason.ANOTHER_INCIDENT, told
     elif not hypotheses:
         reason, statement = Reason.NO_HYPOTHESIS, "no cause is known for this symptom, and no rule asks for the symptom"
     else:

@@ -63,14 +63,23 @@ def decide_in(parts: Parts, tx: Tx, known: Incident, assessment: Assessment) -> 
 
 
 def _diagnosed(tx: Tx, incident: Incident, assessment: Assessment, *, now: datetime) -> Incident:
-    """The incident with its kind; told once, when the kind becomes known or changes."""
+    """The incident as it is seen now; its kind is told once, when it becomes known or changes."""
     tx.incidents.set_hypotheses(incident.id, assessment.hypotheses)
-    if assessment.kind is incident.kind or not assessment.hypotheses:
-        return incident
-    best = assessment.hypotheses[0]
-    told = f"{best.cause} of {best.resource}, confidence {best.confidence:.2f}"
-    tell(tx, incident, "diagnosed", told, at=now, actor=ENGINE, detail={"evidence": str(len(best.evidence))})
-    return msgspec.structs.replace(incident, kind=assessment.kind, kind_since=now)
+    seen = as_seen(incident, assessment, now=now)
+    if seen.kind is not incident.kind:
+        best = assessment.hypotheses[0]
+        told = f"{best.cause} of {best.resource}, confidence {best.confidence:.2f}"
+        tell(tx, incident, "diagnosed", told, at=now, actor=ENGINE, detail={"evidence": str(len(best.evidence))})
+    return seen
+
+
+def as_seen(incident: Incident, assessment: Assessment, *, now: datetime) -> Incident:
+    """With the kind and the rule that were found. A look that found neither changes nothing. Pure."""
+    if assessment.hypotheses:
+        incident = msgspec.structs.replace(incident, kind=assessment.kind)
+    if assessment.rule is not None and assessment.rule != incident.rule:
+        incident = msgspec.structs.replace(incident, rule=assessment.rule, rule_since=now)
+    return incident
 
 
 def conclude(
@@ -180,11 +189,12 @@ def _felt(incident: Incident, decision: Decision) -> set[Resource]:
 
 
 def _given_up(parts: Parts, decision: Decision) -> Decision:
+    """What waited for another incident has nothing of its own that could be waited for; its rules are asked again."""
     waited = parts.decision.give_up_after.total_seconds()
     return msgspec.structs.replace(
         decision,
         mode=DecisionMode.REFUSE,
-        reason=Reason.GAVE_UP,
+        reason=Reason.NO_HYPOTHESIS if decision.reason is Reason.ANOTHER_INCIDENT else Reason.GAVE_UP,
         statement=f"waited {waited:g} s (give_up_after) in vain: {decision.statement}",
         retry_at=None,
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from recoverops.model import Decision, DecisionId, Incident
 from recoverops.pipeline.assess import assess
-from recoverops.pipeline.deciding import conclude
+from recoverops.pipeline.deciding import as_seen, conclude
 from recoverops.pipeline.parts import Parts
 
 
@@ -14,5 +14,6 @@ def evaluate(parts: Parts, incident: Incident) -> Decision:
     """The decision that would be made about this incident now; stored nowhere. It need not exist in the store."""
     now: datetime = parts.clock.now()
     assessment = assess(parts, incident, now=now)
+    seen = as_seen(incident, assessment, now=now)
     decision_id = DecisionId(f"dry-{incident.id}")
-    return parts.store.read(lambda tx: conclude(parts, tx, incident, assessment, decision_id, now=now))
+    return parts.store.read(lambda tx: conclude(parts, tx, seen, assessment, decision_id, now=now))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from recoverops.storage.anchor import AnchoredHead, AuditAnchor, verify_against
 from recoverops.storage.claim import Claim
-from recoverops.storage.directory_lock import DirectoryLock, EngineHere, engine_on, why_not_writable
+from recoverops.storage.directory_lock import DirectoryLock, EngineHere, another_owner, engine_on, why_not_writable
 from recoverops.storage.durable_file import write_durably
 from recoverops.storage.engines import SQLITE_FILE
 from recoverops.storage.retention import RetentionSettings
@@ -31,6 +31,7 @@ __all__ = [
     "SqlTx",
     "StopFile",
     "StorageSettings",
+    "another_owner",
     "engine_on",
     "open_store",
     "verify_against",

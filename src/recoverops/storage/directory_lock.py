@@ -146,7 +146,7 @@ def why_not_writable(directory: Path) -> str | None:
     there = next(one for one in (directory, *directory.parents) if os.path.exists(one))
     if not there.is_dir():
         return f"{there} is a file; name another data_dir"
-    if _is_locked(directory / LOCK_FILE):
+    if engine_on(directory) is EngineHere.RUNNING:
         return None
     files = [one for one in (directory / LOCK_FILE, directory / SQLITE_FILE) if os.path.exists(one)]
     for one in (there, *files):
@@ -158,14 +158,13 @@ def why_not_writable(directory: Path) -> str | None:
     return None
 
 
-def _is_locked(file: Path) -> bool:
-    """As the kernel lists it: to try the lock would keep out an engine that starts at that moment."""
+def another_owner(directory: Path) -> int | None:
+    """The user to whom it belongs, if that is not the one who asks."""
     try:
-        inode = str(file.stat().st_ino)
-        held = Path("/proc/locks").read_text(encoding="ascii", errors="replace").splitlines()
+        owner = directory.stat().st_uid
     except OSError:
-        return False
-    return any("FLOCK" in line and f":{inode} " in line for line in held)
+        return None
+    return owner if owner != os.geteuid() else None
 
 
 def _may_tighten(directory: Path) -> bool:

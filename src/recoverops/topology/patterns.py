@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from recoverops.model import ResourceKind
+from recoverops.topology.nearness import mistaken_for
 
 _WILDCARD = re.compile(r"[*?\[]")
 _SERVICE = f"{ResourceKind.SERVICE}:"
@@ -37,7 +38,9 @@ def never_matches(pattern: str, known: Collection[str] | None) -> str | None:
     if known is None or has_wildcard(pattern) or pattern in known:
         return None
     kind, colon, name = pattern.partition(":")
-    if colon and name and kind != ResourceKind.SERVICE:
+    if colon and not name:
+        return f"it has no name; write {kind}:name, or {kind}:* for all of them"
+    if colon and kind != ResourceKind.SERVICE:
         return None
     return _without_match(pattern, known)
 
@@ -52,9 +55,10 @@ def _without_kind(pattern: str, known: Collection[str]) -> str:
     return f'"{kind}" is no kind of resource; {way_out}'
 
 
-def _without_match(pattern: str, known: Collection[str]) -> str:
-    way_out = _meant(pattern, known) or f"known are: {', '.join(sorted(known)) or 'none'}"
-    return f"no service of the inventory is called so; {way_out}"
+def _without_match(pattern: str, known: Collection[str]) -> str | None:
+    """None when no name is so near that this must be a slip for it: a list may name more than this inventory has."""
+    near = mistaken_for(pattern, known)
+    return f'no service of the inventory is called so; did you mean "{near}"?' if near else None
 
 
 def _meant(pattern: str, known: Collection[str]) -> str:

@@ -233,11 +233,13 @@ SHUT: dict[str, Case] = {
         Reason.HOLDING,
         "the rule waits 30 s",
     ),
-    "the kind was found later than the incident began": (
+    "the rule matched later than the incident began": (
         GateName.HOLD,
         {
             "rule": rule(hold=seconds(30)),
-            "incident": incident(opened_at=NOW - HOUR, kind_since=NOW - seconds(30) + MICROSECOND),
+            "incident": incident(
+                opened_at=NOW - HOUR, rule="restart-dead-service", rule_since=NOW - seconds(30) + MICROSECOND
+            ),
         },
         GateAnswer.WAIT,
         Reason.HOLDING,
@@ -448,11 +450,11 @@ OPEN: dict[str, tuple[GateName, Mapping[str, Any]]] = {
         GateName.HOLD,
         {"rule": rule(hold=seconds(30)), "incident": incident(opened_at=NOW - seconds(30))},
     ),
-    "the hold is over since the kind was found": (
+    "the hold is over since the rule matched": (
         GateName.HOLD,
         {
             "rule": rule(hold=seconds(30)),
-            "incident": incident(opened_at=NOW - HOUR, kind_since=NOW - seconds(30)),
+            "incident": incident(opened_at=NOW - HOUR, rule="restart-dead-service", rule_since=NOW - seconds(30)),
         },
     ),
     "the cooldown is over to the microsecond": (

@@ -61,8 +61,9 @@ def _since(facts: Facts, firing: Iterable[Condition]) -> datetime:
 
 
 def _measured_since(facts: Facts, firing: Iterable[Condition]) -> datetime:
-    """Since when this trouble is there: another kind of it does not use up the hold, nor does a forecast."""
-    opened = max(facts.incident.opened_at, facts.incident.kind_since or facts.incident.opened_at)
+    """Since when this trouble is there: what no rule or another one was about does not use up the hold, nor does a
+    forecast."""
+    opened = max(facts.incident.opened_at, facts.incident.rule_since or facts.incident.opened_at)
     if not any(is_forecast_series(series) for series in facts.incident.series):
         return opened
     return max(opened, min((one.since for one in firing if not is_forecast_series(one.series)), default=opened))
