@@ -6,17 +6,14 @@ off before it decided looks again. When the store was away between the look and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
 
-from recoverops import incidents
 from recoverops.decision import REQUESTED, Choice, ConditionFacts
 from recoverops.diagnosis import diagnose
 from recoverops.model import (
     Condition,
-    ConditionStatus,
     ConflictError,
     Event,
     Hypothesis,
@@ -29,12 +26,12 @@ from recoverops.model import (
     Record,
     Resource,
     ResourceKind,
-    ResponseStage,
     RetryableError,
     RuleVerdict,
     RunRequest,
     Service,
 )
+from recoverops.pipeline.elsewhere import Diagnosis, ends_by_itself, in_work, told_apart
 from recoverops.pipeline.parts import Parts
 from recoverops.redact import redact
 
@@ -88,12 +85,11 @@ def _look(parts: Parts, incident: Incident, *, now: datetime) -> Assessment:
         return obstacle
     choice = parts.rules.choose(_condition_facts(parts, incident, hypotheses, now))
     if choice.rule is None:
-        ends = _ends_by_itself(parts, incident, choice, now=now)
-        return ends or _no_rule(parts, incident, choice, diagnosis, now=now)
+        return _no_rule(parts, incident, choice, diagnosis, now=now)
     return msgspec.structs.replace(_plan(parts, incident, hypotheses, choice), page=parts.playbook.page.digest)
 
 
-def _diagnosis(parts: Parts, incident: Incident, *, now: datetime) -> _Diagnosis:
+def _diagnosis(parts: Parts, incident: Incident, *, now: datetime) -> Diagnosis:
     conditions = parts.conditions.of_resource(incident.resource)
     found = diagnose(
         incident,
@@ -104,11 +100,7 @@ def _diagnosis(parts: Parts, incident: Incident, *, now: datetime) -> _Diagnosis
         dependencies=_dependencies(parts, incident),
         events=_events(parts, incident),
     )
-    shown = [(cause, _of_another(incident, cause, conditions)) for cause in found]
-    return _Diagnosis(
-        own=tuple(cause for cause, other in shown if other is None),
-        elsewhere=tuple((cause, other) for cause, other in shown if other is not None),
-    )
+    return told_apart(incident, found, conditions)
 
 
 def _obstacle(parts: Parts, incident: Incident, hypotheses: tuple[Hypothesis, ...]) -> Assessment | None:
@@ -131,30 +123,6 @@ def _obstacle(parts: Parts, incident: Incident, hypotheses: tuple[Hypothesis, ..
             may_come=True,
         )
     return None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Diagnosis:
-    own: tuple[Hypothesis, ...]
-    """What may be wrong here, the surest first."""
-    elsewhere: tuple[tuple[Hypothesis, Condition], ...]
-    """What is the trouble of another incident of the same resource, and what speaks for it."""
-
-
-def _of_another(incident: Incident, cause: Hypothesis, conditions: tuple[Condition, ...]) -> Condition | None:
-    """What belongs into another incident of its resource, if nothing of this one speaks for the cause.
-
-    Acted on from here it would not be held as long as that one, asked about as that one, nor known to flap.
-    """
-    if cause.resource != incident.resource:
-        return None
-    speaking = {one.series for one in cause.evidence if one.supports}
-    if not speaking.isdisjoint(incident.series):
-        return None
-    bad = [one for one in conditions if one.series in speaking and one.is_bad]
-    if any(incidents.fingerprint(one.resource, one.symptom) == incident.fingerprint for one in bad):
-        return None
-    return bad[0] if bad else None
 
 
 def _dependencies(parts: Parts, incident: Incident) -> dict[Resource, tuple[Condition, ...]]:
@@ -190,48 +158,16 @@ def _condition_facts(
     )
 
 
-def _ends_by_itself(parts: Parts, incident: Incident, choice: Choice, *, now: datetime) -> Assessment | None:
-    """No person is called about what had waited for another incident, when that one has just ended: an alert that
-    came of it ends a little later. One that has ended is closed."""
-    if incident.reason not in {Reason.ANOTHER_INCIDENT, Reason.NOT_FIRING} or choice.is_unknown:
-        return None
-    conditions = parts.conditions.of_resource(incident.resource)
-    if not incidents.is_firing(incident, conditions):
-        return _waits(choice, Reason.NOT_FIRING, "no series at fault is abnormal now")
-    others = (one for one in conditions if one.series not in incident.series)
-    recovered = (one for one in others if one.status is ConditionStatus.NORMAL)
-    ended = next((one for one in recovered if now - one.since <= parts.incidents.clear_after), None)
-    if ended is None:
-        return None
-    told = f"its {ended.symptom} has only just recovered, so this may end by itself"
-    return _waits(choice, Reason.ANOTHER_INCIDENT, told)
-
-
-def _waits(choice: Choice, reason: Reason, statement: str) -> Assessment:
-    return Assessment(hypotheses=(), rules=choice.verdicts, reason=reason, statement=statement, may_come=True)
-
-
-def _in_work_elsewhere(parts: Parts, diagnosis: _Diagnosis, *, now: datetime) -> str | None:
-    """What is being responded to, or has begun so lately that its incident is still to come."""
-    for cause, seen in diagnosis.elsewhere:
-        trouble = incidents.fingerprint(seen.resource, seen.symptom)
-        other = parts.store.read(lambda tx, trouble=trouble: tx.incidents.open_with(trouble))  # type: ignore[misc]
-        is_in_work = other is not None and other.response is not ResponseStage.FINISHED
-        is_new = other is None and now - seen.since <= parts.incidents.clear_after
-        if is_in_work or is_new:
-            return f"{cause.cause} is the incident of its {seen.symptom}, and repaired there: {seen.statement}"
-    return None
-
-
-def _no_rule(parts: Parts, incident: Incident, choice: Choice, diagnosis: _Diagnosis, *, now: datetime) -> Assessment:
+def _no_rule(parts: Parts, incident: Incident, choice: Choice, diagnosis: Diagnosis, *, now: datetime) -> Assessment:
     hypotheses = diagnosis.own
-    if choice.is_unknown:
+    waits = None if choice.is_unknown else _for_another(parts, incident, diagnosis, now=now)
+    if waits is not None:
+        reason, statement = waits
+    elif choice.is_unknown:
         unknown = next(verdict for verdict in choice.verdicts if verdict.answer == "unknown")
         reason, statement = Reason.RULE_UNKNOWN, f'rule "{unknown.rule}" cannot be judged: {unknown.statement}'
     elif incident.resource.kind is ResourceKind.SERVICE and parts.inventory.find(incident.resource) is None:
         reason, statement = Reason.TARGET_UNKNOWN, _unlisted(incident)
-    elif not hypotheses and (told := _in_work_elsewhere(parts, diagnosis, now=now)) is not None:
-        reason, statement = Reason.ANOTHER_INCIDENT, told
     elif not hypotheses:
         reason, statement = Reason.NO_HYPOTHESIS, "no cause is known for this symptom, and no rule asks for the symptom"
     else:
@@ -241,8 +177,16 @@ def _no_rule(parts: Parts, incident: Incident, choice: Choice, diagnosis: _Diagn
         rules=choice.verdicts,
         reason=reason,
         statement=statement,
-        may_come=reason in {Reason.RULE_UNKNOWN, Reason.ANOTHER_INCIDENT},
+        may_come=waits is not None or choice.is_unknown,
     )
+
+
+def _for_another(parts: Parts, incident: Incident, diagnosis: Diagnosis, *, now: datetime) -> tuple[Reason, str] | None:
+    """Why no person is called about it yet: nothing of its own was found, and another incident is worked on."""
+    if diagnosis.own:
+        return None
+    told = in_work(parts, diagnosis, now=now)
+    return (Reason.ANOTHER_INCIDENT, told) if told is not None else ends_by_itself(parts, incident, now=now)
 
 
 def _requested(parts: Parts, incident: Incident, request: RunRequest) -> Assessment:

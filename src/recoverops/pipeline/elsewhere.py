@@ -1,0 +1,75 @@
+"""Two troubles of one resource: what one shows of the other belongs into the other's incident.
+
+An alert fires about a service, and the service goes down: the crash is an incident with a hold, a question and a count
+of onsets of its own. The alert's is not acted on because of it; it waits while that is worked on, and calls nobody
+meanwhile.
+Called by `assess`; changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from recoverops import incidents
+from recoverops.model import Condition, ConditionStatus, Hypothesis, Incident, Reason, ResponseStage
+from recoverops.pipeline.parts import Parts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    own: tuple[Hypothesis, ...]
+    """What may be wrong here, the surest first."""
+    elsewhere: tuple[tuple[Hypothesis, Condition], ...]
+    """What is the trouble of another incident of the same resource, and what speaks for it."""
+
+
+def told_apart(incident: Incident, found: Iterable[Hypothesis], conditions: tuple[Condition, ...]) -> Diagnosis:
+    """`conditions` are those of the incident's resource. Pure."""
+    shown = [(cause, _of_another(incident, cause, conditions)) for cause in found]
+    return Diagnosis(
+        own=tuple(cause for cause, other in shown if other is None),
+        elsewhere=tuple((cause, other) for cause, other in shown if other is not None),
+    )
+
+
+def _of_another(incident: Incident, cause: Hypothesis, conditions: tuple[Condition, ...]) -> Condition | None:
+    """What belongs into another incident, if nothing of this one speaks for the cause."""
+    if cause.resource != incident.resource:
+        return None
+    speaking = {one.series for one in cause.evidence if one.supports}
+    if not speaking.isdisjoint(incident.series):
+        return None
+    bad = [one for one in conditions if one.series in speaking and one.is_bad]
+    if any(incidents.fingerprint(one.resource, one.symptom) == incident.fingerprint for one in bad):
+        return None
+    return bad[0] if bad else None
+
+
+def in_work(parts: Parts, diagnosis: Diagnosis, *, now: datetime) -> str | None:
+    """What is being responded to elsewhere, or has begun so lately that its incident is still to come; in words."""
+    for cause, seen in diagnosis.elsewhere:
+        trouble = incidents.fingerprint(seen.resource, seen.symptom)
+        other = parts.store.read(lambda tx, trouble=trouble: tx.incidents.open_with(trouble))  # type: ignore[misc]
+        is_in_work = other is not None and other.response is not ResponseStage.FINISHED
+        is_new = other is None and now - seen.since <= parts.incidents.clear_after
+        if is_in_work or is_new:
+            return f"{cause.cause} is the incident of its {seen.symptom}, and repaired there: {seen.statement}"
+    return None
+
+
+def ends_by_itself(parts: Parts, incident: Incident, *, now: datetime) -> tuple[Reason, str] | None:
+    """Of one that waited for another, which has just ended: an alert that came of it ends a little later. One that has
+    ended is closed soon."""
+    if incident.reason not in {Reason.ANOTHER_INCIDENT, Reason.NOT_FIRING}:
+        return None
+    conditions = parts.conditions.of_resource(incident.resource)
+    if not incidents.is_firing(incident, conditions):
+        return Reason.NOT_FIRING, "no series at fault is abnormal now"
+    others = (one for one in conditions if one.series not in incident.series)
+    recovered = (one for one in others if one.status is ConditionStatus.NORMAL)
+    ended = next((one for one in recovered if now - one.since <= parts.incidents.clear_after), None)
+    if ended is None:
+        return None
+    return Reason.ANOTHER_INCIDENT, f"its {ended.symptom} has only just recovered, so this may end by itself"
