@@ -71,7 +71,7 @@ def _file(settings: Settings) -> str:
 
 def _data_dir(settings: Settings) -> Iterable[Finding]:
     why, owner = why_not_writable(settings.data_dir), another_owner(settings.data_dir)
-    if why is not None and owner is not None:
+    if why is not None and owner is not None and owner != 0:  # root's is a slip: engines run as a user of their own
         told = (
             f"{settings.data_dir} belongs to uid {owner}, so only that user can tell whether an engine may write there"
         )

@@ -56,9 +56,9 @@ def is_shared(settings: Settings) -> bool:
     return bool(settings.storage.url.get_secret_value())
 
 
-def has_no_engine(settings: Settings) -> bool:
-    """Whether nobody works on this store now. On PostgreSQL an engine may run on another host."""
-    return not is_shared(settings) and engine_on(settings.data_dir) is EngineHere.NONE
+def engine_of(settings: Settings) -> EngineHere:
+    """Whether somebody works on this store now. On PostgreSQL an engine may run on another host."""
+    return EngineHere.UNKNOWN if is_shared(settings) else engine_on(settings.data_dir)
 
 
 def shared_stop(settings: Settings, store: SqlStore) -> StopSwitch:

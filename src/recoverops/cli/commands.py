@@ -226,11 +226,12 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Ask for a runbook on a service. The gates decide as ever; a running engine takes it up within a second."""
-    from recoverops.app.emergency import has_no_engine
+    from recoverops.app.emergency import engine_of
     from recoverops.app.offline import opened_store
     from recoverops.clock import SystemClock
     from recoverops.model import RunRequest
     from recoverops.operations import request_run
+    from recoverops.storage import EngineHere
 
     with told_errors():
         settings = settings_of(config, Needs.ALL)
@@ -245,12 +246,12 @@ def run(
                 channels_of=settings.channels_of,
             )
         begins_by = incident.opened_at + settings.decision.act_within
-        is_heard = not has_no_engine(settings)
+        engine = engine_of(settings)
     if as_json:
-        print_json({"incident": incident.id, "begins_by": begins_by.isoformat(), "engine_runs": is_heard})
+        print_json({"incident": incident.id, "begins_by": begins_by.isoformat(), "engine": engine})
         return
     print(f"{incident.id}: {incident.title}\nFollow it with: recoverops why {incident.id}")
-    if not is_heard:
+    if engine is EngineHere.NONE:
         print(f"No engine runs on {settings.data_dir} now.")
     print(
         f"What has not begun by {begins_by:%H:%M:%S} UTC (decision.act_within), and waits for no answer, is not begun."

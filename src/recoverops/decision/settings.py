@@ -106,7 +106,7 @@ class Rule(BaseModel):
     mode: Mode = Field(default=Mode.ASK, strict=False, description="observe, ask or act. Default ask.")
     hold: Duration = Field(
         default=timedelta(0),
-        description="Wait this long after the incident opened, and act only if it is still firing. Default 0s.",
+        description="Wait this long after this rule matched first, and act only if it is still firing. Default 0s.",
     )
     cooldown: Duration | None = Field(
         default=None, description="Least time between two actions on one target, when longer than the general one."

@@ -94,7 +94,7 @@ class Incident(Record, frozen=True, kw_only=True):
     rule: str = ""
     """The rule that matched last; empty while none has."""
     rule_since: datetime | None = None
-    """When it first did, without another one between: from then on its `hold` counts."""
+    """Since when it does, at every look: from then on its `hold` counts."""
     series: tuple[str, ...] = ()
     """The series at fault; verification needs every one of them to be normal again."""
     request: RunRequest | None = None

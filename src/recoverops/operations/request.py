@@ -17,6 +17,7 @@ from recoverops.model import (
     Resource,
     ResponseStage,
     RunRequest,
+    RunState,
     Severity,
     TimelineEntry,
     digest,
@@ -78,7 +79,8 @@ def _incident(resource: Resource, request: RunRequest, *, now: datetime) -> Inci
 
 def _was_refused(tx: Tx, known: Incident) -> bool:
     """Whether nobody works on it and nothing was done. What has acted, with whatever end, is for a person to see."""
-    return known.response is ResponseStage.FINISHED and not tx.runs.of_incident(known.id)
+    has_acted = any(run.state is not RunState.ABANDONED for run in tx.runs.of_incident(known.id))
+    return known.response is ResponseStage.FINISHED and not has_acted
 
 
 def _insert(tx: Tx, incident: Incident, request: RunRequest, channels_of: ChannelsOf) -> None:

@@ -74,11 +74,13 @@ def _diagnosed(tx: Tx, incident: Incident, assessment: Assessment, *, now: datet
 
 
 def as_seen(incident: Incident, assessment: Assessment, *, now: datetime) -> Incident:
-    """With the kind and the rule that were found. A look that found neither changes nothing. Pure."""
+    """With the kind and the rule that were found. A look at which the rules were not asked changes nothing. Pure."""
     if assessment.hypotheses:
         incident = msgspec.structs.replace(incident, kind=assessment.kind)
     if assessment.rule is not None and assessment.rule != incident.rule:
-        incident = msgspec.structs.replace(incident, rule=assessment.rule, rule_since=now)
+        return msgspec.structs.replace(incident, rule=assessment.rule, rule_since=now)
+    if assessment.rule is None and assessment.rules and assessment.reason is not Reason.RULE_UNKNOWN:
+        return msgspec.structs.replace(incident, rule="", rule_since=None)
     return incident
 
 
@@ -221,7 +223,7 @@ def _carry_out(parts: Parts, tx: Tx, incident: Incident, decision: Decision, *, 
         return _ask(parts, tx, incident, decision, now=now)
     if decision.mode is DecisionMode.WAIT:
         kind = WaitKind.HOLD if decision.reason is Reason.HOLDING else WaitKind.GATE
-        due_at = _due_at(incident, decision, now=now)
+        due_at = _due_at(parts, incident, decision, now=now)
         park(tx, incident, kind, state=IncidentState.WAITING, reason=decision.reason, due_at=due_at, now=now)
         return Decided(mode=decision.mode, reason=decision.reason, wake_at=due_at)
     if decision.mode is DecisionMode.OBSERVE:
@@ -233,12 +235,15 @@ def _carry_out(parts: Parts, tx: Tx, incident: Incident, decision: Decision, *, 
     return Decided(mode=decision.mode, reason=decision.reason)
 
 
-def _due_at(incident: Incident, decision: Decision, *, now: datetime) -> datetime:
+def _due_at(parts: Parts, incident: Incident, decision: Decision, *, now: datetime) -> datetime:
     """A gate that names its hour is believed."""
     asked = decision.retry_at or now + LOOK_AGAIN
     if decision.reason in {Reason.HOLDING, Reason.COOLING_DOWN, Reason.SILENCED}:
         return asked
-    return max(asked, now + incidents.pause_between_looks(incident, now=now))
+    pause = incidents.pause_between_looks(incident, now=now)
+    if decision.reason is Reason.ANOTHER_INCIDENT:  # looked at while the end of that one is still seen as new
+        pause = min(pause, parts.incidents.clear_after / 2)
+    return max(asked, now + pause)
 
 
 def _begin_run(parts: Parts, tx: Tx, incident: Incident, decision: Decision, *, now: datetime) -> Decided:

@@ -50,24 +50,35 @@ def _of_another(incident: Incident, cause: Hypothesis, conditions: tuple[Conditi
 def in_work(parts: Parts, diagnosis: Diagnosis, *, now: datetime) -> str | None:
     """What is being responded to elsewhere, or has begun so lately that its incident is still to come; in words."""
     for cause, seen in diagnosis.elsewhere:
-        trouble = incidents.fingerprint(seen.resource, seen.symptom)
-        other = parts.store.read(lambda tx, trouble=trouble: tx.incidents.open_with(trouble))  # type: ignore[misc]
-        is_in_work = other is not None and other.response is not ResponseStage.FINISHED
+        other = _open_about(parts, seen)
         is_new = other is None and now - seen.since <= parts.incidents.clear_after
-        if is_in_work or is_new:
+        if is_new or _is_in_work(other):
             return f"{cause.cause} is the incident of its {seen.symptom}, and repaired there: {seen.statement}"
     return None
 
 
+def _open_about(parts: Parts, seen: Condition) -> Incident | None:
+    trouble = incidents.fingerprint(seen.resource, seen.symptom)
+    return parts.store.read(lambda tx: tx.incidents.open_with(trouble))
+
+
+def _is_in_work(other: Incident | None) -> bool:
+    return other is not None and other.response is not ResponseStage.FINISHED
+
+
 def ends_by_itself(parts: Parts, incident: Incident, *, now: datetime) -> tuple[Reason, str] | None:
-    """Of one that waited for another, which has just ended: an alert that came of it ends a little later. One that has
-    ended is closed soon."""
+    """Of one that waited for another, which is being verified or has just ended: an alert that came of it ends a little
+    later. One that has ended is closed soon. After a restart the other is heard of anew first."""
     if incident.reason not in {Reason.ANOTHER_INCIDENT, Reason.NOT_FIRING}:
         return None
     conditions = parts.conditions.of_resource(incident.resource)
     if not incidents.is_firing(incident, conditions):
         return Reason.NOT_FIRING, "no series at fault is abnormal now"
-    others = (one for one in conditions if one.series not in incident.series)
+    others = [one for one in conditions if one.series not in incident.series]
+    if not others:
+        return Reason.ANOTHER_INCIDENT, "what it waited for has not been heard of since the start"
+    if (seen := next((one for one in others if _is_in_work(_open_about(parts, one))), None)) is not None:
+        return Reason.ANOTHER_INCIDENT, f"the incident of its {seen.symptom} is still worked on"
     recovered = (one for one in others if one.status is ConditionStatus.NORMAL)
     ended = next((one for one in recovered if now - one.since <= parts.incidents.clear_after), None)
     if ended is None:

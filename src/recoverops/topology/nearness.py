@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 MOST_EDITS = 2
+_NUMBER = re.compile(r"[-_.]?\d+")
 
 
 def mistaken_for(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is nearest, at most two letters away; None when it is one itself, or none is near."""
+    """The known name that is nearest: at most two letters away, and less than a third of them.
+
+    None when it is one itself, when none is near, and when only the numbers differ: web-9 is no slip for web-1, nor for web.
+    """
     edits = sorted((_edits(name, one), one) for one in known if abs(len(name) - len(one)) <= MOST_EDITS)
-    return edits[0][1] if edits and 0 < edits[0][0] <= MOST_EDITS else None
+    if not edits or not 0 < edits[0][0] <= MOST_EDITS or 3 * edits[0][0] >= len(name):
+        return None
+    return None if _NUMBER.sub("", name) == _NUMBER.sub("", edits[0][1]) else edits[0][1]
 
 
 def _edits(one: str, other: str) -> int:
-    """Letters to put in, take out or replace (Levenshtein)."""
+    """Letters to put in, take out or replace (Levenshtein); letters in another order count as one."""
+    if one != other and sorted(one) == sorted(other):
+        return 1
     row = list(range(len(other) + 1))
     for at, letter in enumerate(one, start=1):
         before, row[0] = row[0], at

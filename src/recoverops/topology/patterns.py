@@ -33,7 +33,8 @@ def never_matches(pattern: str, known: Collection[str] | None) -> str | None:
     knows beforehand.
     """
     start = _WILDCARD.split(pattern, maxsplit=1)[0]
-    if not any(start.startswith(f"{kind}:") or f"{kind}:".startswith(start) for kind in ResourceKind):
+    is_bare = ":" not in pattern and not has_wildcard(pattern)
+    if is_bare or not any(start.startswith(f"{kind}:") or f"{kind}:".startswith(start) for kind in ResourceKind):
         return _without_kind(pattern, known or ())
     if known is None or has_wildcard(pattern) or pattern in known:
         return None
@@ -57,8 +58,8 @@ def _without_kind(pattern: str, known: Collection[str]) -> str:
 
 def _without_match(pattern: str, known: Collection[str]) -> str | None:
     """None when no name is so near that this must be a slip for it: a list may name more than this inventory has."""
-    near = mistaken_for(pattern, known)
-    return f'no service of the inventory is called so; did you mean "{near}"?' if near else None
+    near = mistaken_for(pattern.removeprefix(_SERVICE), [one.removeprefix(_SERVICE) for one in known])
+    return f'no service of the inventory is called so; did you mean "{_SERVICE}{near}"?' if near else None
 
 
 def _meant(pattern: str, known: Collection[str]) -> str:

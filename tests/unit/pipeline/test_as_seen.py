@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
 from tests.conftest import NOON, Records
 
-from recoverops.model import Hypothesis, IncidentKind, Reason
+from recoverops.model import Hypothesis, IncidentKind, Reason, RuleVerdict
 from recoverops.pipeline.assess import Assessment
 from recoverops.pipeline.deciding import as_seen
 
@@ -25,6 +26,16 @@ def test_the_hold_counts_from_the_first_match_of_a_rule_whatever_the_kind_become
     assert (other_kind.kind, other_kind.rule_since) == (IncidentKind.MEMORY_LEAK, NOON)
     other_rule = as_seen(other_kind, look(a, kind=IncidentKind.MEMORY_LEAK, rule="free-disk"), now=LATER)
     assert (other_rule.rule, other_rule.rule_since) == ("free-disk", LATER)
+
+
+def test_a_rule_that_no_longer_matches_holds_anew_when_it_does_again(a: Records) -> None:
+    first = as_seen(a.incident(), look(a, rule="restart"), now=NOON)
+    refused = (RuleVerdict(rule="restart", answer="not_matched", statement="age_seconds > 60.0 is false"),)
+    none = as_seen(first, msgspec.structs.replace(look(a), rules=refused, reason=Reason.NO_RULE_MATCHED), now=LATER)
+    assert (none.rule, none.rule_since) == ("", None)
+    unknown = as_seen(first, msgspec.structs.replace(look(a), rules=refused, reason=Reason.RULE_UNKNOWN), now=LATER)
+    assert (unknown.rule, unknown.rule_since) == ("restart", NOON)
+    assert as_seen(none, look(a, rule="restart"), now=LATER).rule_since == LATER
 
 
 def test_a_look_that_found_nothing_changes_nothing(a: Records) -> None:

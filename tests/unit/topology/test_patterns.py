@@ -22,6 +22,7 @@ KNOWN = ("service:checkout", "service:payments")
         "host:web-1",
         "source:*",
         "service:db",
+        "service:payments-2",
     ],
 )
 def test_a_pattern_that_may_match_something_is_taken(pattern: str) -> None:
@@ -32,6 +33,8 @@ def test_a_pattern_that_may_match_something_is_taken(pattern: str) -> None:
     ("pattern", "told"),
     [
         ("service:checkuot", 'did you mean "service:checkout"?'),
+        ("service", "it has no kind; write kind:name"),
+        ("", "it has no kind"),
         ("service:", "write service:name, or service:* for all of them"),
         ("checkout", 'did you mean "service:checkout"?'),
         ("check*", "write kind:name, e.g. service:check*"),
