@@ -10,12 +10,13 @@ import msgspec
 from tests.acceptance.test_flapping_in_virtual_time import DAMPING, FREELY, fall, told
 from tests.acceptance.test_response_in_virtual_time import broken
 from tests.acceptance.test_rules_again_in_virtual_time import NEVER
-from tests.acceptance.virtual_world import ACTING, ASKING, CHECKOUT, LONG_TICK, RULE, World
+from tests.acceptance.virtual_world import ACTING, ASKING, CHECKOUT, LONG_TICK, RULE, RUNBOOK, World
 
 from recoverops.decision import DecisionSettings, Rule, RuleBook
 from recoverops.incidents import IncidentSettings
 from recoverops.model import AlertStatus, Incident, IncidentState, Mode, Reason, Sample, Service
 from recoverops.pipeline import Page, Parts
+from recoverops.remediation import VerifySettings
 from recoverops.topology import Inventory
 
 NAME = "QueueTooLong"
@@ -94,6 +95,37 @@ def test_one_that_comes_together_with_a_crash_waits_for_it_and_calls_nobody(tmp_
         world.live(120, until=lambda: all(one.is_over for one in world.incidents))
         assert [one.state for one in world.incidents] == [IncidentState.RESOLVED] * 2
         assert (len(world.ledger), "incident.escalated" in told(world)) == (1, False)
+
+
+def test_one_that_waits_for_another_waits_over_a_restart_too(tmp_path: Path) -> None:
+    with World(directory=tmp_path, rule=HELD) as world:
+        broken(world).live(2)
+        world.alert(AlertStatus.FIRING, name=NAME)
+        world.live(3)
+        world.is_measured = False
+        world.boot()
+        world.live(15)
+        assert about(world, f"alert:{NAME}").reason == Reason.ANOTHER_INCIDENT
+        world.is_measured = True
+        world.live(60, until=lambda: bool(world.ledger))
+        world.alert(AlertStatus.RESOLVED, name=NAME)
+        world.live(120, until=lambda: all(one.is_over for one in world.incidents))
+        assert (effects(world), "incident.escalated" in told(world)) == (1, False)
+
+
+def test_one_that_outlasts_the_crash_waits_while_that_is_verified(tmp_path: Path) -> None:
+    patient = RUNBOOK.model_copy(
+        update={"verify": VerifySettings(hold=timedelta(minutes=3), timeout=timedelta(minutes=5))}
+    )
+    with World(directory=tmp_path, runbook=patient) as world:
+        broken(world).live(2)
+        world.alert(AlertStatus.FIRING, name=NAME)
+        world.live(150)
+        assert effects(world) == 1
+        assert about(world, f"alert:{NAME}").reason == Reason.ANOTHER_INCIDENT
+        world.alert(AlertStatus.RESOLVED, name=NAME)
+        world.live(300, until=lambda: all(one.is_over for one in world.incidents))
+        assert "incident.escalated" not in told(world)
 
 
 def test_one_that_goes_on_after_the_crash_was_healed_calls_a_person(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ _NUMBER = re.compile(r"[-_.]?\d+")
 def mistaken_for(name: str, known: Iterable[str]) -> str | None:
     """The known name that is nearest: at most two letters away, and less than a third of them.
 
-    None when it is one itself, when none is near, and when only the numbers differ: web-9 is no slip for web-1, nor for web.
+    None when it is one itself, when none is near, and when only numbers differ: web-9 is no slip for web-1 or web.
     """
     edits = sorted((_edits(name, one), one) for one in known if abs(len(name) - len(one)) <= MOST_EDITS)
     if not edits or not 0 < edits[0][0] <= MOST_EDITS or 3 * edits[0][0] >= len(name):
