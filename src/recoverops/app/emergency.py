@@ -12,6 +12,8 @@ from recoverops.model import MisconfiguredError
 from recoverops.ports import Clock, StopSwitch
 from recoverops.storage import STOP_FILE, EngineHere, SharedStop, SqlStore, StopFile, engine_on
 
+__all__ = ["EngineHere", "StopPlace", "engine_of", "is_shared", "shared_stop", "stop_place"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopPlace:

@@ -226,12 +226,11 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Ask for a runbook on a service. The gates decide as ever; a running engine takes it up within a second."""
-    from recoverops.app.emergency import engine_of
+    from recoverops.app.emergency import EngineHere, engine_of
     from recoverops.app.offline import opened_store
     from recoverops.clock import SystemClock
     from recoverops.model import RunRequest
     from recoverops.operations import request_run
-    from recoverops.storage import EngineHere
 
     with told_errors():
         settings = settings_of(config, Needs.ALL)
