@@ -59,6 +59,19 @@ def test_a_service_that_goes_down_is_acted_on_once_and_verified(tmp_path: Path) 
         assert run.verdict.status is VerdictStatus.RECOVERED
 
 
+def test_nobody_is_called_while_it_is_not_there_and_what_comes_back_is_acted_on(tmp_path: Path) -> None:
+    """As when a new start is seen as down for a moment, and only what follows shows what is wrong."""
+    with World(directory=tmp_path) as world:
+        broken(world).live(2.5, until=lambda: bool(world.incidents))
+        world.is_up = True
+        world.live(4)
+        assert (world.incident.state, world.incident.reason) == (IncidentState.WAITING, Reason.NOT_FIRING)
+        world.is_up = False
+        world.live(60, until=world.is_(IncidentState.RESOLVED))
+        assert world.healed_once() == []
+        assert world.events("escalated") == 0
+
+
 def test_the_rule_holds_before_it_acts(tmp_path: Path) -> None:
     rule = RULE.model_copy(update={"hold": timedelta(seconds=20)})
     with World(directory=tmp_path, rule=rule) as world:

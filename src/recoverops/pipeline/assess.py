@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from recoverops import incidents
 from recoverops.decision import REQUESTED, Choice, ConditionFacts
 from recoverops.diagnosis import diagnose
 from recoverops.model import (
@@ -160,7 +161,7 @@ def _condition_facts(
 
 def _no_rule(parts: Parts, incident: Incident, choice: Choice, diagnosis: Diagnosis, *, now: datetime) -> Assessment:
     hypotheses = diagnosis.own
-    waits = None if choice.is_unknown else _for_another(parts, incident, diagnosis, now=now)
+    waits = None if choice.is_unknown else _why_nobody_is_called(parts, incident, diagnosis, now=now)
     if waits is not None:
         reason, statement = waits
     elif choice.is_unknown:
@@ -181,8 +182,13 @@ def _no_rule(parts: Parts, incident: Incident, choice: Choice, diagnosis: Diagno
     )
 
 
-def _for_another(parts: Parts, incident: Incident, diagnosis: Diagnosis, *, now: datetime) -> tuple[Reason, str] | None:
-    """Why no person is called about it yet: nothing of its own was found, and another incident is worked on."""
+def _why_nobody_is_called(
+    parts: Parts, incident: Incident, diagnosis: Diagnosis, *, now: datetime
+) -> tuple[Reason, str] | None:
+    """It is not there at this moment, so its cause does not show; or nothing of its own was found, and another incident
+    is worked on."""
+    if not incidents.is_firing(incident, parts.conditions.of_resource(incident.resource)):
+        return Reason.NOT_FIRING, "no series at fault is abnormal now"
     if diagnosis.own:
         return None
     told = in_work(parts, diagnosis, now=now)

@@ -68,12 +68,10 @@ def _is_in_work(other: Incident | None) -> bool:
 
 def ends_by_itself(parts: Parts, incident: Incident, *, now: datetime) -> tuple[Reason, str] | None:
     """Of one that waited for another, which is being verified or has just ended: an alert that came of it ends a little
-    later. One that has ended is closed soon. After a restart the other is heard of anew first."""
-    if incident.reason not in {Reason.ANOTHER_INCIDENT, Reason.NOT_FIRING}:
+    later. After a restart the other is heard of anew first."""
+    if incident.reason != Reason.ANOTHER_INCIDENT:
         return None
     conditions = parts.conditions.of_resource(incident.resource)
-    if not incidents.is_firing(incident, conditions):
-        return Reason.NOT_FIRING, "no series at fault is abnormal now"
     others = [one for one in conditions if one.series not in incident.series]
     if not others:
         return Reason.ANOTHER_INCIDENT, "what it waited for has not been heard of since the start"
