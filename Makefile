@@ -11,7 +11,7 @@ export PYTHON
 
 # Most long tests wait for real processes, so there are more workers than cores; files go out in the order of their
 # names, because acceptance tests are the longest and come first.
-SPREAD := -n 4 --dist loadfile --no-loadscope-reorder
+SPREAD := -n 5 --dist loadfile --no-loadscope-reorder
 
 # A .venv that was made in another folder points back to it: the stamp holds the folder, and a different one is stale.
 ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))

@@ -10,17 +10,15 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
-from benchmarks.alerts import INTAKE, alert, now, webhook
+from benchmarks.alerts import INTAKE, now, webhook
 from benchmarks.engine import Engine, Setup, metrics, total, up, write_setup
 from benchmarks.figures import Figure, percentile
-from benchmarks.plugin import install_example
-from benchmarks.processes import HOST, running
-from benchmarks.receiver import PATH
+from benchmarks.processes import running
+from benchmarks.repairing import entry, repairing
 
 IN_TURN, AT_RATE, WARM_UP = 200, 300, 20
 RATE = 20.0
@@ -85,47 +83,8 @@ def _names() -> tuple[list[str], list[str], list[str]]:
 
 
 def _setup(directory: Path, port: int) -> Setup:
-    """Not as shipped: it may act, the limits are out of the way, and verification takes 1 s instead of 5."""
-    plugin = install_example(directory)
-    endpoint = f"http://{HOST}:{port}{PATH}"
-    names = [name for part in _names() for name in part]
-    return write_setup(
-        directory / "latency",
-        {
-            "services": [{"name": name, "address": {"endpoint": endpoint}} for name in names],
-            "plugins": [
-                {"name": "console"},
-                {"name": "prometheus"},
-                {"name": "http-action", "version": plugin.version},
-            ],
-            "decision": {"mode": "act", "max_actions_per_hour": 100_000, "max_actions_per_day": 100_000},
-            "rules": "rules.yaml",
-            "runbooks": "runbooks",
-        },
-        files={
-            "rules.yaml": {
-                "version": 1,
-                "rules": [{"name": "repair", "when": 'kind == "service_down"', "runbook": "repair", "mode": "act"}],
-            },
-            "runbooks/repair.yaml": {
-                "name": "repair",
-                "action": "call-endpoint",
-                "arguments": {"task": "repair"},
-                "verify": {"hold": "1s", "timeout": "20s"},
-            },
-        },
-        environment=plugin.environment,
-    )
-
-
-def _entry(service: str, *, starts_at: datetime, ends_at: datetime | None = None) -> Mapping[str, object]:
-    labels = {
-        "alertname": "ServiceDown",
-        "service": service,
-        "instance": f"{service}.example.com:443",
-        "severity": "high",  # a critical one would be asked about
-    }
-    return alert(labels, fingerprint=f"fp-{service}", starts_at=starts_at, ends_at=ends_at)
+    parts = repairing(directory, [name for part in _names() for name in part], port=port)
+    return write_setup(directory / "latency", parts.configuration, files=parts.files, environment=parts.environment)
 
 
 class Ending:
@@ -153,7 +112,7 @@ class Ending:
                 if fixed:
                     at = now()
                     connection.post(
-                        INTAKE, key=key, body=webhook(_entry(name, starts_at=at, ends_at=at) for name in fixed)
+                        INTAKE, key=key, body=webhook(entry(name, starts_at=at, ends_at=at) for name in fixed)
                     )
                     resolved.update(fixed)
 
@@ -166,7 +125,7 @@ def _send_in_turn(engine: Engine, arrivals: Arrivals, services: Iterable[str]) -
         for service in services:
             if time.monotonic() > end:
                 break
-            body = webhook([_entry(service, starts_at=now())])
+            body = webhook([entry(service, starts_at=now())])
             sent_ns = time.monotonic_ns()
             connection.post(INTAKE, key=key, body=body)
             arrived_ns = arrivals.wait_for(service, until=min(end, time.monotonic() + _ACTION_WITHIN_S))
@@ -186,7 +145,7 @@ def _send_at_rate(engine: Engine, arrivals: Arrivals, services: Iterable[str]) -
                 break
             planned[service] = began_ns + int(number / RATE * 1e9)
             time.sleep(max(0.0, (planned[service] - time.monotonic_ns()) / 1e9))
-            connection.post(INTAKE, key=key, body=webhook([_entry(service, starts_at=now())]))
+            connection.post(INTAKE, key=key, body=webhook([entry(service, starts_at=now())]))
     end = time.monotonic() + _ACTION_WITHIN_S
     came = {service: arrivals.wait_for(service, until=end) for service in planned}
     return [(at - planned[service]) / 1e6 for service, at in came.items() if at is not None]

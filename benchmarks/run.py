@@ -12,13 +12,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import idle, kinesis, latency, machine, ready, storm
+from benchmarks import idle, kinesis, latency, machine, ready, soak, storm
 from benchmarks.figures import Figure, shown
 
 MEASUREMENTS: dict[str, Callable[[Path], Iterable[Figure]]] = {
@@ -27,9 +28,10 @@ MEASUREMENTS: dict[str, Callable[[Path], Iterable[Figure]]] = {
     "latency": latency.measure,
     "storm": storm.measure,
     "kinesis": kinesis.measure,
+    "soak": soak.measure,
 }
-_BY_DEFAULT = [name for name in MEASUREMENTS if name != "kinesis"]
-"""What needs the double of AWS is measured when it is named."""
+_BY_DEFAULT = [name for name in MEASUREMENTS if name not in {"kinesis", "soak"}]
+"""What needs the double of AWS, and what takes half an hour, is measured when it is named."""
 _QUIET = 0.3
 
 
@@ -44,7 +46,8 @@ def main() -> int:
         told = machine.describe(Path(directory))
         for name in given.only:
             console.print(f"measuring: {name}", highlight=False)
-            figures.extend(MEASUREMENTS[name](Path(directory)))
+            measure = partial(soak.measure, minutes=given.minutes) if name == "soak" else MEASUREMENTS[name]
+            figures.extend(measure(Path(directory)))
     told |= {"load_average_before": round(load, 2), "took_s": round(time.monotonic() - began)}
     if given.json:
         print(json.dumps({"machine": told, "figures": [figure.plain() for figure in figures]}, indent=2))
@@ -66,7 +69,16 @@ def _arguments() -> argparse.Namespace:
         metavar="SECONDS",
         help=f"wait at most so long until the load average is below {_QUIET}",
     )
+    parser.add_argument(
+        "--minutes", type=_minutes, default=soak.MINUTES, help=f"how long `soak` lasts, 1 to 1440; {soak.MINUTES:g}"
+    )
     return parser.parse_args()
+
+
+def _minutes(text: str) -> float:
+    if not 1 <= (minutes := float(text)) <= 1440:
+        raise argparse.ArgumentTypeError(f"{text}, expected 1 to 1440")
+    return minutes
 
 
 def _names(text: str) -> list[str]:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from recoverops.api.telemetry import Metrics, Reading
+from recoverops.app.anchoring import Anchoring
 from recoverops.app.anomaly import AnomalyWorker
 from recoverops.app.api_keys import api_keys
 from recoverops.app.caution import CautionWorker, demands_of
@@ -33,7 +34,7 @@ from recoverops.app.release import release
 from recoverops.app.reload import Reloader
 from recoverops.app.settings import Settings
 from recoverops.app.store_address import with_store_address
-from recoverops.app.store_standing import Anchoring, StoreStanding
+from recoverops.app.store_standing import StoreStanding
 from recoverops.app.streams import StreamWorker
 from recoverops.app.structs import prepare_structs
 from recoverops.app.vault import Vault
@@ -67,7 +68,7 @@ from recoverops.pipeline import (
     respond,
 )
 from recoverops.ports import Clock, StopSwitch, StreamSource, Tx, WorkflowContext
-from recoverops.storage import STOP_FILE, DirectoryLock, SharedStop, SqlStore, StopFile, open_store
+from recoverops.storage import STOP_FILE, AuditAnchor, DirectoryLock, SharedStop, SqlStore, StopFile, open_store
 from recoverops.workflows import ThreadEngine
 
 if TYPE_CHECKING:  # they load the compiled detectors
@@ -166,7 +167,8 @@ class RecoverOps:
         self._look_after_claim(self._store)
         if not self._is_alone:
             self.stop = SharedStop(self.stop, self._store)
-        anchoring = Anchoring(self._store, self.settings.data_dir / ANCHOR_FILE, self.clock)
+        anchoring = Anchoring(self._store, AuditAnchor(self.settings.data_dir / ANCHOR_FILE), self.clock)
+        anchoring.stop_on_another_store(self.stop, channels=self.settings.stop_channels)
         self._closing.callback(anchoring.write)
         self._cautions = tuple(CautionWorker(one, self.clock, self.metrics) for one in self.loaded.cautions)
         parts = self._parts_built = self._parts(self._store)

@@ -1,16 +1,14 @@
-"""Whether the store writes, asked by really writing, and where the head of its audit log is noted outside of it."""
+"""Whether the store writes, asked by really writing."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 from recoverops.model import ComponentState, ComponentStatus, UnreachableError
 from recoverops.ports import Clock
-from recoverops.storage import AuditAnchor, SqlStore
+from recoverops.storage import SqlStore
 
 ASK_EVERY, ASK_FOR = timedelta(seconds=1), timedelta(seconds=2)
-ANCHOR_EVERY = timedelta(seconds=10)
 
 
 class StoreStanding:
@@ -34,24 +32,3 @@ class StoreStanding:
         except UnreachableError as error:
             return ComponentStatus(name="store", state=ComponentState.UNREACHABLE, statement=str(error), since=now)
         return ComponentStatus(name="store", state=ComponentState.UP, statement="writes durably", since=now)
-
-
-class Anchoring:
-    """Writes the newest hash of the audit log into a file beside the store, so that a cut-off log shows."""
-
-    def __init__(self, store: SqlStore, file: Path, clock: Clock) -> None:
-        self._store = store
-        self._anchor = AuditAnchor(file)
-        self._clock = clock
-        self._at: datetime | None = None
-
-    def sometimes(self) -> None:
-        now = self._clock.now()
-        if self._at is None or now - self._at >= ANCHOR_EVERY:
-            self._at = now
-            self.write()
-
-    def write(self) -> None:
-        head = self._store.read(lambda tx: tx.audit.head())
-        if head is not None:
-            self._anchor.write(head)

@@ -5,7 +5,7 @@ Only `app` imports this room. Everybody else sees `ports.Store`, `ports.Tx` and 
 
 from __future__ import annotations
 
-from recoverops.storage.anchor import AnchoredHead, AuditAnchor, verify_against
+from recoverops.storage.anchor import AnchoredHead, AuditAnchor, misfit, verify_against
 from recoverops.storage.claim import Claim
 from recoverops.storage.directory_lock import DirectoryLock, EngineHere, another_owner, engine_on, why_not_writable
 from recoverops.storage.durable_file import write_durably
@@ -33,6 +33,7 @@ __all__ = [
     "StorageSettings",
     "another_owner",
     "engine_on",
+    "misfit",
     "open_store",
     "verify_against",
     "why_not_writable",

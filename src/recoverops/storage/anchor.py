@@ -5,13 +5,14 @@ The chain itself cannot: cut off at the end, it is still whole. Best kept on ano
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
 from recoverops.model import AuditEntry, AuditReport, PermanentError, UnreachableError
 from recoverops.ports import AuditLog
-from recoverops.storage.durable_file import write_durably
+from recoverops.storage.durable_file import flush_directory, write_durably
 
 
 class AnchoredHead(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +32,19 @@ class AuditAnchor:
         except OSError as error:
             raise UnreachableError(f"the audit anchor {self._path} cannot be written ({error.strerror})") from error
 
+    def name_aside(self, *, at: datetime) -> Path:
+        return self._path.with_name(f"{self._path.name}.{at:%Y%m%dT%H%M%SZ}")
+
+    def put_aside(self, kept: Path) -> None:
+        """What was anchored stays under that name. Raises UnreachableError when it cannot be renamed."""
+        try:
+            self._path.rename(kept)
+            flush_directory(kept.parent)
+        except OSError as error:
+            raise UnreachableError(
+                f"the audit anchor {self._path} cannot be kept as {kept} ({error.strerror})"
+            ) from error
+
     def read(self) -> AnchoredHead | None:
         """None when nothing was ever anchored. Raises PermanentError when the file is not an anchor."""
         try:
@@ -47,26 +61,36 @@ class AuditAnchor:
             ) from error
 
 
+def misfit(log: AuditLog, anchor: AuditAnchor) -> str | None:
+    """Why this log is not the one whose head was anchored; None when it is, or nothing was. Reads one entry of it.
+
+    Raises PermanentError when the file is no anchor, UnreachableError when it cannot be read.
+    """
+    anchored = anchor.read()
+    if anchored is None:
+        return None
+    head = log.head()
+    newest = head.seq if head is not None else 0
+    if newest < anchored.seq:
+        return (
+            f"the chain ends at entry {newest}, but {anchored.seq} was anchored: "
+            "entries were removed at its tail, or an older copy of the database was put back, or another one"
+        )
+    entries = log.entries(after=anchored.seq - 1, limit=1)
+    if entries and entries[0].hash == anchored.hash:
+        return None
+    return f"entry {anchored.seq} is not the one that was anchored: the chain was written anew"
+
+
 def verify_against(log: AuditLog, anchor: AuditAnchor) -> AuditReport:
     """The report of the whole chain, which must also still contain the anchored entry."""
     report = log.verify()
     anchored = anchor.read()
-    if report.broken_at is not None or anchored is None:
-        return report
-    if report.entries < anchored.seq:
-        return AuditReport(
-            entries=report.entries,
-            head=report.head,
-            broken_at=report.entries + 1,
-            statement=f"the chain ends at entry {report.entries}, but {anchored.seq} was anchored: "
-            "entries were removed at its tail, or an older copy of the database was put back",
-        )
-    entries = log.entries(after=anchored.seq - 1, limit=1)
-    if entries and entries[0].hash == anchored.hash:
+    if report.broken_at is not None or anchored is None or (statement := misfit(log, anchor)) is None:
         return report
     return AuditReport(
         entries=report.entries,
         head=report.head,
-        broken_at=anchored.seq,
-        statement=f"entry {anchored.seq} is not the one that was anchored: the chain was written anew",
+        broken_at=min(report.entries + 1, anchored.seq),
+        statement=statement,
     )

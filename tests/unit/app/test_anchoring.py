@@ -1,0 +1,93 @@
+"""What is noted about the audit log outside of the store, and what a start makes of it when the two do not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from recoverops.app.anchoring import Anchoring
+from recoverops.clock import SystemClock
+from recoverops.model import STOP_ENGAGED, STOP_SUBJECT
+from recoverops.storage import AuditAnchor, SqlStore, StopFile, StorageSettings, open_store
+
+CHANNELS = ("console",)
+
+
+class Place:
+    """One data directory with its store."""
+
+    def __init__(self, directory: Path, store: SqlStore) -> None:
+        self.head = directory / "audit.head"
+        self.store = store
+        self.switch = StopFile(directory / "EMERGENCY_STOP", clock=SystemClock())
+        self.anchoring = Anchoring(store, AuditAnchor(self.head), SystemClock())
+
+    def acts(self) -> None:
+        now = SystemClock().now()
+        self.store.write(lambda tx: tx.audit.append(at=now, actor="engine", event="acted", subject="run-1", detail={}))
+
+    def start(self) -> None:
+        self.anchoring.stop_on_another_store(self.switch, channels=CHANNELS)
+
+    @property
+    def kept(self) -> list[Path]:
+        return list(self.head.parent.glob("audit.head.*"))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    with open_store(StorageSettings(), data_dir=tmp_path, clock=SystemClock()) as store:
+        yield Place(tmp_path, store)
+
+
+def test_nothing_that_was_anchored_and_what_still_fits_stop_nothing(place: Place) -> None:
+    place.start()
+    place.acts()
+    place.anchoring.write()
+    place.acts()
+    place.start()
+    assert not place.switch.read().stopped
+    assert not place.kept
+
+
+def test_a_shorter_log_stops_and_the_stop_is_audited_and_told(place: Place) -> None:
+    place.acts()
+    place.head.write_text('{"seq":98,"hash":"' + "a" * 64 + '","v":1}')
+    place.start()
+    stop = place.switch.read()
+    assert stop.stopped
+    assert "ends at entry 1, but 98 was anchored" in stop.reason
+    engaged = place.store.read(lambda tx: tx.audit.newest(STOP_SUBJECT, events=(STOP_ENGAGED,)))
+    assert engaged is not None
+    assert engaged.detail["reason"] == stop.reason
+    assert place.store.read(lambda tx: tx.outbox.due(SystemClock().now(), limit=10, only="console"))
+    assert len(place.kept) == 1
+    # and from then on the head is that of the store which there is
+    place.anchoring.write()
+    place.switch.clear(stop)
+    place.start()
+    assert not place.switch.read().stopped
+
+
+def test_a_log_of_the_same_length_that_was_written_anew_stops(place: Place) -> None:
+    place.acts()
+    place.head.write_text('{"seq":1,"hash":"' + "a" * 64 + '","v":1}')
+    place.start()
+    assert "entry 1 is not the one that was anchored" in place.switch.read().reason
+
+
+def test_a_file_that_is_no_anchor_stops_and_is_kept(place: Place) -> None:
+    place.head.write_text("garbage")
+    place.start()
+    assert "is not one" in place.switch.read().reason
+    assert [one.read_text() for one in place.kept] == ["garbage"]
+
+
+def test_what_a_person_said_about_a_stop_stays(place: Place) -> None:
+    place.acts()
+    place.head.write_text('{"seq":98,"hash":"' + "a" * 64 + '","v":1}')
+    place.switch.engage(reason="maintenance of the rack", by="local:operator")
+    place.start()
+    assert place.switch.read().reason.endswith("It was stopped already: maintenance of the rack")
