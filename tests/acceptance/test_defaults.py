@@ -53,6 +53,8 @@ def test_under_the_untouched_defaults_the_eleventh_action_of_an_hour_is_refused(
         assert place.starts(names[10]) == 1
         told = place.command("why", incident["id"]).stdout
         assert "10 of 10 actions in the last hour; the next is free at" in told
+        # and what a person can do about it
+        assert "decision.max_actions_per_hour" in told.partition("What to do\n")[2]
         # and the limit is kept across a restart
         assert place.down() == 0
         place.up()

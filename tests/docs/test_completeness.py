@@ -26,6 +26,7 @@ from recoverops.decision.condition import VARIABLES
 from recoverops.detection.metrics.settings import DEFAULT_THRESHOLDS
 from recoverops.model import LEGAL_TRANSITIONS, EffectClass, GateName, IncidentKind, IncidentState, Reason
 from recoverops.notifications import EVENTS
+from recoverops.operations.what_to_do import ADVICE, AFTER_AN_ACTION
 from recoverops.remediation import Runbook
 
 CONFIGURATION, RULES, CLI = DOCS / "configuration.md", DOCS / "rules.md", DOCS / "cli.md"
@@ -93,6 +94,13 @@ def test_every_reason_is_documented_with_what_to_do_about_it() -> None:
     told = rows(section_of(RULES, "Every reason, and what to do about it"))
     assert [row[0].strip("`") for row in told] == list(Reason)
     assert all(len(row) == 4 and all(row) for row in told)
+    assert {Reason(row[0].strip("`")): row[3] for row in told} == ADVICE
+
+
+def test_every_other_word_with_which_a_person_is_called_has_advice() -> None:
+    told = rows(section_of(RULES, "Words beside the state of an incident"))
+    calling = {word for row in told if "escalated" in row[1] for word in code_in(row[0])}
+    assert calling == set(AFTER_AN_ACTION)
 
 
 def test_every_kind_every_variable_and_every_default_threshold_is_documented() -> None:

@@ -99,6 +99,9 @@ def story(told: IncidentStory) -> RenderableType:
         parts.append(Text("  nothing"))
     parts.append(_section("Timeline (UTC)"))
     parts.append(_timeline((one.at, one.actor, one.event, one.text) for one in told.timeline))
+    if told.what_to_do:
+        parts.append(_section("What to do"))
+        parts.append(Text(f"  {told.what_to_do}"))
     return Group(*parts)
 
 

@@ -22,6 +22,7 @@ from recoverops.model import (
     to_plain,
 )
 from recoverops.operations.short_id import AMONG, named
+from recoverops.operations.what_to_do import what_to_do
 from recoverops.ports import Store, Tx
 
 EVENTS_BEFORE = timedelta(hours=1)
@@ -45,6 +46,8 @@ class IncidentStory(Record, frozen=True, kw_only=True):
     deliveries: tuple[Delivery, ...]
     events: tuple[Event, ...]
     """What was changed about its resource in the hour before the onset and until it ended, the oldest first."""
+    what_to_do: str
+    """For a person; empty when nothing is."""
 
     def plain(self) -> dict[str, Any]:
         """As the doors show it: each run carries its actions."""
@@ -73,16 +76,18 @@ def find_incident(tx: Tx, text: str) -> Incident:
 
 
 def _story(tx: Tx, incident: Incident) -> IncidentStory:
+    approval = tx.approvals.newest_of(incident.id)
     return IncidentStory(
         incident=incident,
         hypotheses=tx.incidents.hypotheses(incident.id),
         decisions=tx.decisions.of_incident(incident.id),
         runs=tuple(RunStory(run=run, actions=tx.runs.actions_of(run.id)) for run in tx.runs.of_incident(incident.id)),
-        approval=tx.approvals.newest_of(incident.id),
+        approval=approval,
         wait=tx.waits.of_incident(incident.id),
         timeline=tx.incidents.timeline(incident.id),
         deliveries=tx.outbox.of_incident(incident.id),
         events=_events(tx, incident),
+        what_to_do=what_to_do(incident, approval),
     )
 
 
