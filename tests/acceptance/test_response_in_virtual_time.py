@@ -101,6 +101,77 @@ def test_trouble_that_ends_during_the_hold_is_closed_without_an_action(tmp_path:
         assert world.runs == ()
 
 
+FOR_TWENTY_SECONDS = RULE.model_copy(update={"hold": timedelta(seconds=20)})
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+@pytest.mark.parametrize("is_end_told", [True, False])
+def test_the_hold_of_an_alert_that_fires_again_begins_anew(
+    tmp_path: Path, is_end_told: bool, is_restarted: bool
+) -> None:
+    with World(directory=tmp_path, rule=FOR_TWENTY_SECONDS) as world:
+        world.is_measured = False
+        world.alert(AlertStatus.FIRING)
+        world.live(8)
+        if is_end_told:
+            world.alert(AlertStatus.RESOLVED)
+        world.live(7)
+        world.alert(AlertStatus.FIRING)
+        fires_again_at = world.clock.now()
+        world.live(2)
+        if is_restarted:
+            world.boot()
+        world.live(60, until=lambda: bool(world.ledger))
+
+        (run,) = world.runs
+        assert timedelta(seconds=20) <= run.started_at - fires_again_at <= timedelta(seconds=22)
+        hold = next(one for one in world.decisions[-1].gates if one.gate is GateName.HOLD)
+        assert f"is firing since {fires_again_at:%H:%M:%S} UTC" in hold.statement
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_the_hold_of_what_is_measured_begins_anew_when_it_was_normal_in_between(
+    tmp_path: Path, is_restarted: bool
+) -> None:
+    with World(directory=tmp_path, rule=FOR_TWENTY_SECONDS) as world:
+        broken(world).live(8)
+        world.is_up = True
+        world.live(7)
+        world.is_up = False
+        falls_again_at = world.clock.now()
+        world.live(4)
+        if is_restarted:
+            world.boot()
+        world.live(60, until=lambda: bool(world.ledger))
+
+        (run,) = world.runs
+        assert timedelta(seconds=20) <= run.started_at - falls_again_at <= timedelta(seconds=24)
+
+
+def test_a_restart_in_the_middle_of_a_hold_does_not_begin_it_anew(tmp_path: Path) -> None:
+    with World(directory=tmp_path, rule=FOR_TWENTY_SECONDS) as world:
+        broken(world).live(12)
+        opened_at = world.incident.opened_at
+        world.boot()
+        world.live(60, until=lambda: bool(world.ledger))
+
+        assert world.runs[0].started_at - opened_at <= timedelta(seconds=22)
+
+
+def test_the_hold_goes_on_while_one_of_two_series_fires_all_the_time(tmp_path: Path) -> None:
+    with World(directory=tmp_path, rule=FOR_TWENTY_SECONDS) as world:
+        broken(world).live(3)
+        opened_at = world.incident.opened_at
+        world.alert(AlertStatus.FIRING)
+        world.live(3)
+        world.alert(AlertStatus.RESOLVED)
+        world.live(3)
+        world.alert(AlertStatus.FIRING)
+        world.live(60, until=lambda: bool(world.ledger))
+
+        assert world.runs[0].started_at - opened_at <= timedelta(seconds=22)
+
+
 def test_a_question_parks_the_response_until_somebody_approves(tmp_path: Path) -> None:
     with World(directory=tmp_path, decision=ASKING) as world:
         broken(world).live(30, until=world.is_asking)

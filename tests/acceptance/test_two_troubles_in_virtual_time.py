@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 from tests.acceptance.test_flapping_in_virtual_time import DAMPING, FREELY, fall, told
@@ -14,10 +16,14 @@ from tests.acceptance.virtual_world import ACTING, ASKING, CHECKOUT, LONG_TICK, 
 
 from recoverops.decision import DecisionSettings, Rule, RuleBook
 from recoverops.incidents import IncidentSettings
-from recoverops.model import AlertStatus, Incident, IncidentState, Mode, Reason, Sample, Service
+from recoverops.model import AlertStatus, Decision, Incident, IncidentState, Mode, Reason, Sample, Service
 from recoverops.pipeline import Page, Parts
+from recoverops.pipeline.assess import assess
+from recoverops.ports import Store, Tx
 from recoverops.remediation import VerifySettings
 from recoverops.topology import Inventory
+
+T = TypeVar("T")
 
 NAME = "QueueTooLong"
 HELD = RULE.model_copy(update={"hold": timedelta(seconds=30)})
@@ -44,8 +50,12 @@ def effects(world: World) -> int:
     return len(world.ledger)
 
 
+def decisions(world: World, incident: Incident) -> tuple[Decision, ...]:
+    return world.store.read(lambda tx: tx.decisions.of_incident(incident.id))
+
+
 def reasons(world: World, incident: Incident) -> set[str]:
-    return {one.reason for one in world.store.read(lambda tx: tx.decisions.of_incident(incident.id))}
+    return {one.reason for one in decisions(world, incident)}
 
 
 def test_the_age_of_an_alert_does_not_use_up_the_hold_of_a_crash(tmp_path: Path) -> None:
@@ -139,6 +149,107 @@ def test_one_that_goes_on_after_the_crash_was_healed_calls_a_person(tmp_path: Pa
         assert (alert.state, alert.reason) == (IncidentState.ESCALATED, Reason.NO_HYPOTHESIS)
         assert reasons(world, alert) == {Reason.ANOTHER_INCIDENT, Reason.NO_HYPOTHESIS}
         assert len(world.ledger) == 1
+
+
+OTHER_NAME = "WorkersIdle"
+
+
+def with_two_alerts(world: World) -> World:
+    """It is down, and two alerts come of that; none of them ends with it."""
+    broken(world).live(1)
+    world.alert(AlertStatus.FIRING, name=NAME)
+    world.alert(AlertStatus.FIRING, name=OTHER_NAME)
+    return world
+
+
+def alerts_of(world: World) -> list[Incident]:
+    return [about(world, f"alert:{name}") for name in (NAME, OTHER_NAME)]
+
+
+def test_two_that_outlast_the_crash_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    with World(directory=tmp_path) as world:
+        with_two_alerts(world).live(120)
+        for alert in alerts_of(world):
+            assert (alert.state, alert.reason) == (IncidentState.ESCALATED, Reason.NO_HYPOTHESIS)
+            assert reasons(world, alert) == {Reason.ANOTHER_INCIDENT, Reason.NO_HYPOTHESIS}
+        assert len(world.ledger) == 1
+
+
+def test_two_that_wait_for_a_third_call_nobody_while_that_is_verified_over_a_restart_too(tmp_path: Path) -> None:
+    patient = RUNBOOK.model_copy(
+        update={"verify": VerifySettings(hold=timedelta(minutes=3), timeout=timedelta(minutes=5))}
+    )
+    with World(directory=tmp_path, rule=HELD, runbook=patient) as world:
+        with_two_alerts(world).live(5)
+        for _ in range(2):  # while it holds, and while it is verified
+            world.is_measured = False
+            world.boot()
+            world.live(15)
+            world.is_measured = True
+            world.live(60)
+            assert {one.reason for one in alerts_of(world)} == {Reason.ANOTHER_INCIDENT}
+        assert effects(world) == 1
+        assert "incident.escalated" not in told(world)
+        world.live(240)
+        assert {one.state for one in alerts_of(world)} == {IncidentState.ESCALATED}
+
+
+class WithADisk(World):
+    """Its disk has room all the time."""
+
+    def measure(self) -> None:
+        super().measure()
+        resource = Service(name=CHECKOUT, group=CHECKOUT).resource
+        room = Sample(resource=resource, metric="disk.utilization", value=0.1, at=self.clock.now(), source="world")
+        self.observer.take_samples([room])
+
+
+def test_what_was_normal_all_along_has_not_recovered_because_the_process_began_anew(tmp_path: Path) -> None:
+    with WithADisk(directory=tmp_path, heals=False) as world:
+        broken(world).live(1)
+        world.alert(AlertStatus.FIRING, name=NAME)
+        world.live(20, until=lambda: about(world, "availability").state is IncidentState.VERIFYING)
+        world.boot()
+        world.live(120)
+        told_of_it = [one.statement for one in decisions(world, about(world, f"alert:{NAME}"))]
+        assert not [one for one in told_of_it if "recovered" in one]
+        assert about(world, f"alert:{NAME}").reason == Reason.NO_HYPOTHESIS
+
+
+class Counting:
+    """A store that counts how often it is read."""
+
+    def __init__(self, store: Store) -> None:
+        self.reads = 0
+        self._store = store
+
+    def read(self, fn: Callable[[Tx], T]) -> T:
+        self.reads += 1
+        return self._store.read(fn)
+
+    def write(self, fn: Callable[[Tx], T]) -> T:
+        return self._store.write(fn)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+def reads_of_a_look(directory: Path, alerts: int) -> int:
+    with World(directory=directory) as world:
+        for number in range(alerts):
+            world.alert(AlertStatus.FIRING, name=f"{NAME}{number}")
+        broken(world).live(1)
+        world.alert(AlertStatus.FIRING, name=NAME)
+        world.live(20)
+        waiting = about(world, f"alert:{NAME}")
+        assert waiting.reason == Reason.ANOTHER_INCIDENT
+        counting = Counting(world.store)
+        assess(replace(world.parts, store=counting), waiting, now=world.clock.now() + timedelta(minutes=1))
+        return counting.reads
+
+
+def test_a_look_at_one_of_many_alerts_reads_the_store_no_more_often_than_at_one_of_two(tmp_path: Path) -> None:
+    assert reads_of_a_look(tmp_path / "many", 60) == reads_of_a_look(tmp_path / "two", 2) <= 3
 
 
 def test_a_rule_for_the_alert_itself_acts_and_asks_when_something_critical_is_wrong(tmp_path: Path) -> None:

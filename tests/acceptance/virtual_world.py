@@ -158,7 +158,7 @@ class World:
     def __post_init__(self) -> None:
         self.clock = TickingClock(START)
         self.is_up = True
-        self.newest_alert: StoredAlert | None = None
+        self.newest_alerts: dict[str, StoredAlert] = {}
         self.is_answering = True
         """Whether it answers while it runs."""
         self.is_measured = True
@@ -188,7 +188,7 @@ class World:
         self.engine = self._engine(self.parts)
         self.observer = Observer(self.parts, self.engine.start)
         self.sweep = Sweep(self.parts, self.engine)
-        self.observer.remember_alerts([self.newest_alert] if self.newest_alert else [])
+        self.observer.remember_alerts(self.newest_alerts.values())
         self.clock.on_tick = self.measure
         self.sweep.resume()
 
@@ -266,8 +266,8 @@ class World:
             ends_at=None if fires else now,
             labels={"alertname": name, "service": service, **({"severity": severity} if severity else {})},
         )
-        self.newest_alert = StoredAlert(seq=1 if fires else 2, received_at=now, alert=told)
-        self.observer.take_alerts([self.newest_alert])
+        self.newest_alerts[name] = StoredAlert(seq=1 if fires else 2, received_at=now, alert=told)
+        self.observer.take_alerts([self.newest_alerts[name]])
 
     def break_service(self) -> None:
         self.is_up = False

@@ -29,6 +29,7 @@ from recoverops.model import (
     ResponseStage,
     RunId,
     RunState,
+    Severity,
     TimelineEntry,
     Wait,
     WaitKind,
@@ -295,6 +296,37 @@ def test_due_are_the_unresolved_whose_response_has_a_segment_to_start(store: Sql
 
     store.write(insert)
     assert [incident.id for incident in store.read(lambda tx: tx.incidents.due())] == ["due"]
+
+
+def test_of_those_that_are_due_the_worst_come_first_and_of_equals_the_oldest(store: SqlStore, a: Records) -> None:
+    later = a.at + timedelta(minutes=1)
+    found = [
+        a.incident("low", severity=Severity.LOW, opened_at=a.at),
+        a.incident("newer", severity=Severity.CRITICAL, opened_at=later),
+        a.incident("high", severity=Severity.HIGH, opened_at=a.at),
+        a.incident("older", severity=Severity.CRITICAL, opened_at=a.at),
+    ]
+
+    def insert(tx: Tx) -> None:
+        for incident in found:
+            tx.incidents.insert(incident)
+
+    store.write(insert)
+    due = store.read(lambda tx: tx.incidents.due())
+    assert [incident.id for incident in due] == ["older", "newer", "high", "low"]
+
+
+def test_the_oldest_open_incident_is_found_behind_any_number_of_newer_ones(store: SqlStore, a: Records) -> None:
+    assert store.read(lambda tx: tx.incidents.oldest_open_at()) is None
+
+    def insert(tx: Tx) -> None:
+        tx.incidents.insert(a.incident("over", state=IncidentState.RESOLVED, opened_at=a.at - timedelta(hours=2)))
+        tx.incidents.insert(a.incident("oldest", state=IncidentState.ESCALATED, opened_at=a.at - timedelta(hours=1)))
+        for number in range(1100):
+            tx.incidents.insert(a.incident(f"inc-{number}", opened_at=a.at + timedelta(seconds=number)))
+
+    store.write(insert)
+    assert store.read(lambda tx: tx.incidents.oldest_open_at()) == a.at - timedelta(hours=1)
 
 
 def test_hypotheses_are_replaced_and_keep_their_rank(store: SqlStore, a: Records) -> None:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import pytest
 
-from recoverops.model import ConflictError, IncidentId, SegmentKey
+from recoverops.model import ConflictError, IncidentId, SegmentKey, Severity
 from recoverops.ports import Engine, Respond, Tx, WorkflowContext
 from recoverops.storage import SqlStore
 from recoverops.workflows import SimulatedCrash, ThreadEngine, VirtualClock, VirtualEngine
@@ -120,6 +120,23 @@ def test_answers_come_back_as_they_are(open_bench: OpenBench) -> None:
     open_bench(respond).finish(key())
 
     assert seen == [answer] * 3
+
+
+def test_in_virtual_time_as_well_the_worst_of_those_that_wait_is_next(store: SqlStore) -> None:
+    runs: list[SegmentKey] = []
+
+    def respond(ctx: WorkflowContext, key: SegmentKey) -> None:
+        if not runs:
+            engine.start(worst, severity=Severity.CRITICAL)
+        runs.append(key)
+
+    low, worst = [key(number) for number in range(100)], key(100)
+    engine = VirtualEngine(respond=respond, store=store, clock=VirtualClock(START))
+    for one in low:
+        engine.start(one, severity=Severity.LOW)
+    engine.run_until_idle()
+
+    assert runs == [low[0], worst, *low[1:]]
 
 
 def test_what_reads_cannot_write(open_bench: OpenBench, store: SqlStore) -> None:

@@ -17,7 +17,7 @@ import pytest
 from tests.conformance.test_workflows import key, note, notes
 from tests.conftest import Database, ManualClock
 
-from recoverops.model import ConflictError, OverloadedError, RetryableError, SegmentKey, UnreachableError
+from recoverops.model import ConflictError, OverloadedError, RetryableError, SegmentKey, Severity, UnreachableError
 from recoverops.ports import Respond, Store, Tx, WorkflowContext
 from recoverops.storage import SqlStore, StorageSettings
 from recoverops.workflows import ThreadEngine
@@ -152,6 +152,49 @@ def test_more_segments_than_threads_wait_for_one_and_are_shown_as_queued(house: 
     assert len(engine.segments()["queued"]) == 3
     gate.set()
     until(is_idle(engine))
+
+
+def test_a_critical_one_that_comes_behind_a_storm_of_low_ones_is_next(house: House) -> None:
+    gate = threading.Event()
+    runs: list[SegmentKey] = []
+
+    def respond(ctx: WorkflowContext, key: SegmentKey) -> None:
+        runs.append(key)
+        gate.wait(10)
+
+    engine = house.build(respond, threads=1)
+    engine.start(key(0), severity=Severity.LOW)
+    until(lambda: len(runs) == 1)
+    low = [key(number) for number in range(1, 101)]
+    for one in low:
+        engine.start(one, severity=Severity.LOW)
+    engine.start(key(101), severity=Severity.HIGH)
+    engine.start(key(102), severity=Severity.CRITICAL)
+    gate.set()
+    until(is_idle(engine))
+
+    assert runs == [key(0), key(102), key(101), *low]
+
+
+def test_one_that_becomes_worse_while_it_waits_moves_up_and_runs_once(house: House) -> None:
+    gate = threading.Event()
+    runs: list[SegmentKey] = []
+
+    def respond(ctx: WorkflowContext, key: SegmentKey) -> None:
+        runs.append(key)
+        gate.wait(10)
+
+    engine = house.build(respond, threads=1)
+    engine.start(key(0))
+    until(lambda: len(runs) == 1)
+    for number in (1, 2, 3):
+        engine.start(key(number), severity=Severity.LOW)
+    engine.start(key(3), severity=Severity.HIGH)
+    engine.start(key(3), severity=Severity.MEDIUM)
+    gate.set()
+    until(is_idle(engine))
+
+    assert runs == [key(0), key(3), key(1), key(2)]
 
 
 def test_what_still_waits_for_a_thread_at_a_stop_never_begins(house: House) -> None:

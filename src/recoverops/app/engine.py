@@ -45,7 +45,6 @@ from recoverops.model import (
     ComponentStatus,
     Decision,
     Incident,
-    IncidentState,
     Resource,
     Sample,
     SegmentKey,
@@ -411,6 +410,4 @@ class RecoverOps:
 
 def _alerts_to_remember(tx: Tx) -> tuple[StoredAlert, ...]:
     """What fires, and what has ended since the oldest open incident began: that one may wait for just this end."""
-    states = [state for state in IncidentState if state is not IncidentState.RESOLVED]
-    opened = [incident.opened_at for incident in tx.incidents.listed(states=states, limit=1000)]
-    return tx.signals.current(resolved_since=min(opened, default=None))
+    return tx.signals.current(resolved_since=tx.incidents.oldest_open_at())

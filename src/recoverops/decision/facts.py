@@ -25,6 +25,9 @@ class Facts:
     inventory: Inventory
     conditions: tuple[Condition, ...]
     """Of the incident's resource."""
+    been_normal: frozenset[str]
+    """The series at fault that have been normal since the start of the process; of every other one nobody knows here
+    since when it is abnormal."""
     group_conditions: Mapping[str, tuple[Condition, ...]]
     """Of every member of the target's group, by service name, the target included."""
     usage: Usage

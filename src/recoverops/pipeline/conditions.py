@@ -21,12 +21,15 @@ class Conditions:
         self._by_resource: dict[str, dict[str, Condition]] = {}
         self._newest: dict[str, dict[str, Sample]] = {}
         self._been_normal: set[str] = set()
+        self._been_abnormal: set[str] = set()
 
     def put(self, condition: Condition) -> None:
         with self._lock:
             self._by_resource.setdefault(str(condition.resource), {})[condition.series] = condition
             if condition.status is ConditionStatus.NORMAL:
                 self._been_normal.add(condition.series)
+            elif condition.status is ConditionStatus.ABNORMAL:
+                self._been_abnormal.add(condition.series)
 
     def put_sample(self, sample: Sample) -> None:
         """A sample that comes late, or that is no number, replaces nothing."""
@@ -56,6 +59,11 @@ class Conditions:
         """Since the start. Before that its trouble is one that may have been there all along."""
         with self._lock:
             return series in self._been_normal
+
+    def has_been_abnormal(self, series: str) -> bool:
+        """Since the start: only then it has recovered when it is normal."""
+        with self._lock:
+            return series in self._been_abnormal
 
     def samples_of(self, resource: Resource) -> tuple[Sample, ...]:
         """The newest sample of every metric."""

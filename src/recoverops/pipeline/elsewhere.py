@@ -8,13 +8,19 @@ Called by `assess`; changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from recoverops import incidents
-from recoverops.model import Condition, ConditionStatus, Hypothesis, Incident, Reason, ResponseStage
+from recoverops.model import Condition, ConditionStatus, Fingerprint, Hypothesis, Incident, Reason, ResponseStage
 from recoverops.pipeline.parts import Parts
+from recoverops.ports import Tx
+
+_HEALTH = "availability"
+"""One symptom of the family that usually has one cause."""
+_READ_TOGETHER = 500
+"""Incidents of one read: far below what a statement may name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,36 +55,95 @@ def _of_another(incident: Incident, cause: Hypothesis, conditions: tuple[Conditi
 
 def in_work(parts: Parts, diagnosis: Diagnosis, *, now: datetime) -> str | None:
     """What is being responded to elsewhere, or has begun so lately that its incident is still to come; in words."""
-    for cause, seen in diagnosis.elsewhere:
-        other = _open_about(parts, seen)
-        is_new = other is None and now - seen.since <= parts.incidents.clear_after
-        if is_new or _is_in_work(other):
-            return f"{cause.cause} is the incident of its {seen.symptom}, and repaired there: {seen.statement}"
+    seen = [(cause, _trouble(condition), condition) for cause, condition in diagnosis.elsewhere]
+    if not seen:
+        return None
+    troubles = {trouble for _, trouble, _ in seen}
+    known = {one.fingerprint: one for one in parts.store.read(lambda tx: tx.incidents.open_with_any(troubles))}
+    for cause, trouble, condition in seen:
+        other = known.get(trouble)
+        is_new = other is None and now - condition.since <= parts.incidents.clear_after
+        if is_new or (other is not None and other.response is not ResponseStage.FINISHED):
+            return (
+                f"{cause.cause} is the incident of its {condition.symptom}, and repaired there: {condition.statement}"
+            )
     return None
-
-
-def _open_about(parts: Parts, seen: Condition) -> Incident | None:
-    trouble = incidents.fingerprint(seen.resource, seen.symptom)
-    return parts.store.read(lambda tx: tx.incidents.open_with(trouble))
-
-
-def _is_in_work(other: Incident | None) -> bool:
-    return other is not None and other.response is not ResponseStage.FINISHED
 
 
 def ends_by_itself(parts: Parts, incident: Incident, *, now: datetime) -> tuple[Reason, str] | None:
     """Of one that waited for another, which is being verified or has just ended: an alert that came of it ends a little
-    later. After a restart the other is heard of anew first."""
+    later. After a restart the other is heard of anew first.
+
+    What itself only waits for another is not waited for: two that came of one trouble would wait for each other.
+    """
     if incident.reason != Reason.ANOTHER_INCIDENT:
         return None
-    conditions = parts.conditions.of_resource(incident.resource)
-    others = [one for one in conditions if one.series not in incident.series]
-    if not others:
-        return Reason.ANOTHER_INCIDENT, "what it waited for has not been heard of since the start"
-    if (seen := next((one for one in others if _is_in_work(_open_about(parts, one))), None)) is not None:
-        return Reason.ANOTHER_INCIDENT, f"the incident of its {seen.symptom} is still worked on"
-    recovered = (one for one in others if one.status is ConditionStatus.NORMAL)
-    ended = next((one for one in recovered if now - one.since <= parts.incidents.clear_after), None)
-    if ended is None:
-        return None
-    return Reason.ANOTHER_INCIDENT, f"its {ended.symptom} has only just recovered, so this may end by itself"
+    told = parts.store.read(lambda tx: _why_it_may_end(parts, tx, incident, now=now))
+    return None if told is None else (Reason.ANOTHER_INCIDENT, told)
+
+
+def _why_it_may_end(parts: Parts, tx: Tx, incident: Incident, *, now: datetime) -> str | None:
+    """In a storm thousands ask. The health of the resource is what they mostly wait for, so it is looked up first and
+    alone; what all the others are at is read last."""
+    health = incidents.fingerprint(incident.resource, _HEALTH)
+    if (busy := _worked_on(tx.incidents.open_with_any({health} - {incident.fingerprint}))) is not None:
+        return _told_of(busy)
+    others = _of_others(incident, parts.conditions.of_resource(incident.resource))
+    if (ended := _just_ended(parts, tx, others, now=now)) is not None:
+        return f"its {ended.symptom} has only just recovered, so this may end by itself"
+    waiting, troubles = 0, list(others)
+    for first in range(0, len(troubles), _READ_TOGETHER):
+        found = tx.incidents.open_with_any(troubles[first : first + _READ_TOGETHER])
+        if (busy := _worked_on(found)) is not None:
+            return _told_of(busy)
+        waiting += sum(map(_waits_itself, found))
+    return "what it waited for has not been heard of since the start" if waiting == len(others) else None
+
+
+def _of_others(incident: Incident, conditions: Iterable[Condition]) -> dict[Fingerprint, list[Condition]]:
+    """By the trouble that they show; without those of the incident's own."""
+    by_symptom: dict[str, list[Condition]] = {}
+    for one in conditions:
+        by_symptom.setdefault(one.symptom, []).append(one)
+    found: dict[Fingerprint, list[Condition]] = {}
+    for symptom, shown in by_symptom.items():
+        found.setdefault(incidents.fingerprint(incident.resource, symptom), []).extend(shown)
+    found.pop(incident.fingerprint, None)
+    return found
+
+
+def _worked_on(others: Iterable[Incident]) -> Incident | None:
+    return next((one for one in others if one.response is not ResponseStage.FINISHED and not _waits_itself(one)), None)
+
+
+def _waits_itself(other: Incident) -> bool:
+    return other.response is not ResponseStage.FINISHED and other.reason == Reason.ANOTHER_INCIDENT
+
+
+def _told_of(busy: Incident) -> str:
+    return f"the incident of its {busy.symptom} is still worked on"
+
+
+def _just_ended(
+    parts: Parts, tx: Tx, others: Mapping[Fingerprint, Iterable[Condition]], *, now: datetime
+) -> Condition | None:
+    """What was abnormal until a moment ago. What is measured is normal anew after each start, which is no end: there
+    the incident tells, if there was one."""
+    lately = now - parts.incidents.clear_after
+    for trouble, shown in others.items():
+        normal = [one for one in shown if one.status is ConditionStatus.NORMAL and one.since >= lately]
+        seen = next((one for one in normal if one.sticky or parts.conditions.has_been_abnormal(one.series)), None)
+        if seen is not None:
+            return seen
+        if normal and _resolved_since(tx, trouble, lately):
+            return normal[0]
+    return None
+
+
+def _resolved_since(tx: Tx, trouble: Fingerprint, at: datetime) -> bool:
+    newest = tx.incidents.newest_with(trouble)
+    return newest is not None and newest.resolved_at is not None and newest.resolved_at >= at
+
+
+def _trouble(seen: Condition) -> Fingerprint:
+    return incidents.fingerprint(seen.resource, seen.symptom)

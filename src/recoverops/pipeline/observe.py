@@ -7,7 +7,7 @@ queue and with alerts after their durable write; never called by a response.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from recoverops import detection
@@ -25,7 +25,7 @@ from recoverops.pipeline.again import again
 from recoverops.pipeline.foresight import Foresight
 from recoverops.pipeline.joining import join_or_open
 from recoverops.pipeline.parts import Parts
-from recoverops.ports import Tx
+from recoverops.ports import Start, Tx
 from recoverops.sources import resolve
 
 
@@ -40,7 +40,7 @@ class Observer:
     def __init__(
         self,
         parts: Parts,
-        start: Callable[[SegmentKey], None],
+        start: Start,
         *,
         baselines: Judge | None = None,
         foresight: Foresight | None = None,
@@ -125,7 +125,8 @@ class Observer:
             for incident in opened:
                 if incident.episode == 1:
                     self._parts.telemetry.count("recoverops_incidents_opened_total", symptom=incident.symptom)
-                self._start(SegmentKey(incident_id=incident.id, episode=incident.episode, segment=incident.segment))
+                key = SegmentKey(incident_id=incident.id, episode=incident.episode, segment=incident.segment)
+                self._start(key, severity=incident.severity)
             if opened:
                 self._parts.nudge(None)
 

@@ -35,6 +35,7 @@ def ask_gates(
             incident=incident,
             inventory=parts.inventory,
             conditions=parts.conditions.of_resource(incident.resource),
+            been_normal=frozenset(filter(parts.conditions.has_been_normal, incident.series)),
             group_conditions={one.name: parts.conditions.of_resource(one.resource) for one in members},
             usage=tx.limits.usage(plan.target, now=now, ignoring=ignoring),
             stop=_stop_state(parts, tx),

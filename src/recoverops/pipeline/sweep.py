@@ -58,7 +58,7 @@ class Sweep:
             page = due[first : first + RESUMED_TOGETHER]
             for incident in again(partial(self._parts.store.write, partial(_counted, page))):
                 if incident.resumed <= MOST_RESUMPTIONS:
-                    self._engine.start(_key(incident))
+                    self._engine.start(_key(incident), severity=incident.severity)
                     continue
                 told = f"it was cut off {MOST_RESUMPTIONS} times in a row and is not resumed any more"
                 self._start_afresh(_key(incident), f"{told}; look at what ended the process")
@@ -112,7 +112,7 @@ class Sweep:
         except ConflictError:
             return  # somebody changed it in between; the next tick looks again
         if incident is not None:
-            self._engine.start(_key(incident))
+            self._engine.start(_key(incident), severity=incident.severity)
 
     def _start_due(self) -> None:
         """Normally they run already. One that nobody runs is one whose failure could not be written down."""
@@ -123,10 +123,11 @@ class Sweep:
             key = _key(incident)
             if self._engine.is_running(key):
                 self._unattended.pop(name, None)
+                self._engine.start(key, severity=incident.severity)  # it may have become worse while it was queued
                 continue
             since = self._unattended.setdefault(name, now)
             if now - since < ORPHAN_AFTER:
-                self._engine.start(key)
+                self._engine.start(key, severity=incident.severity)
             else:
                 self._start_afresh(key, "its segment ended without an ending; started afresh")
 
@@ -169,7 +170,7 @@ class Sweep:
             fresh = self._parts.store.write(write)
         except ConflictError:
             return  # something was done about it in between; the next tick looks again
-        self._engine.start(_key(fresh))
+        self._engine.start(_key(fresh), severity=fresh.severity)
 
     def _clearable(self) -> Iterator[Incident]:
         """All of them, page by page: a storm must not keep the oldest open."""

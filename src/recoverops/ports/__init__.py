@@ -37,7 +37,7 @@ from recoverops.ports.store import (
 )
 from recoverops.ports.streams import EventStore, StreamSource, StreamStore
 from recoverops.ports.telemetry import Telemetry
-from recoverops.ports.workflow import Engine, Respond, WorkflowContext
+from recoverops.ports.workflow import Engine, Respond, Start, WorkflowContext
 
 __all__ = [
     "PLUGIN_API",
@@ -92,6 +92,7 @@ __all__ = [
     "SilenceStore",
     "Source",
     "Standing",
+    "Start",
     "StopSwitch",
     "Store",
     "StoredObject",

@@ -94,7 +94,11 @@ class IncidentStore(Protocol):
         """Newest first; `before` goes on after the last one of the page before."""
 
     def due(self) -> tuple[Incident, ...]:
-        """Those whose response has a segment to start: not resolved, and `response` is DUE."""
+        """Those whose response has a segment to start: not resolved, and `response` is DUE. The worst first, of equally
+        bad ones the oldest."""
+
+    def oldest_open_at(self) -> datetime | None:
+        """When the oldest of those was opened that are not resolved; None when all are."""
 
     def set_hypotheses(self, incident_id: IncidentId, hypotheses: Sequence[Hypothesis]) -> None:
         """Replaces the ranked list."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Protocol, TypeVar
 
-from recoverops.model import SegmentKey
+from recoverops.model import SegmentKey, Severity
 from recoverops.ports.store import Tx
 
 T = TypeVar("T")
@@ -46,10 +46,22 @@ class WorkflowContext(Protocol):
 Respond = Callable[[WorkflowContext, SegmentKey], None]
 
 
+class Start(Protocol):
+    """`Engine.start` of a segment whose incident is at hand."""
+
+    def __call__(self, key: SegmentKey, *, severity: Severity) -> None: ...
+
+
 class Engine(Protocol):
-    def start(self, key: SegmentKey) -> None:
+    def start(self, key: SegmentKey, *, severity: Severity = Severity.CRITICAL) -> None:
         """Run the segment unless it runs or is queued already. Returns at once. One that has ended may be started
-        again: it finds that it is over."""
+        again: it finds that it is over.
+
+        Of those that are queued the worst is run first, of equally bad ones the one that was queued first. So a low
+        one waits for as long as there are worse ones that wait, and no longer; nothing that runs is pushed aside. One
+        that became worse while it was queued moves up when it is started again. A person who asks for a run waits for
+        it: that is the default.
+        """
 
     def is_running(self, key: SegmentKey) -> bool:
         """True while the segment is queued or running in this process."""

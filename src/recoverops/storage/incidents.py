@@ -8,6 +8,7 @@ transaction usable on PostgreSQL too.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 import msgspec
 import sqlalchemy as sa
@@ -72,6 +73,8 @@ _NEWEST_WITH = (
 _DUE = _RECORD.where(
     incident.c.response == sa.literal_column("'due'"), incident.c.state != sa.literal_column("'resolved'")
 ).order_by(incident.c.opened_at)
+
+_OLDEST_OPEN = sa.select(sa.func.min(incident.c.opened_at)).where(incident.c.state != sa.literal_column("'resolved'"))
 
 _FORGET_HYPOTHESES = sa.delete(hypothesis).where(hypothesis.c.incident_id == sa.bindparam("b_id"))
 _HYPOTHESES = (
@@ -177,7 +180,12 @@ class SqlIncidents:
         return records(self._connection, query, Incident, given)
 
     def due(self) -> tuple[Incident, ...]:
-        return records(self._connection, _DUE, Incident)
+        """The severity stands in the record alone; all of them are read anyhow."""
+        return tuple(sorted(records(self._connection, _DUE, Incident), key=lambda one: -one.severity.rank))
+
+    def oldest_open_at(self) -> datetime | None:
+        found: datetime | None = self._connection.execute(_OLDEST_OPEN).scalar()
+        return found
 
     def set_hypotheses(self, incident_id: IncidentId, hypotheses: Sequence[Hypothesis]) -> None:
         self._connection.execute(_FORGET_HYPOTHESES, {"b_id": incident_id})

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from recoverops.model import SegmentKey
+from recoverops.model import SegmentKey, Severity
 from recoverops.ports import Respond, Store
 from recoverops.redact import redact
+from recoverops.workflows.line import Line
 from recoverops.workflows.segments import Segments
 from recoverops.workflows.stopping import Halt, Stopping
 from recoverops.workflows.thread_context import ThreadContext
@@ -39,14 +40,16 @@ class ThreadEngine:
         self._on_failure = on_failure
         self._stopping = Stopping()
         self._segments = Segments()
+        self._line = Line()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="recoverops-segment")
 
-    def start(self, key: SegmentKey) -> None:
+    def start(self, key: SegmentKey, *, severity: Severity = Severity.CRITICAL) -> None:
         """While the engine stops nothing is started: the incident stays due, and the next process starts it."""
-        if self._stopping.is_asked or not self._segments.queue(key.workflow_id):
+        if self._stopping.is_asked or not self._segments.queue(key.workflow_id, severity.rank):
             return
+        self._line.put(key, severity.rank)
         try:
-            self._pool.submit(self._run, key)
+            self._pool.submit(self._run_next)  # a thread takes whatever is first by then
         except RuntimeError:  # stopped in this very moment
             self._segments.drop(key.workflow_id)
 
@@ -72,10 +75,13 @@ class ThreadEngine:
             _LOG.warning("workflow.stopped_while_running", extra={"segments": self._segments.count_running()})
         self._stopping.end()
 
-    def _run(self, key: SegmentKey) -> None:
+    def _run_next(self) -> None:
         """One attempt at one segment, on a thread of the pool."""
+        key = self._line.take()
         context = ThreadContext(key, self._store, self._stopping)
-        with self._segments.running(key.workflow_id):
+        with self._segments.running(key.workflow_id) as is_queued:
+            if not is_queued:
+                return  # it moved up and was taken before
             try:
                 self._stopping.halt_unless(is_owed=False)
                 self._respond(context, key)

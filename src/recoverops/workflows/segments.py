@@ -11,32 +11,39 @@ from datetime import timedelta
 class Segments:
     def __init__(self) -> None:
         self._changed = threading.Condition(threading.RLock())
-        self._queued: set[str] = set()
+        self._queued: dict[str, int] = {}
         self._running: set[str] = set()
 
-    def queue(self, workflow_id: str) -> bool:
-        """False when it is queued or runs already."""
+    def queue(self, workflow_id: str, rank: int = 0) -> bool:
+        """False when it runs already, or is queued with this rank or a higher one."""
         with self._changed:
-            if self.is_known(workflow_id):
+            if workflow_id in self._running or self._queued.get(workflow_id, -1) >= rank:
                 return False
-            self._queued.add(workflow_id)
+            self._queued[workflow_id] = rank
             return True
 
     def drop(self, workflow_id: str) -> None:
         with self._changed:
-            self._queued.discard(workflow_id)
+            self._queued.pop(workflow_id, None)
 
     def drop_queued(self) -> None:
         with self._changed:
             self._queued.clear()
 
     @contextmanager
-    def running(self, workflow_id: str) -> Iterator[None]:
+    def running(self, workflow_id: str) -> Iterator[bool]:
+        """Whether it was still queued; it counts as running inside only then."""
         with self._changed:
-            self._running.add(workflow_id)
-            self._queued.discard(workflow_id)
+            if self._queued.pop(workflow_id, None) is None:
+                is_queued = False
+            else:
+                is_queued = True
+                self._running.add(workflow_id)
+        if not is_queued:
+            yield False
+            return
         try:
-            yield
+            yield True
         finally:
             with self._changed:
                 self._running.discard(workflow_id)

@@ -7,12 +7,12 @@ the next process would.
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import count
 from typing import TypeVar
 
-from recoverops.model import SegmentKey
+from recoverops.model import SegmentKey, Severity
 from recoverops.ports import Clock, Respond, Store, Tx
 from recoverops.redact import redact
 from recoverops.workflows.sleeping import checked_sleep
@@ -70,12 +70,14 @@ class VirtualEngine:
         self._clock = clock
         self._on_failure = on_failure
         self._crash_at = crash_at
-        self._queue: deque[SegmentKey] = deque()
+        self._queue: dict[SegmentKey, tuple[int, int]] = {}
+        self._numbers = count()
         self._stopped = False
 
-    def start(self, key: SegmentKey) -> None:
-        if not self._stopped and key not in self._queue:
-            self._queue.append(key)
+    def start(self, key: SegmentKey, *, severity: Severity = Severity.CRITICAL) -> None:
+        known = self._queue.get(key)
+        if not self._stopped and (known is None or -severity.rank < known[0]):
+            self._queue[key] = -severity.rank, next(self._numbers)
 
     def is_running(self, key: SegmentKey) -> bool:
         return key in self._queue
@@ -85,11 +87,12 @@ class VirtualEngine:
         self._stopped = True
 
     def run_until_idle(self) -> None:
-        """Run every queued segment to its end, in order, also those that these start. May raise SimulatedCrash; the
-        segment that crashed stays first in the queue."""
+        """Run every queued segment to its end, the worst first, also those that these start. May raise SimulatedCrash;
+        the segment that crashed stays in the queue."""
         while self._queue and not self._stopped:
-            self._run(self._queue[0])
-            self._queue.popleft()
+            key = min(self._queue, key=self._queue.__getitem__)
+            self._run(key)
+            del self._queue[key]
 
     def _run(self, key: SegmentKey) -> None:
         context = _VirtualContext(store=self._store, clock=self._clock, crash_at=self._crash_at)

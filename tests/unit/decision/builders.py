@@ -160,6 +160,7 @@ def facts(**changes: Any) -> Facts:
         "incident": incident(),
         "inventory": Inventory([service()]),
         "conditions": (condition(),),
+        "been_normal": frozenset(),
         "group_conditions": {"checkout": (condition(),)},
         "usage": usage(),
         "clock_step": None,

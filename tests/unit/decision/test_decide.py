@@ -185,6 +185,7 @@ def any_facts(draw: st.DrawFn) -> Facts:
         ),
         inventory=draw(st.sampled_from([group_of("checkout"), group_of("checkout", "payment", "search")])),
         conditions=draw(conditions_of("checkout")),
+        been_normal=draw(st.sampled_from([frozenset(), frozenset({"service:checkout/http.probe.success"})])),
         group_conditions={name: draw(conditions_of(name)) for name in NAMES},
         usage=draw(usages),
         silences=draw(st.lists(st.sampled_from([silence(), silence("service:pay*")]), max_size=2).map(tuple)),

@@ -57,6 +57,8 @@ STILL_STANDING = {
 NORMAL, ABNORMAL, PENDING = ConditionStatus.NORMAL, ConditionStatus.ABNORMAL, ConditionStatus.PENDING
 UNKNOWN = ConditionStatus.NOT_ENOUGH_DATA
 HOUR, DAY = seconds(3600), seconds(86400)
+REFIRED = condition(sticky=True)
+"""An alert that fires since six seconds."""
 
 
 def ask(name: GateName, given: Facts) -> GateVerdict:
@@ -244,6 +246,35 @@ SHUT: dict[str, Case] = {
         GateAnswer.WAIT,
         Reason.HOLDING,
         "the rule waits 30 s",
+    ),
+    "the alert was resolved and fires again": (
+        GateName.HOLD,
+        {"rule": rule(hold=seconds(20)), "incident": incident(opened_at=NOW - HOUR), "conditions": (REFIRED,)},
+        GateAnswer.WAIT,
+        Reason.HOLDING,
+        "the rule waits 20 s",
+    ),
+    "what is measured was normal and is abnormal again": (
+        GateName.HOLD,
+        {
+            "rule": rule(hold=seconds(20)),
+            "incident": incident(opened_at=NOW - HOUR),
+            "conditions": (condition(age=seconds(0)),),
+            "been_normal": frozenset({SERIES}),
+        },
+        GateAnswer.WAIT,
+        Reason.HOLDING,
+        "the rule waits 20 s",
+    ),
+    "the trouble came again before the restart": (
+        GateName.HOLD,
+        {
+            "rule": rule(hold=seconds(20)),
+            "incident": incident(opened_at=NOW - HOUR, onsets=(NOW - HOUR, NOW - seconds(19))),
+        },
+        GateAnswer.WAIT,
+        Reason.HOLDING,
+        "the rule waits 20 s",
     ),
     "the cooldown has a microsecond to go": (
         GateName.COOLDOWN,
@@ -455,6 +486,30 @@ OPEN: dict[str, tuple[GateName, Mapping[str, Any]]] = {
         {
             "rule": rule(hold=seconds(30)),
             "incident": incident(opened_at=NOW - HOUR, rule="restart-dead-service", rule_since=NOW - seconds(30)),
+        },
+    ),
+    "another series fired all the time while one came again": (
+        GateName.HOLD,
+        {
+            "rule": rule(hold=seconds(20)),
+            "incident": incident(opened_at=NOW - seconds(25), series=(SERIES, "service:checkout/service.running")),
+            "conditions": (
+                REFIRED,
+                msgspec.structs.replace(condition(metric="service.running"), since=NOW - seconds(20)),
+            ),
+            "been_normal": frozenset({"service:checkout/service.running"}),
+        },
+    ),
+    "measured anew after a restart in the middle of the hold": (
+        GateName.HOLD,
+        {"rule": rule(hold=seconds(20)), "incident": incident(opened_at=NOW - seconds(20))},
+    ),
+    "by the clock of its sender the alert is still to begin": (
+        GateName.HOLD,
+        {
+            "rule": rule(hold=seconds(20)),
+            "incident": incident(opened_at=NOW - seconds(20)),
+            "conditions": (msgspec.structs.replace(REFIRED, since=NOW + seconds(3)),),
         },
     ),
     "the cooldown is over to the microsecond": (

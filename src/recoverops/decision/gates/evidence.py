@@ -48,7 +48,8 @@ def hold(facts: Facts) -> GateVerdict:
             f"the rule waits {facts.rule.hold.total_seconds():g} s and acts only if it is still firing",
             retry_at=until,
         )
-    return passed(gate, f"still firing after the hold of {facts.rule.hold.total_seconds():g} s: {firing[0].statement}")
+    longest = min(firing, key=lambda one: one.since)
+    return passed(gate, f"still firing after the hold of {facts.rule.hold.total_seconds():g} s: {longest.statement}")
 
 
 def _since(facts: Facts, firing: Iterable[Condition]) -> datetime:
@@ -61,9 +62,17 @@ def _since(facts: Facts, firing: Iterable[Condition]) -> datetime:
 
 
 def _measured_since(facts: Facts, firing: Iterable[Condition]) -> datetime:
-    """Since when this trouble is there: what no rule or another one was about does not use up the hold, nor does a
-    forecast."""
-    opened = max(facts.incident.opened_at, facts.incident.rule_since or facts.incident.opened_at)
-    if not any(is_forecast_series(series) for series in facts.incident.series):
-        return opened
-    return max(opened, min((one.since for one in firing if not is_forecast_series(one.series)), default=opened))
+    """Since when this trouble is there without a break. What no rule or another one was about does not use up the hold,
+    nor does a forecast, nor what was there before it ended and came again; one series that fires all the time does."""
+    incident = facts.incident
+    began = max(incident.opened_at, incident.rule_since or incident.opened_at, *incident.onsets[-1:])
+    there = (one for one in firing if not is_forecast_series(one.series))
+    return max(began, min((_fires_since(facts, one, began) for one in there), default=began))
+
+
+def _fires_since(facts: Facts, one: Condition, began: datetime) -> datetime:
+    """What is measured is measured anew after each start: what has not been normal since then may have fired before it,
+    which the incident alone tells. So it is with what is still to come by a sender's clock."""
+    is_told = one.sticky or one.series in facts.been_normal
+    is_foreseen = any(is_forecast_series(series) for series in facts.incident.series)
+    return one.since if (is_told or is_foreseen) and one.since <= facts.now else began
