@@ -24,6 +24,9 @@ from recoverops.storage.writer_pool import WriterPool
 
 SQLITE_FILE = "recoverops.sqlite"
 
+QUIET: dict[str, Any] = {"hide_parameters": True}
+"""Errors name the statement and not its values: what people write into an alert is no business of the log."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engines:
@@ -78,7 +81,7 @@ def _sqlite(file: Path, settings: StorageSettings) -> Engines:
     def only_read(connection: Any, _entry: object) -> None:
         connection.execute("PRAGMA query_only=ON")
 
-    write = sa.create_engine(address.set(drivername=WRITING), poolclass=WriterPool, pool_timeout=timeout_s)
+    write = sa.create_engine(address.set(drivername=WRITING), poolclass=WriterPool, pool_timeout=timeout_s, **QUIET)
     event.listen(write, "connect", tune)
     read = sa.create_engine(
         address.set(drivername=READING),
@@ -86,6 +89,7 @@ def _sqlite(file: Path, settings: StorageSettings) -> Engines:
         pool_size=settings.connections,
         max_overflow=-1,
         pool_timeout=timeout_s,
+        **QUIET,
     )
     event.listen(read, "connect", tune)
     event.listen(read, "connect", only_read)
@@ -100,12 +104,13 @@ def _postgres(url: sa.URL, settings: StorageSettings) -> Engines:
         "pool_pre_ping": True,
         "connect_args": {"connect_timeout": 10, "application_name": "recoverops"},
     }
-    write = sa.create_engine(url, isolation_level="READ COMMITTED", **pool)
+    write = sa.create_engine(url, isolation_level="READ COMMITTED", **pool, **QUIET)
     read = sa.create_engine(
         url,
         isolation_level="REPEATABLE READ",
         execution_options={"postgresql_readonly": True},
         **pool,
+        **QUIET,
     )
     return Engines(write=write, read=read, sqlite_file=None)
 

@@ -29,6 +29,10 @@ _REPEATABLE_STATES = frozenset({"40001", "40P01"})
 _READ_ONLY_STATE = "25006"
 
 
+class UnstorableError(PermanentError):
+    """A value fits no column: a NUL in a text, a number that is too large. Nothing is wrong with the database."""
+
+
 def _first_line(error: sa.exc.SQLAlchemyError) -> str:
     cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
     return str(cause).partition("\n")[0]
@@ -71,8 +75,12 @@ def translated(doing: str) -> Iterator[None]:
         raise _trouble(doing, error) from error
     except sa.exc.TimeoutError as error:
         raise OverloadedError(f"{doing}: every database connection is in use; try again shortly") from error
+    except sa.exc.DataError as error:
+        raise UnstorableError(
+            f"{doing}: a value in it is none that the database can hold ({_first_line(error)}); send it without that"
+        ) from error
     except sa.exc.DatabaseError as error:
-        if isinstance(error, sa.exc.ProgrammingError | sa.exc.DataError | sa.exc.NotSupportedError):
+        if isinstance(error, sa.exc.ProgrammingError | sa.exc.NotSupportedError):
             raise
         raise PermanentError(f"{doing}: the database is damaged ({_first_line(error)}); restore a backup") from error
 

@@ -31,7 +31,7 @@ from recoverops.storage.directory_lock import DirectoryLock, make_private_direct
 from recoverops.storage.engines import Engines, make_engines
 from recoverops.storage.intake import IntakeWriter
 from recoverops.storage.migrate import upgrade
-from recoverops.storage.refusals import is_repeatable, translated
+from recoverops.storage.refusals import UnstorableError, is_repeatable, translated
 from recoverops.storage.retention import RetentionSettings
 from recoverops.storage.schema import heartbeat
 from recoverops.storage.serial import take_serial_lock
@@ -160,7 +160,7 @@ class SqlStore:
                 if not any(deliveries):
                     connection.execute(_BEAT, {"b_at": now})
                 return signals.admit(connection, deliveries, at=now)
-        except OverloadedError:
+        except (OverloadedError, UnstorableError):
             raise
         except RecoverOpsError as error:
             # Whatever it was: nothing is stored, and the sender still has it.
