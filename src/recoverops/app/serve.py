@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from types import FrameType
 
-from recoverops.api import Role
 from recoverops.api.application import make_application
 from recoverops.api.doors import Doors
 from recoverops.api.keyring import Keyring, Principal
-from recoverops.app.api_keys import api_keys
+from recoverops.app.admin_key import admin_key
+from recoverops.app.api_keys import ADMIN, api_keys
 from recoverops.app.collector import without_collector
 from recoverops.app.engine import RecoverOps
-from recoverops.app.files import ADMIN_KEY_FILE
 from recoverops.app.http_server import Server
 from recoverops.app.release import release
 from recoverops.decision import DecisionSettings
 from recoverops.model import RecoverOpsError
-from recoverops.model.ids import new_key
 from recoverops.operations import Ceilings
 from recoverops.redact import redact
 
@@ -167,20 +163,7 @@ def _ceilings(settings: DecisionSettings) -> Ceilings:
 
 def _keyring(engine: RecoverOps) -> Keyring:
     keyring = Keyring()
-    keyring.add(admin_key(engine.settings.data_dir), Principal(name="admin", role=Role.ADMIN))
+    keyring.add(admin_key(engine.settings.data_dir), ADMIN)
     for one, key in api_keys(engine.settings, engine.loaded.vault):
         keyring.add(key, Principal(name=one.name, role=one.role))
     return keyring
-
-
-def admin_key(data_dir: Path) -> str:
-    """The key in <data_dir>/admin.key; made on the first start, readable by its owner only."""
-    path = data_dir / ADMIN_KEY_FILE
-    try:
-        return path.read_text().strip()
-    except FileNotFoundError:
-        key = new_key()
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(key + "\n")
-        return key
