@@ -8,6 +8,7 @@ reads at REPEATABLE READ, read-only.
 from __future__ import annotations
 
 import importlib.util
+import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,16 @@ class Engines:
     def waiting_writers(self) -> int | None:
         """None on PostgreSQL, whose queue we do not see."""
         return self.write.pool.waiting if isinstance(self.write.pool, WriterPool) else None
+
+    def free_bytes(self) -> int | None:
+        """What this user may still write beside the database; None on PostgreSQL and where that cannot be found out."""
+        if self.sqlite_file is None:
+            return None
+        try:
+            disk = os.statvfs(self.sqlite_file.parent)
+        except OSError:
+            return None
+        return disk.f_bavail * disk.f_frsize
 
     def dispose(self) -> None:
         self.read.dispose()
