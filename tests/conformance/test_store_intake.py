@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import traceback
 from concurrent.futures import wait
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from recoverops.model import OverloadedError, UnreachableError
+from recoverops.model import IncidentId, NotFoundError, OverloadedError, PermanentError, UnreachableError
 from recoverops.storage import StorageSettings, open_store
 
 if TYPE_CHECKING:
@@ -55,6 +56,27 @@ class Busy:
     def __exit__(self, *_: object) -> None:
         self._leave.set()
         self._thread.join(timeout=30)
+
+
+def test_a_value_that_no_column_holds_fails_its_own_delivery_only(store: SqlStore, a: Records) -> None:
+    with Busy(store):
+        first = store.admit([a.alert("first")], size=10)
+        bad = store.admit([a.alert("x\0y", annotations={"text": "a-password"})], size=10)
+        last = store.admit([a.alert("last")], size=10)
+    assert (first.result(timeout=10).stored, last.result(timeout=10).stored) == (1, 1)
+    error = bad.exception(timeout=10)
+    if error is None:  # SQLite holds it
+        assert stored(store) == ["first", "x\0y", "last"]
+        return
+    assert isinstance(error, PermanentError)
+    assert "send it without" in str(error)
+    assert stored(store) == ["first", "last"]
+    assert "a-password" not in "".join(traceback.format_exception(error))
+
+
+def test_an_id_that_no_column_holds_is_said_to_be_wrong(store: SqlStore) -> None:
+    with pytest.raises((NotFoundError, PermanentError)):
+        store.read(lambda tx: tx.incidents.get(IncidentId("a\0bc")))
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

@@ -49,3 +49,22 @@ def test_the_newest_of_a_fingerprint_is_found_open_or_over(store: SqlStore, a: R
     newest = store.read(lambda tx: tx.incidents.newest_with(same))
     assert newest is not None
     assert newest.id == "inc-2"
+
+
+def test_an_incident_is_found_by_the_end_of_its_id_and_the_end_has_no_wildcards(store: SqlStore, a: Records) -> None:
+    names = ("inc-1-a3f9c1", "inc-2-a3f9c1", "inc-3-b_%/c1", "inc-4-bxyyc1", "inc-5-A3F9C1")
+
+    def fill(tx: Tx) -> None:
+        for number, name in enumerate(names):
+            tx.incidents.insert(a.incident(name, opened_at=a.at + timedelta(minutes=number)))
+            tx.incidents.insert(a.incident(f"{name}-other"))
+
+    def ending(end: str, limit: int = 10) -> list[str]:
+        return [one.id for one in store.read(lambda tx: tx.incidents.ending(end, limit=limit))]
+
+    store.write(fill)
+    assert ending("a3f9c1") == ["inc-2-a3f9c1", "inc-1-a3f9c1"]
+    assert ending("a3f9c1", limit=1) == ["inc-2-a3f9c1"]
+    assert ending("b_%/c1") == ["inc-3-b_%/c1"]
+    assert ending("inc-1-a3f9c1") == ["inc-1-a3f9c1"]
+    assert ending("x" * 200) == []

@@ -72,7 +72,7 @@ class AnomalyDoorway:
             return problem(405, "Not allowed", f"ask with POST, not {request.method}", {"Allow": "POST"})
         self._doors.authorise(request.headers.get("authorization"), Right.DELIVER)
         limit = max(OTHER_BODIES, self._doors.max_body_bytes) if self._many else OTHER_BODIES
-        body = await bounded_body(request, limit)
+        body = await bounded_body(request, limit, self._doors.bodies)
         if body is None:
             return problem(413, "Too large", f"a body may have {limit} bytes here")
         if not self._many:

@@ -44,7 +44,7 @@ def make_application(doors: Doors) -> FastAPI:
     application.router.routes.append(Route(ANOMALY, AnomalyDoorway(doors)))
     application.router.routes.append(Route(ANOMALY_BATCH, AnomalyDoorway(doors, many=True)))
     own = ("/intake", ALERTMANAGER_API, REMOTE_WRITE, OTLP_METRICS, ANOMALY_BATCH)
-    application.add_middleware(BodyLimit, own=own)
+    application.add_middleware(BodyLimit, own=own, room=doors.bodies)
     application.add_exception_handler(RecoverOpsError, _known)
     application.add_exception_handler(RequestValidationError, partial(_invalid, doors))
     application.add_exception_handler(HTTPException, partial(_refused, doors))

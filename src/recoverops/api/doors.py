@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
+from recoverops.api.bounded import BodyRoom
 from recoverops.api.keyring import Keyring, Principal, Right
 from recoverops.api.settings import ApiSettings
 from recoverops.api.telemetry import Metrics
@@ -73,6 +74,8 @@ class Doors:
     """Nothing that a person asks for begins later than this after the asking."""
     max_body_bytes: int
     version: str
+    bodies: BodyRoom = field(default_factory=BodyRoom)
+    """The room for what is being read, over all routes."""
 
     def authorise(self, authorization: str | None, right: Right) -> Principal:
         """Raises UnauthenticatedError or ForbiddenError."""

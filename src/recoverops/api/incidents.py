@@ -28,10 +28,11 @@ def router(doors: Doors) -> APIRouter:
         authorization: Annotated[str | None, Header()] = None,
         state: Annotated[list[IncidentState] | None, Query()] = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        before: Annotated[str | None, Query(min_length=1, description="`next` of the page before.")] = None,
     ) -> RecordResponse:
         doors.authorise(authorization, Right.READ)
-        found = list_incidents(doors.store, states=tuple(state) if state else None, limit=limit)
-        return RecordResponse({"incidents": [to_plain(incident) for incident in found]})
+        page = list_incidents(doors.store, states=tuple(state) if state else None, limit=limit, before=before)
+        return RecordResponse(to_plain(page))
 
     @routes.get("/{incident_id}", summary="Everything that was observed, decided, done and told about one incident")
     def told(incident_id: str, authorization: Annotated[str | None, Header()] = None) -> RecordResponse:

@@ -60,7 +60,7 @@ class Intake:
         if request.method != "POST":
             return problem(405, "Not allowed", f"deliver with POST, not {request.method}", {"Allow": "POST"})
         self._doors.authorise(request.headers.get("authorization"), Right.DELIVER)
-        body = await bounded_body(request, self._doors.max_body_bytes)
+        body = await bounded_body(request, self._doors.max_body_bytes, self._doors.bodies)
         if body is None:
             return problem(
                 413, "Too large", f"a delivery may have {self._doors.max_body_bytes} bytes (intake.max_body_bytes)"

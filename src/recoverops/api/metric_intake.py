@@ -47,7 +47,7 @@ class MetricDoor:
         if isinstance(read, str):
             return self._refused(request, 415, "Unsupported media type", read)
         limit = self._doors.max_body_bytes
-        body = await bounded_body(request, limit)
+        body = await bounded_body(request, limit, self._doors.bodies)
         if body is None:
             why = f"a delivery may have {limit} bytes (intake.max_body_bytes)"
             return self._refused(request, 413, "Too large", why)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from recoverops.api.settings import ApiKeySettings
+from recoverops.api.keyring import Principal
+from recoverops.api.settings import ApiKeySettings, Role
 from recoverops.app.settings import Settings
 from recoverops.app.vault import Vault
 from recoverops.model import MisconfiguredError
+
+ADMIN = Principal(name="admin", role=Role.ADMIN)
 
 
 def api_keys(settings: Settings, vault: Vault) -> tuple[tuple[ApiKeySettings, str], ...]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from recoverops.api.keyring import Keyring, Principal
+from recoverops.app.admin_key import known_admin_key
+from recoverops.app.api_keys import ADMIN
 from recoverops.app.crosscheck import check_names
 from recoverops.app.doubts import doubts
 from recoverops.app.loaded import Loaded
@@ -11,7 +14,7 @@ from recoverops.app.plugins import load_plugins
 from recoverops.app.settings import Settings
 from recoverops.app.store_address import with_store_address
 from recoverops.clock import SystemClock
-from recoverops.model import Record, RecoverOpsError
+from recoverops.model import MisconfiguredError, Record, RecoverOpsError
 from recoverops.ports import Doubt
 from recoverops.redact import redact
 from recoverops.storage import another_owner, why_not_writable
@@ -90,9 +93,18 @@ def _profile(settings: Settings) -> Iterable[Finding]:
 
 
 def _keys(settings: Settings, loaded: Loaded) -> Iterable[Finding]:
+    keyring = Keyring()
+    try:
+        admin = known_admin_key(settings.data_dir)
+        if admin is not None:
+            keyring.add(admin, ADMIN)
+    except MisconfiguredError as error:
+        yield Finding(what=f"key {ADMIN.name}", is_fine=False, statement=str(error))
+    except OSError:  # only its owner can read it, which `_data_dir` has said
+        pass
     for one in settings.api.keys:
         try:
-            loaded.vault.resolve(one.key)
+            keyring.add(loaded.vault.resolve(one.key), Principal(name=one.name, role=one.role))
         except RecoverOpsError as error:
             yield Finding(what=f"key {one.name}", is_fine=False, statement=str(error))
     try:

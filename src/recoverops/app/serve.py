@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
 import signal
-import socket
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from types import FrameType
 
-import uvicorn
-
-from recoverops.api import Role
 from recoverops.api.application import make_application
 from recoverops.api.doors import Doors
 from recoverops.api.keyring import Keyring, Principal
-from recoverops.app.api_keys import api_keys
+from recoverops.app.admin_key import admin_key
+from recoverops.app.api_keys import ADMIN, api_keys
 from recoverops.app.collector import without_collector
 from recoverops.app.engine import RecoverOps
-from recoverops.app.files import ADMIN_KEY_FILE
+from recoverops.app.http_server import Server
 from recoverops.app.release import release
 from recoverops.decision import DecisionSettings
-from recoverops.model import MisconfiguredError, RecoverOpsError
-from recoverops.model.ids import new_key
+from recoverops.model import RecoverOpsError
 from recoverops.operations import Ceilings
 from recoverops.redact import redact
 
@@ -68,19 +61,7 @@ async def _serve(engine: RecoverOps, on_ready: Callable[[str], None]) -> None:
         on_ready(address)
         engine.load_late()
 
-    server = _Server(
-        uvicorn.Config(
-            make_application(doors),
-            host=settings.host,
-            port=settings.port,
-            log_level="warning",
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            timeout_graceful_shutdown=5,
-        ),
-        ready,
-    )
+    server = Server(make_application(doors), host=settings.host, port=settings.port, on_ready=ready)
     engine.on_lost = server.ask_to_exit
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -89,11 +70,7 @@ async def _serve(engine: RecoverOps, on_ready: Callable[[str], None]) -> None:
     loop.add_signal_handler(signal.SIGHUP, hangups.ask)
     working = (asyncio.create_task(lag.measure()), asyncio.create_task(hangups.obey()))
     try:
-        await server.serve()
-    except SystemExit as error:  # uvicorn's way to say that it could not listen
-        raise MisconfiguredError(
-            f"api.port: {settings.host}:{settings.port} cannot be listened on; is it in use? Choose another api.port"
-        ) from error
+        await server.run_here()
     finally:
         for task in working:
             task.cancel()
@@ -107,26 +84,6 @@ def reload(engine: RecoverOps, keys: Keyring) -> None:
     except RecoverOpsError as error:
         _LOG.error("keys_kept", extra={"because": redact("; ".join(str(error).splitlines()))})
     engine.reload()
-
-
-class _Server(uvicorn.Server):
-    """Without uvicorn's own signal handlers: they end the process by the signal instead of returning."""
-
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[str], None]) -> None:
-        super().__init__(config)
-        self._on_ready = on_ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._on_ready(f"http://{self.config.host}:{self.config.port}")
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    def ask_to_exit(self) -> None:
-        self.should_exit = True
 
 
 class Hangups:
@@ -206,20 +163,7 @@ def _ceilings(settings: DecisionSettings) -> Ceilings:
 
 def _keyring(engine: RecoverOps) -> Keyring:
     keyring = Keyring()
-    keyring.add(admin_key(engine.settings.data_dir), Principal(name="admin", role=Role.ADMIN))
+    keyring.add(admin_key(engine.settings.data_dir), ADMIN)
     for one, key in api_keys(engine.settings, engine.loaded.vault):
         keyring.add(key, Principal(name=one.name, role=one.role))
     return keyring
-
-
-def admin_key(data_dir: Path) -> str:
-    """The key in <data_dir>/admin.key; made on the first start, readable by its owner only."""
-    path = data_dir / ADMIN_KEY_FILE
-    try:
-        return path.read_text().strip()
-    except FileNotFoundError:
-        key = new_key()
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(key + "\n")
-        return key

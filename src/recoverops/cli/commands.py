@@ -122,19 +122,22 @@ def incidents(
     as_json: JsonOption = False,
     state: Annotated[list[IncidentState] | None, typer.Option(help="Only these states; may be repeated.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many, newest first.")] = 50,
+    before: Annotated[str | None, typer.Option(help="The incident that the page before ended with.")] = None,
 ) -> None:
     """List incidents, newest first."""
     from recoverops.app.offline import opened_store
     from recoverops.operations import list_incidents
 
     with told_errors(), opened_store(settings_of(config)) as store:
-        found = list_incidents(store, states=tuple(state) if state else None, limit=limit)
+        page = list_incidents(store, states=tuple(state) if state else None, limit=limit, before=before)
     if as_json:
-        print_json({"incidents": [to_plain(one) for one in found]})
+        print_json(to_plain(page))
     else:
         from recoverops.cli import show
 
-        show.console().print(show.incidents_table(found))
+        show.console().print(show.incidents_table(page.incidents))
+        if page.next is not None:
+            print(f"more: --before {page.next}")
 
 
 @application.command(epilog=_example("recoverops why inc-20261120-101530-a3f9c1", "recoverops why a3f9c1"))

@@ -12,13 +12,14 @@ from recoverops.operations.request import request_run
 from recoverops.operations.silences import covered_now, end_silence, list_silences, silence, why_no_silence
 from recoverops.operations.stop import Stopped, Telling, clear_stop, engage_stop, left_by_stop, read_stop
 from recoverops.operations.undo import UndoRefusal, request_undo
-from recoverops.operations.view import IncidentStory, RunStory, list_incidents, tell_incident
+from recoverops.operations.view import IncidentPage, IncidentStory, RunStory, list_incidents, tell_incident
 
 __all__ = [
     "Ceilings",
     "ChannelsOf",
     "Evaluate",
     "EventPage",
+    "IncidentPage",
     "IncidentStory",
     "LimitsView",
     "RunStory",

@@ -17,7 +17,7 @@ from recoverops.model import (
     StopState,
     TimelineEntry,
 )
-from recoverops.operations.short_id import AMONG, named
+from recoverops.operations.short_id import MOST_FOUND, named
 from recoverops.ports import Clock, Store, Tx
 
 
@@ -39,7 +39,11 @@ def answer(store: Store, clock: Clock, approval_id: str, *, approve: bool, by: s
 
 def _find_approval(tx: Tx, text: str) -> Approval:
     """By its id, or an unambiguous end of it, as incidents are found. Raises NotFoundError."""
-    return named(text, get=lambda: tx.approvals.get(ApprovalId(text)), newest=lambda: tx.approvals.listed(limit=AMONG))
+    return named(
+        text,
+        get=lambda: tx.approvals.get(ApprovalId(text)),
+        ending=lambda: tx.approvals.ending(text, limit=MOST_FOUND),
+    )
 
 
 def _answer(tx: Tx, asked: Approval, *, approve: bool, by: str, note: str, now: datetime) -> Approval:

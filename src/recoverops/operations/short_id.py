@@ -9,8 +9,8 @@ from recoverops.model import NotFoundError
 
 SHORTEST = 4
 """An end of fewer characters is a slip of the pen rather than a name."""
-AMONG = 1000
-"""The newest so many are looked at."""
+MOST_FOUND = 100
+"""So many whose ids end so are read: enough to say that there are several."""
 _MOST_TOLD = 5
 
 
@@ -22,7 +22,7 @@ class _Named(Protocol):
 N = TypeVar("N", bound=_Named)
 
 
-def named(text: str, *, get: Callable[[], N], newest: Callable[[], Sequence[N]]) -> N:
+def named(text: str, *, get: Callable[[], N], ending: Callable[[], Sequence[N]]) -> N:
     """The one with that id, or the only one whose id ends so.
 
     Raises NotFoundError: what `get` raises, or the ids that it could be when there are several.
@@ -30,7 +30,7 @@ def named(text: str, *, get: Callable[[], N], newest: Callable[[], Sequence[N]])
     try:
         return get()
     except NotFoundError:
-        found = [one for one in newest() if one.id.endswith(text)] if len(text) >= SHORTEST else []
+        found = ending() if len(text) >= SHORTEST else ()
         if not found:
             raise
     if len(found) == 1:

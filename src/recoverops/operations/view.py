@@ -21,7 +21,7 @@ from recoverops.model import (
     Wait,
     to_plain,
 )
-from recoverops.operations.short_id import AMONG, named
+from recoverops.operations.short_id import MOST_FOUND, named
 from recoverops.operations.what_to_do import what_to_do
 from recoverops.ports import Store, Tx
 
@@ -58,11 +58,24 @@ class IncidentStory(Record, frozen=True, kw_only=True):
         return told
 
 
+class IncidentPage(Record, frozen=True, kw_only=True):
+    incidents: tuple[Incident, ...]
+    next: IncidentId | None
+    """Ask with `before` equal to this for the page after it; None when this is the last one."""
+
+
 def list_incidents(
-    store: Store, *, states: tuple[IncidentState, ...] | None = None, limit: int = 100
-) -> tuple[Incident, ...]:
-    """Newest first."""
-    return store.read(lambda tx: tx.incidents.listed(states=states, limit=limit))
+    store: Store, *, states: tuple[IncidentState, ...] | None = None, limit: int = 100, before: str | None = None
+) -> IncidentPage:
+    """Newest first. `before` is an incident, by its id or an unambiguous end of it. Raises NotFoundError."""
+
+    def found(tx: Tx) -> tuple[Incident, ...]:
+        last = find_incident(tx, before) if before is not None else None
+        return tx.incidents.listed(states=states, limit=limit + 1, before=last)
+
+    one_more = store.read(found)
+    page = one_more[:limit]
+    return IncidentPage(incidents=page, next=page[-1].id if len(one_more) > limit else None)
 
 
 def tell_incident(store: Store, incident_id: str) -> IncidentStory:
@@ -72,7 +85,11 @@ def tell_incident(store: Store, incident_id: str) -> IncidentStory:
 
 def find_incident(tx: Tx, text: str) -> Incident:
     """By its id, or an unambiguous end of it of four characters or more. Raises NotFoundError."""
-    return named(text, get=lambda: tx.incidents.get(IncidentId(text)), newest=lambda: tx.incidents.listed(limit=AMONG))
+    return named(
+        text,
+        get=lambda: tx.incidents.get(IncidentId(text)),
+        ending=lambda: tx.incidents.ending(text, limit=MOST_FOUND),
+    )
 
 
 def _story(tx: Tx, incident: Incident) -> IncidentStory:

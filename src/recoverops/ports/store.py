@@ -93,6 +93,9 @@ class IncidentStore(Protocol):
     ) -> tuple[Incident, ...]:
         """Newest first; `before` goes on after the last one of the page before."""
 
+    def ending(self, end: str, *, limit: int) -> tuple[Incident, ...]:
+        """Those whose id ends so, newest first."""
+
     def due(self) -> tuple[Incident, ...]:
         """Those whose response has a segment to start: not resolved, and `response` is DUE. The worst first, of equally
         bad ones the oldest."""
@@ -147,8 +150,8 @@ class ApprovalStore(Protocol):
 
     def pending(self) -> tuple[Approval, ...]: ...
 
-    def listed(self, *, limit: int) -> tuple[Approval, ...]:
-        """Answered ones too, newest first."""
+    def ending(self, end: str, *, limit: int) -> tuple[Approval, ...]:
+        """Those whose id ends so, answered ones too, newest first."""
 
     def newest_of(self, incident_id: IncidentId) -> Approval | None: ...
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from recoverops.model import Approval, ApprovalId, ApprovalState, ConflictError, IncidentId, NotFoundError, to_json
 from recoverops.storage.refusals import refused
 from recoverops.storage.schema import approval
-from recoverops.storage.statements import first_record, insert_unless_there, records
+from recoverops.storage.statements import ends_with, first_record, insert_unless_there, records
 
 _INSERT = insert_unless_there(approval)
 _RECORD = sa.select(approval.c.record)
@@ -18,7 +18,11 @@ _GET = _RECORD.where(approval.c.id == sa.bindparam("id"))
 _PENDING = _RECORD.where(approval.c.state == ApprovalState.PENDING.value).order_by(
     approval.c.requested_at, approval.c.id
 )
-_NEWEST = _RECORD.order_by(approval.c.requested_at.desc(), approval.c.id.desc()).limit(sa.bindparam("limit"))
+_ENDING = (
+    _RECORD.where(ends_with(approval.c.id, "end"))
+    .order_by(approval.c.requested_at.desc(), approval.c.id.desc())
+    .limit(sa.bindparam("limit"))
+)
 _NEWEST_OF = (
     _RECORD.where(approval.c.incident_id == sa.bindparam("id"))
     .order_by(approval.c.requested_at.desc(), approval.c.id.desc())
@@ -59,8 +63,8 @@ class SqlApprovals:
     def pending(self) -> tuple[Approval, ...]:
         return records(self._connection, _PENDING, Approval)
 
-    def listed(self, *, limit: int) -> tuple[Approval, ...]:
-        return records(self._connection, _NEWEST, Approval, {"limit": limit})
+    def ending(self, end: str, *, limit: int) -> tuple[Approval, ...]:
+        return records(self._connection, _ENDING, Approval, {"end": end, "limit": limit})
 
     def newest_of(self, incident_id: IncidentId) -> Approval | None:
         return first_record(self._connection, _NEWEST_OF, Approval, {"id": incident_id})

@@ -6,15 +6,17 @@ only for the message to the second one.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from recoverops.model import ConflictError, MisconfiguredError
+from recoverops.model import ConflictError, MisconfiguredError, OverloadedError, RecoverOpsError, UnreachableError
 from recoverops.ports import Clock
 from recoverops.storage.engines import SQLITE_FILE
 
@@ -65,7 +67,8 @@ class DirectoryLock:
     def acquire(self) -> None:
         """Make the directory private and take it.
 
-        Raises ConflictError naming the process that has it, and MisconfiguredError when it cannot be made private.
+        Raises ConflictError naming the process that has it, MisconfiguredError when it cannot be made private, and
+        UnreachableError or OverloadedError for a disk that is read-only or full.
         """
         if self._descriptor is not None:
             return
@@ -80,8 +83,11 @@ class DirectoryLock:
                 f"the data directory {self._data_dir} is in use by pid {holder}; "
                 "stop that process, or give this one another data directory"
             ) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()} since {self._clock.now().isoformat(timespec='seconds')}\n".encode(), 0)
+        with suppress(OSError):  # no room for what is only a help: the lock holds, and the store says what is missing
+            os.ftruncate(descriptor, 0)
+            os.pwrite(
+                descriptor, f"{os.getpid()} since {self._clock.now().isoformat(timespec='seconds')}\n".encode(), 0
+            )
         self._descriptor = descriptor
 
     def _lock(self, descriptor: int) -> None:
@@ -97,9 +103,8 @@ class DirectoryLock:
         try:
             return os.open(self._data_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         except OSError as error:
-            raise MisconfiguredError(
-                f"{self._data_dir / LOCK_FILE} cannot be opened ({error.strerror}); "
-                f"the data directory and all in it must belong to the user that runs RecoverOps (uid {os.geteuid()})"
+            raise _unusable(
+                f"{self._data_dir / LOCK_FILE} cannot be opened", error, "the data directory and all in it"
             ) from error
 
     def release(self) -> None:
@@ -135,10 +140,21 @@ def make_private_directory(directory: Path) -> None:
             )
         directory.chmod(0o700)
     except OSError as error:
-        raise MisconfiguredError(
-            f"the data directory {directory} cannot be created or made private ({error.strerror}); "
-            f"it must belong to the user that runs RecoverOps (uid {os.geteuid()})"
-        ) from error
+        raise _unusable(f"the data directory {directory} cannot be created or made private", error, "it") from error
+
+
+def _unusable(what: str, error: OSError, whose: str) -> RecoverOpsError:
+    """What time or an administrator of the disk can heal is no mistake in the configuration."""
+    if error.errno == errno.EROFS:
+        return UnreachableError(
+            f"{what} ({error.strerror}); remount it writable, or name another data_dir; under systemd "
+            "ReadWritePaths= or StateDirectory= has to name it"
+        )
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return OverloadedError(f"{what} ({error.strerror}); free some space")
+    return MisconfiguredError(
+        f"{what} ({error.strerror}); {whose} must belong to the user that runs RecoverOps (uid {os.geteuid()})"
+    )
 
 
 def why_not_writable(directory: Path) -> str | None:

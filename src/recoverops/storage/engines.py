@@ -8,6 +8,7 @@ reads at REPEATABLE READ, read-only.
 from __future__ import annotations
 
 import importlib.util
+import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,9 @@ from recoverops.storage.sqlite_begin import READING, WRITING
 from recoverops.storage.writer_pool import WriterPool
 
 SQLITE_FILE = "recoverops.sqlite"
+
+QUIET: dict[str, Any] = {"hide_parameters": True}
+"""Errors name the statement and not its values: what people write into an alert is no business of the log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,16 @@ class Engines:
     def waiting_writers(self) -> int | None:
         """None on PostgreSQL, whose queue we do not see."""
         return self.write.pool.waiting if isinstance(self.write.pool, WriterPool) else None
+
+    def free_bytes(self) -> int | None:
+        """What this user may still write beside the database; None on PostgreSQL and where that cannot be found out."""
+        if self.sqlite_file is None:
+            return None
+        try:
+            disk = os.statvfs(self.sqlite_file.parent)
+        except OSError:
+            return None
+        return disk.f_bavail * disk.f_frsize
 
     def dispose(self) -> None:
         self.read.dispose()
@@ -78,7 +92,7 @@ def _sqlite(file: Path, settings: StorageSettings) -> Engines:
     def only_read(connection: Any, _entry: object) -> None:
         connection.execute("PRAGMA query_only=ON")
 
-    write = sa.create_engine(address.set(drivername=WRITING), poolclass=WriterPool, pool_timeout=timeout_s)
+    write = sa.create_engine(address.set(drivername=WRITING), poolclass=WriterPool, pool_timeout=timeout_s, **QUIET)
     event.listen(write, "connect", tune)
     read = sa.create_engine(
         address.set(drivername=READING),
@@ -86,6 +100,7 @@ def _sqlite(file: Path, settings: StorageSettings) -> Engines:
         pool_size=settings.connections,
         max_overflow=-1,
         pool_timeout=timeout_s,
+        **QUIET,
     )
     event.listen(read, "connect", tune)
     event.listen(read, "connect", only_read)
@@ -100,12 +115,13 @@ def _postgres(url: sa.URL, settings: StorageSettings) -> Engines:
         "pool_pre_ping": True,
         "connect_args": {"connect_timeout": 10, "application_name": "recoverops"},
     }
-    write = sa.create_engine(url, isolation_level="READ COMMITTED", **pool)
+    write = sa.create_engine(url, isolation_level="READ COMMITTED", **pool, **QUIET)
     read = sa.create_engine(
         url,
         isolation_level="REPEATABLE READ",
         execution_options={"postgresql_readonly": True},
         **pool,
+        **QUIET,
     )
     return Engines(write=write, read=read, sqlite_file=None)
 

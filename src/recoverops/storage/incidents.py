@@ -26,7 +26,7 @@ from recoverops.model import (
 )
 from recoverops.storage.refusals import refused
 from recoverops.storage.schema import hypothesis, incident, incident_transition, timeline_entry
-from recoverops.storage.statements import first_record, insert_unless_there, records
+from recoverops.storage.statements import ends_with, first_record, insert_unless_there, records
 
 _INSERT = insert_unless_there(incident)
 
@@ -60,6 +60,7 @@ _OPEN_ANY = _RECORD.where(
     incident.c.state != sa.literal_column("'resolved'"),
 )
 _NEWEST = _RECORD.order_by(incident.c.opened_at.desc(), incident.c.id.desc()).limit(sa.bindparam("limit"))
+_ENDING = _NEWEST.where(ends_with(incident.c.id, "end"))
 _IN_STATES = incident.c.state.in_(sa.bindparam("states", expanding=True))
 _OLDER = sa.tuple_(incident.c.opened_at, incident.c.id) < sa.tuple_(
     sa.bindparam("before_at", type_=incident.c.opened_at.type), sa.bindparam("before_id")
@@ -178,6 +179,9 @@ class SqlIncidents:
         if before is not None:
             query, given = query.where(_OLDER), {**given, "before_at": before.opened_at, "before_id": before.id}
         return records(self._connection, query, Incident, given)
+
+    def ending(self, end: str, *, limit: int) -> tuple[Incident, ...]:
+        return records(self._connection, _ENDING, Incident, {"end": end, "limit": limit})
 
     def due(self) -> tuple[Incident, ...]:
         """The severity stands in the record alone; all of them are read anyhow."""

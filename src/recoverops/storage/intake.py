@@ -2,7 +2,8 @@
 
 `admit` is called on the event loop and only queues. One thread writes whatever is there, at most `group` deliveries
 in a transaction, without waiting for more. The queue is bounded by bytes; a failed write fails the futures of its own
-group, and the thread lives on.
+group, and the thread lives on. When what failed is of no use to repeat, the deliveries of the group are written one by
+one, so that a bad one fails alone.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import timedelta
 
-from recoverops.model import Admission, Alert, OverloadedError
+from recoverops.model import Admission, Alert, OverloadedError, RetryableError
 
 WriteGroup = Callable[[Sequence[Sequence[Alert]]], Sequence[Admission]]
 """Writes the deliveries of one group durably and answers for each of them."""
@@ -86,6 +87,10 @@ class IntakeWriter:
         try:
             answers = self._write_group([waiting.alerts for waiting in group])
         except Exception as error:  # noqa: BLE001 - supervisor: the group's senders are told, the next group is written
+            if len(group) > 1 and not isinstance(error, RetryableError):
+                for waiting in group:
+                    self._write([waiting])
+                return
             for waiting in group:
                 waiting.done.set_exception(error)
             return

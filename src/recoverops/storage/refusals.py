@@ -7,7 +7,7 @@ class where the transaction is begun again. At the border of a transaction (`tra
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -26,7 +26,13 @@ from recoverops.model import (
 _FOREIGN_KEY = ("FOREIGN KEY constraint failed", "violates foreign key constraint")
 _REPEATABLE_STATES = frozenset({"40001", "40P01"})
 """serialization_failure and deadlock_detected"""
+FULL = 1024 * 1024
+"""Bytes; a disk that has fewer left has no room for the files that SQLite needs beside the database."""
 _READ_ONLY_STATE = "25006"
+
+
+class UnstorableError(PermanentError):
+    """A value fits no column: a NUL in a text, a number that is too large. Nothing is wrong with the database."""
 
 
 def _first_line(error: sa.exc.SQLAlchemyError) -> str:
@@ -61,23 +67,30 @@ def _violation(what: str, error: sa.exc.IntegrityError) -> RecoverOpsError:
 
 
 @contextmanager
-def translated(doing: str) -> Iterator[None]:
-    """Every database error becomes one of ours; `doing` names the attempt in the message."""
+def translated(doing: str, *, free_bytes: Callable[[], int | None] = lambda: None) -> Iterator[None]:
+    """Every database error becomes one of ours; `doing` names the attempt in the message.
+
+    `free_bytes` is asked when it fails: what the disk of the database has left, None when nobody here can tell.
+    """
     try:
         yield
     except sa.exc.IntegrityError as error:
         raise _violation(doing, error) from error
     except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError) as error:
-        raise _trouble(doing, error) from error
+        raise _trouble(doing, error, free_bytes) from error
     except sa.exc.TimeoutError as error:
         raise OverloadedError(f"{doing}: every database connection is in use; try again shortly") from error
+    except sa.exc.DataError as error:
+        raise UnstorableError(
+            f"{doing}: a value in it is none that the database can hold ({_first_line(error)}); send it without that"
+        ) from error
     except sa.exc.DatabaseError as error:
-        if isinstance(error, sa.exc.ProgrammingError | sa.exc.DataError | sa.exc.NotSupportedError):
+        if isinstance(error, sa.exc.ProgrammingError | sa.exc.NotSupportedError):
             raise
         raise PermanentError(f"{doing}: the database is damaged ({_first_line(error)}); restore a backup") from error
 
 
-def _trouble(doing: str, error: sa.exc.DBAPIError) -> RecoverOpsError:
+def _trouble(doing: str, error: sa.exc.DBAPIError, free_bytes: Callable[[], int | None]) -> RecoverOpsError:
     reason = _first_line(error)
     if is_repeatable(error):
         return RetryableError(f"{doing}: another transaction was in the way ({reason})", delay=timedelta(0))
@@ -87,11 +100,21 @@ def _trouble(doing: str, error: sa.exc.DBAPIError) -> RecoverOpsError:
             f"{doing}: nothing can be written here ({reason}); write in `Store.write`, to a file "
             "that belongs to the user that runs RecoverOps"
         )
-    if isinstance(error.orig, sqlite3.Error):
-        if code == "SQLITE_FULL":
-            return OverloadedError(f"{doing}: the disk is full; free some space")
-        if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) or "database is locked" in reason:
-            return OverloadedError(f"{doing}: another process or a long transaction holds the database ({reason})")
+    if isinstance(error.orig, sqlite3.Error) and (busy := _sqlite_overload(doing, code, reason, free_bytes)):
+        return busy
     if _state(error).startswith("53"):  # insufficient resources: disk, memory, connections
         return OverloadedError(f"{doing}: the database is out of resources ({reason})")
     return UnreachableError(f"{doing}: the database does not answer ({reason})")
+
+
+def _sqlite_overload(
+    doing: str, code: str, reason: str, free_bytes: Callable[[], int | None]
+) -> OverloadedError | None:
+    if code == "SQLITE_FULL":
+        return OverloadedError(f"{doing}: the disk is full; free some space")
+    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) or "database is locked" in reason:
+        return OverloadedError(f"{doing}: another process or a long transaction holds the database ({reason})")
+    left = free_bytes() if code.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")) else None
+    if left is not None and left < FULL:  # of the files beside the database SQLite does not say it
+        return OverloadedError(f"{doing}: the disk is full ({reason}; {left} bytes are left); free some space")
+    return None

@@ -43,6 +43,12 @@ def insert_or_replace(table: sa.Table, *, key: str, columns: tuple[str, ...]) ->
     }
 
 
+def ends_with(column: sa.Column[str], parameter: str) -> sa.ColumnElement[bool]:
+    """Whether it ends in the text of the parameter: by capitals too, and without the wildcards that LIKE has."""
+    end = sa.bindparam(parameter, type_=sa.Text())
+    return sa.func.substr(column, sa.func.length(column) - sa.func.length(end) + 1) == end
+
+
 def records(
     connection: sa.Connection, statement: sa.Select[str], cls: type[R], parameters: Mapping[str, object] | None = None
 ) -> tuple[R, ...]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from recoverops.model import ConflictError, StopState, UnreachableError
+from recoverops.model import ConflictError, MisconfiguredError, RecoverOpsError, StopState, UnreachableError
 from recoverops.ports import Clock, Tx
 from recoverops.storage.durable_file import flush_directory, write_durably
 
@@ -107,11 +107,13 @@ class StopFile:
         finally:
             os.close(directory)
 
-    def _not_written(self, what: str, error: OSError) -> UnreachableError:
-        way_out = "do it by hand, by creating or removing that file"
+    def _not_written(self, what: str, error: OSError) -> RecoverOpsError:
+        told = f"the emergency stop was not {what}: {self._path}: {error.strerror}"
         if error.errno in {errno.EACCES, errno.EPERM}:
-            way_out = "run it as the user that runs the engine, e.g. sudo -u recoverops"
-        return UnreachableError(f"the emergency stop was not {what}: {self._path}: {error.strerror}; {way_out}")
+            return MisconfiguredError(f"{told}; run it as the user that runs the engine, e.g. sudo -u recoverops")
+        if error.errno == errno.EROFS:
+            return UnreachableError(f"{told}; end the engine itself, or remount the disk writable and stop again")
+        return UnreachableError(f"{told}; do it by hand, by creating or removing that file")
 
 
 def _unreadable(path: Path, why: str) -> StopState:

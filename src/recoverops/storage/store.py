@@ -31,7 +31,7 @@ from recoverops.storage.directory_lock import DirectoryLock, make_private_direct
 from recoverops.storage.engines import Engines, make_engines
 from recoverops.storage.intake import IntakeWriter
 from recoverops.storage.migrate import upgrade
-from recoverops.storage.refusals import is_repeatable, translated
+from recoverops.storage.refusals import UnstorableError, is_repeatable, translated
 from recoverops.storage.retention import RetentionSettings
 from recoverops.storage.schema import heartbeat
 from recoverops.storage.serial import take_serial_lock
@@ -61,7 +61,7 @@ def open_store(settings: StorageSettings, *, data_dir: Path, clock: Clock, is_en
         if is_engine:
             claim = Claim(engines.write)
         alone = nullcontext if is_engine else partial(_alone, engines, data_dir, clock)
-        with translated("the store cannot be opened"):
+        with translated("the store cannot be opened", free_bytes=engines.free_bytes):
             upgrade(engines, data_dir=data_dir, alone=alone)
     except BaseException:
         if claim is not None:
@@ -115,7 +115,10 @@ class SqlStore:
 
     def read(self, fn: Callable[[Tx], T]) -> T:
         """Never waits for a writer, and does not see what an enclosing `write` has not committed yet."""
-        with translated("the store cannot be read"), self._engines.read.connect() as connection:
+        with (
+            translated("the store cannot be read", free_bytes=self._engines.free_bytes),
+            self._engines.read.connect() as connection,
+        ):
             return fn(SqlTx(connection, may_write=False))
 
     def write(self, fn: Callable[[Tx], T]) -> T:
@@ -127,7 +130,7 @@ class SqlStore:
             raise PermanentError(NESTED)
         self._inside.write = True
         try:
-            with translated("the store cannot be written"):
+            with translated("the store cannot be written", free_bytes=self._engines.free_bytes):
                 return self._repeat(fn)
         finally:
             self._inside.write = False
@@ -156,11 +159,14 @@ class SqlStore:
         now = self._clock.now()
         self._engines.prefer_this_thread()
         try:
-            with translated("the delivery was not stored"), self._engines.write.begin() as connection:
+            with (
+                translated("the delivery was not stored", free_bytes=self._engines.free_bytes),
+                self._engines.write.begin() as connection,
+            ):
                 if not any(deliveries):
                     connection.execute(_BEAT, {"b_at": now})
                 return signals.admit(connection, deliveries, at=now)
-        except OverloadedError:
+        except (OverloadedError, UnstorableError):
             raise
         except RecoverOpsError as error:
             # Whatever it was: nothing is stored, and the sender still has it.
@@ -169,11 +175,18 @@ class SqlStore:
     def prune(self, settings: RetentionSettings) -> Mapping[str, int]:
         """Removes one small batch of what is over and old enough; how many rows of each kind went."""
         now = self._clock.now()
-        with translated("the store cannot be read"), self._engines.read.connect() as reading:
+        with (
+            translated("the store cannot be read", free_bytes=self._engines.free_bytes),
+            self._engines.read.connect() as reading,
+        ):
             doomed = retention.choose(reading, settings, now=now)
         if not doomed:
             return {}
-        with self.patiently(), translated("old rows cannot be removed"), self._engines.write.begin() as writing:
+        with (
+            self.patiently(),
+            translated("old rows cannot be removed", free_bytes=self._engines.free_bytes),
+            self._engines.write.begin() as writing,
+        ):
             return retention.remove(writing, doomed)
 
     def ping(self, *, timeout: timedelta) -> None:

@@ -14,9 +14,10 @@ from tests.integration.aws.conftest import Shop, group
 from tests.integration.aws.test_response import DELIVERY, RUNBOOK
 
 from recoverops.api.application import make_application
+from recoverops.app.admin_key import admin_key
 from recoverops.app.engine import RecoverOps
 from recoverops.app.load import load_settings
-from recoverops.app.serve import admin_key, doors_of
+from recoverops.app.serve import doors_of
 from recoverops.model import Demand, RecoverOpsError
 from recoverops.ports import PluginParts
 from recoverops.testing.aws import ACCOUNT, REGION, Aws, Key

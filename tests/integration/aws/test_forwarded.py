@@ -17,9 +17,10 @@ from tests.unit.deploy.reading import function
 from tests.unit.plugins.aws.samples import ACCOUNT, REGION, event
 
 from recoverops.api.application import make_application
+from recoverops.app.admin_key import admin_key
 from recoverops.app.engine import RecoverOps
 from recoverops.app.load import load_settings
-from recoverops.app.serve import admin_key, doors_of
+from recoverops.app.serve import doors_of
 from recoverops.clock import SystemClock
 from recoverops.testing import free_port
 

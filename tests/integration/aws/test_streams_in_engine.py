@@ -56,7 +56,7 @@ def test_errors_in_a_log_stream_open_an_incident_and_the_next_engine_goes_on_whe
 
         # then that is an incident with a line as evidence, and /status says who reads
         def opened() -> Incident | None:
-            return next((one for one in list_incidents(engine.store) if one.symptom == "errors"), None)
+            return next((one for one in list_incidents(engine.store).incidents if one.symptom == "errors"), None)
 
         incident = eventually("the incident", opened, within_s=60)
         assert str(incident.resource) == "service:shop"

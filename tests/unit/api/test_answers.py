@@ -222,7 +222,7 @@ def test_the_list_of_incidents_can_be_narrowed(house: House) -> None:
     listed = house.ask("GET", "/api/v1/incidents?state=open&state=waiting", Role.VIEWER).json()["incidents"]
 
     assert [one["id"] for one in listed] == ["inc-1"]
-    assert house.ask("GET", "/api/v1/incidents?state=escalated", Role.VIEWER).json() == {"incidents": []}
+    assert house.ask("GET", "/api/v1/incidents?state=escalated", Role.VIEWER).json() == {"incidents": [], "next": None}
 
 
 def test_a_short_end_of_an_id_is_enough_when_only_one_has_it(house: House, a: Records) -> None:
@@ -277,3 +277,14 @@ def test_no_key_ever_appears_in_an_answer_or_a_log(house: House, caplog: pytest.
     shown = "\n".join([*(f"{answer.headers} {answer.text}" for answer in answers), caplog.text, *house.contents()])
     for key in (*KEYS.values(), WRONG_KEY):
         assert key not in shown
+
+
+def test_a_page_of_incidents_goes_on_after_the_one_before_and_an_unknown_one_is_told(house: House) -> None:
+    whole = house.ask("GET", "/api/v1/incidents", Role.VIEWER).json()
+    first = house.ask("GET", "/api/v1/incidents?limit=1", Role.VIEWER).json()
+    assert whole["next"] is None
+    assert first["next"] == first["incidents"][0]["id"] == whole["incidents"][0]["id"]
+
+    rest = house.ask("GET", f"/api/v1/incidents?before={first['next']}", Role.VIEWER).json()
+    assert [one["id"] for one in rest["incidents"]] == [one["id"] for one in whole["incidents"][1:]]
+    assert is_problem(house.ask("GET", "/api/v1/incidents?before=nowhere", Role.VIEWER), 404)

@@ -81,6 +81,11 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "a time that is none": (delivery(entry(startsAt="yesterday")), "yesterday"),
     "a label that is no text": (delivery(entry(labels={"alertname": 7})), "7"),
     "the second of two": (delivery(entry(), entry(status="odd")), "alerts[1].status"),
+    "a NUL in a fingerprint": (delivery(entry(fingerprint="x\0y")), r"fingerprint is 'x\x00y'"),
+    "a line break in a fingerprint": (delivery(entry(fingerprint="x\ny")), "leave it out"),
+    "a NUL in a label": (delivery(entry(), entry(labels={"job": "a\0b"})), r"alert 1, labels['job'] has a NUL"),
+    "a NUL in a label's name": (delivery(entry(labels={"a\0b": "job"})), "send it without"),
+    "a NUL in an annotation": (delivery(entry(annotations={"summary": "a\0b"})), r"'a\x00b'"),
     "not UTF-8": (b'{"version": "\xff"}', "it begins with"),
 }
 
@@ -97,6 +102,11 @@ def test_a_malformed_delivery_is_refused_whole_and_the_value_is_named(house: Hou
     assert 'recoverops_intake_rejected_total{source="alertmanager",status="400"} 1.0' in (
         house.doors.metrics.page().decode()
     )
+
+
+def test_what_only_looks_like_a_nul_is_stored(house: House) -> None:
+    answer = deliver(house, delivery(entry(annotations={"summary": r"C:\u0000"})))
+    assert answer.json() == {"stored": 1, "duplicates": 0}
 
 
 def padded(size: int) -> bytes:

@@ -13,12 +13,21 @@ from recoverops.model import (
     ApprovalState,
     ConflictError,
     ForbiddenError,
+    IncidentState,
     NotFoundError,
     UnreachableError,
     Wait,
     WaitKind,
 )
-from recoverops.operations import Telling, answer, clear_stop, engage_stop, list_approvals, tell_incident
+from recoverops.operations import (
+    Telling,
+    answer,
+    clear_stop,
+    engage_stop,
+    list_approvals,
+    list_incidents,
+    tell_incident,
+)
 from recoverops.ports import Tx
 from recoverops.storage import SqlStore, StopFile, StorageSettings, open_store
 
@@ -165,6 +174,39 @@ def test_the_end_of_an_id_is_enough_for_an_answer_where_only_one_ends_so(
     assert answer(house, clock, "11cfeb", approve=True, by=ADA).id == "apr-20260301-120000-11cfeb"
     with pytest.raises(ConflictError, match=f"approved by {ADA}"):
         answer(house, clock, "11cfeb", approve=True, by=ADA)
+
+
+def many(store: SqlStore, a: Records, count: int) -> None:
+    def fill(tx: Tx) -> None:
+        for number in range(count):
+            opened_at = a.at - timedelta(minutes=count - number)
+            tx.incidents.insert(a.incident(f"inc-0-{number:06x}", state=IncidentState.RESOLVED, opened_at=opened_at))
+
+    store.write(fill)
+
+
+def test_an_incident_older_than_a_thousand_others_is_found_by_the_end_of_its_id(house: SqlStore, a: Records) -> None:
+    many(house, a, 1100)
+    assert tell_incident(house, "000000").incident.id == "inc-0-000000"
+
+
+def test_incidents_are_listed_page_by_page_to_the_very_first(house: SqlStore, a: Records) -> None:
+    many(house, a, 7)
+    found, page = list[str](), list_incidents(house, limit=3)
+    while True:
+        found += [one.id for one in page.incidents]
+        if page.next is None:
+            break
+        page = list_incidents(house, limit=3, before=page.next)
+    assert found[0] == "inc-1"
+    assert found[-7:] == [f"inc-0-{number:06x}" for number in reversed(range(7))]
+    assert len(found) == len(set(found))
+
+    resolved = list_incidents(house, states=(IncidentState.RESOLVED,), limit=7, before="000005")
+    assert [one.id for one in resolved.incidents] == [f"inc-0-{number:06x}" for number in reversed(range(5))]
+    assert resolved.next is None
+    with pytest.raises(NotFoundError, match="no incident nowhere"):
+        list_incidents(house, before="nowhere")
 
 
 def test_several_incidents_that_end_so_are_named(house: SqlStore, a: Records) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import resource
 import signal
 import stat
 import subprocess
@@ -12,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from recoverops.model import ConflictError, MisconfiguredError
+from recoverops.model import ConflictError, MisconfiguredError, OverloadedError, UnreachableError
 from recoverops.storage import DirectoryLock, EngineHere, engine_on, why_not_writable
+from recoverops.storage.directory_lock import _unusable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -173,3 +176,31 @@ def test_a_directory_without_the_right_to_write_is_told(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", run, str(folder / "data")], capture_output=True, text=True, check=True)
     assert "may not write" in done.stdout
     assert list(folder.iterdir()) == []
+
+
+def test_a_full_disk_keeps_nobody_from_the_lock(tmp_path: Path, clock: ManualClock) -> None:
+    lock = DirectoryLock(tmp_path / "data", clock)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        lock.acquire()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert engine_on(tmp_path / "data") is EngineHere.RUNNING
+    lock.release()
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "way_out"),
+    [
+        (errno.EROFS, UnreachableError, "remount it writable"),
+        (errno.ENOSPC, OverloadedError, "free some space"),
+        (errno.EACCES, MisconfiguredError, "must belong to the user"),
+    ],
+)
+def test_what_is_wrong_with_a_disk_is_no_mistake_of_the_configuration(
+    number: int, kind: type[Exception], way_out: str
+) -> None:
+    told = _unusable("/data cannot be used", OSError(number, os.strerror(number)), "it")
+    assert type(told) is kind
+    assert way_out in str(told)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from recoverops.model import Admission
+from recoverops.model import Admission, OverloadedError, PermanentError
 from recoverops.storage.intake import IntakeWriter
 
 if TYPE_CHECKING:
@@ -34,6 +34,48 @@ def test_an_unexpected_failure_is_told_to_its_own_group_and_the_next_one_is_writ
         intake.admit([a.alert()], size=1).result(timeout=10)
     assert intake.admit([a.alert()], size=1).result(timeout=10).stored == 1
     assert intake.close(timeout=SOON)
+
+
+def test_one_bad_delivery_fails_alone_and_those_beside_it_are_written(a: Records) -> None:
+    begun, go, groups = threading.Event(), threading.Event(), list[list[str]]()
+
+    def write(deliveries: Sequence[Sequence[Alert]]) -> list[Admission]:
+        begun.set()
+        assert go.wait(timeout=10)
+        groups.append([delivery[0].fingerprint for delivery in deliveries])
+        if "bad" in groups[-1]:
+            raise PermanentError("bad is none that can be stored")
+        return [Admission(stored=1, duplicates=0) for _ in deliveries]
+
+    intake = IntakeWriter(write, queue_bytes=1000, group=10)
+    intake.admit([a.alert("first")], size=1)
+    assert begun.wait(timeout=10)
+    waiting = {name: intake.admit([a.alert(name)], size=1) for name in ("good", "bad", "fine")}
+    go.set()
+    assert [waiting[name].result(timeout=10).stored for name in ("good", "fine")] == [1, 1]
+    with pytest.raises(PermanentError, match="bad is none"):
+        waiting["bad"].result(timeout=10)
+    assert groups == [["first"], ["good", "bad", "fine"], ["good"], ["bad"], ["fine"]]
+    assert intake.close(timeout=SOON)
+
+
+def test_what_can_be_repeated_is_not_written_one_by_one(a: Records) -> None:
+    begun, go, sizes = threading.Event(), threading.Event(), list[int]()
+
+    def write(deliveries: Sequence[Sequence[Alert]]) -> list[Admission]:
+        begun.set()
+        assert go.wait(timeout=10)
+        sizes.append(len(deliveries))
+        raise OverloadedError("the disk is full")
+
+    intake = IntakeWriter(write, queue_bytes=1000, group=10)
+    intake.admit([a.alert("first")], size=1)
+    assert begun.wait(timeout=10)
+    for name in ("second", "third"):
+        intake.admit([a.alert(name)], size=1)
+    go.set()
+    assert intake.close(timeout=SOON)
+    assert sizes == [1, 2]
 
 
 def test_a_group_has_at_most_its_size_and_keeps_the_order(a: Records) -> None:

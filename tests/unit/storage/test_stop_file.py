@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from recoverops.model import ConflictError, UnreachableError
+from recoverops.model import ConflictError, MisconfiguredError, UnreachableError
 from recoverops.storage import STOP_FILE, StopFile, stop_file
 
 if TYPE_CHECKING:
@@ -127,3 +127,19 @@ def test_on_a_full_disk_an_empty_file_stops(switch: StopFile, path: Path, monkey
     monkeypatch.setattr(stop_file, "write_durably", full)
     assert switch.engage(reason="lost", by="ada").stopped
     assert path.read_bytes() == b""
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "way_out"),
+    [
+        (errno.EACCES, MisconfiguredError, "sudo -u recoverops"),
+        (errno.EROFS, UnreachableError, "end the engine itself"),
+        (errno.EIO, UnreachableError, "by hand"),
+    ],
+)
+def test_a_stop_that_cannot_be_written_says_what_to_do_instead(
+    path: Path, clock: ManualClock, number: int, kind: type[Exception], way_out: str
+) -> None:
+    refused = StopFile(path, clock=clock)._not_written("engaged", OSError(number, os.strerror(number)))
+    assert type(refused) is kind
+    assert way_out in str(refused)

@@ -6,6 +6,7 @@ newer Alertmanager of the same version is understood; whatever does not fit is r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -16,6 +17,7 @@ from recoverops.plugins.prometheus.decoding import Format, fingerprint, short
 NAME = "alertmanager"
 VERSION = "4"
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _FORMAT = Format("an Alertmanager webhook delivery")
 
 
@@ -60,6 +62,11 @@ def _alert(entry: _Entry, where: str) -> Alert:
         raise _FORMAT.refused(f"{where}.startsAt is {entry.startsAt!r}, which means no time; an alert has to start")
     if entry.status not in set(AlertStatus):
         raise _FORMAT.refused(f"{where}.status is {short(entry.status)}, expected 'firing' or 'resolved'")
+    if _CONTROL.search(entry.fingerprint):
+        raise _FORMAT.refused(
+            f"{where}.fingerprint is {short(entry.fingerprint)}, with a control character in it; send it without, or "
+            "leave it out: it is then made of the labels"
+        )
     return Alert(
         source=NAME,
         fingerprint=entry.fingerprint or fingerprint(entry.labels),

@@ -1,0 +1,208 @@
+"""The HTTP door under senders that begin and do not finish: real sockets against the server that `up` runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+import resource
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from recoverops.app.deadlines import Deadlines
+from recoverops.app.http_server import Server
+from recoverops.app.listening import Connections
+from recoverops.app.open_files import MOST_CONNECTIONS, most_connections, with_more_files
+from recoverops.testing.ports import HOST, free_port
+
+PATIENT_S = 30.0
+"""How long a test waits for what has to come; it never comes that late on a machine that has nothing else to do."""
+HALF_HEADER = b"GET /health HTTP/1.1\r\nHost: x\r\nX-a: "
+HALF_BODY = b"POST /intake HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nbegun"
+WHOLE = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+SLOW_ANSWER_S = 1.5
+
+Eventually = Callable[[Callable[[], bool]], None]
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers with the body that came; /slow takes longer about it than any deadline of these tests."""
+    body = await Request(scope, receive).body()
+    if scope["path"] == "/slow":
+        await asyncio.sleep(SLOW_ANSWER_S)
+    await PlainTextResponse(b"fine" + body)(scope, receive, send)
+
+
+@contextlib.contextmanager
+def running(*, header_s: float = 60.0, body_s: float = 60.0, most: int | None = None) -> Iterator[int]:
+    port = free_port()
+    is_ready = threading.Event()
+    server = Server(
+        application,
+        host=HOST,
+        port=port,
+        on_ready=lambda _: is_ready.set(),
+        deadlines=Deadlines(header_s=header_s, body_s=body_s),
+        most=most,
+    )
+    thread = threading.Thread(target=lambda: asyncio.run(server.run_here()), daemon=True)
+    thread.start()
+    assert is_ready.wait(PATIENT_S)
+    try:
+        yield port
+    finally:
+        server.ask_to_exit()
+        thread.join(PATIENT_S)
+
+
+@contextlib.contextmanager
+def sent(port: int, first: bytes) -> Iterator[socket.socket]:
+    with socket.create_connection((HOST, port), timeout=PATIENT_S) as connection:
+        connection.sendall(first)
+        yield connection
+
+
+def is_ended(connection: socket.socket) -> bool:
+    """It waits for the other side's word, and there is none."""
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def answer(port: int, path: str = "/health", body: bytes | None = None) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection(HOST, port, timeout=PATIENT_S)
+    with contextlib.closing(connection):
+        connection.request("POST" if body else "GET", path, body=body)
+        got = connection.getresponse()
+        return got.status, got.read()
+
+
+@pytest.mark.parametrize("begun", [HALF_HEADER, b""])
+def test_a_header_that_does_not_end_is_cut_and_others_are_answered_meanwhile(begun: bytes) -> None:
+    with running(header_s=0.5) as port, sent(port, begun) as half:
+        assert answer(port) == (200, b"fine")
+        assert is_ended(half)
+
+
+def test_a_header_that_comes_byte_by_byte_is_cut_as_well(eventually: Eventually) -> None:
+    with running(header_s=0.5) as port, sent(port, HALF_HEADER) as half:
+        half.settimeout(0.05)
+
+        def is_cut() -> bool:
+            try:
+                half.sendall(b"a")
+                return half.recv(1) == b""
+            except TimeoutError:
+                return False
+            except OSError:
+                return True
+
+        eventually(is_cut)
+
+
+def test_a_body_that_does_not_end_is_cut_by_its_own_deadline() -> None:
+    with running(body_s=0.5) as port, sent(port, HALF_BODY) as half:
+        assert is_ended(half)
+
+
+def test_a_request_that_is_whole_is_answered_however_long_that_takes() -> None:
+    with running(header_s=0.2, body_s=0.2) as port:
+        assert answer(port, "/slow") == (200, b"fine")
+        assert answer(port, "/slow", b"!" * 200_000) == (200, b"fine" + b"!" * 200_000)
+
+
+def test_the_second_request_of_a_connection_has_the_deadline_too() -> None:
+    with running(header_s=0.5) as port, sent(port, WHOLE) as kept:
+        assert b"fine" in _read_until(kept, b"fine")
+        kept.sendall(HALF_HEADER)
+        assert is_ended(kept)
+
+
+def _read_until(connection: socket.socket, mark: bytes) -> bytes:
+    read = b""
+    while mark not in read:
+        read += connection.recv(4096)
+    return read
+
+
+def test_beyond_the_cap_connections_are_closed_at_once_and_those_within_it_are_served() -> None:
+    with running(most=4) as port, contextlib.ExitStack() as open_ones:
+        served = open_ones.enter_context(sent(port, WHOLE))
+        _read_until(served, b"fine")
+        for _ in range(3):
+            open_ones.enter_context(sent(port, HALF_HEADER))
+        for _ in range(40):
+            with contextlib.suppress(OSError):
+                assert is_ended(open_ones.enter_context(sent(port, b"")))
+        served.sendall(WHOLE)
+        assert b"fine" in _read_until(served, b"fine")
+
+
+def test_a_connection_that_ends_makes_room_for_another_one(eventually: Eventually) -> None:
+    with running(most=1) as port:
+        for _ in range(5):
+            eventually(lambda: _answers(port))
+
+
+def _answers(port: int) -> bool:
+    try:
+        return answer(port)[0] == 200
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+def test_without_a_file_left_the_door_waits_and_serves_again(
+    few_files: Callable[[], None], eventually: Eventually
+) -> None:
+    with running(most=1000) as port:
+        few_files()
+        held = [one for one in (_opened() for _ in range(200)) if one]
+        assert len(held) < 200
+        held.pop().close()
+        with socket.create_connection((HOST, port), timeout=PATIENT_S):
+            for one in held:
+                one.close()
+            eventually(lambda: _answers(port))
+
+
+def _opened() -> socket.socket | None:
+    try:
+        return socket.socket()
+    except OSError:
+        return None
+
+
+@pytest.fixture
+def few_files() -> Iterator[Callable[[], None]]:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket() as highest:
+        few = highest.fileno() + 20
+    yield lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (few, before[1]))
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_what_is_refused_is_said_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    minute = iter([*[0.0] * 100, 61.0])
+    connections = Connections(most=1, now=lambda: next(minute))
+    for _ in range(101):
+        connections.refused("as many as may be")
+    assert [one.__dict__["refused"] for one in caplog.records] == [1, 100]
+
+
+@pytest.mark.parametrize(("files", "most"), [(200, 100), (1024, 512), (8192, MOST_CONNECTIONS), (1, 1)])
+def test_the_door_leaves_half_of_the_files_to_the_others(files: int, most: int) -> None:
+    assert most_connections(files) == most
+
+
+def test_the_limit_of_open_files_is_raised_as_far_as_this_process_may(few_files: Callable[[], None]) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    few_files()
+    assert with_more_files() == min(8192, hard)
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (min(8192, hard), hard)
