@@ -15,6 +15,7 @@ from tests.conftest import ManualClock
 
 from recoverops.api import ApiSettings, Role
 from recoverops.api.application import make_application
+from recoverops.api.bounded import BodyRoom
 from recoverops.api.doors import Doors
 from recoverops.api.keyring import Keyring, Principal
 from recoverops.api.telemetry import Metrics
@@ -71,6 +72,7 @@ def door(tmp_path: Path, clock: ManualClock) -> Iterator[Door]:
             "metrics": metrics,
             "admitted": lambda: None,
             "max_body_bytes": LIMIT,
+            "bodies": BodyRoom(),
             "version": "0",
         }
         yield Door(make_application(Doors(**needs)), store, metrics)

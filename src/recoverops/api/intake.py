@@ -25,6 +25,9 @@ ALERTMANAGER_API = "/api/v2/alerts"
 ALERTMANAGER_API_SOURCE = "alertmanager-api"
 """The push source that reads what comes to the path above: Prometheus and amtool know no other path."""
 
+SHOWN = 40
+"""Characters of an encoding that a refusal repeats."""
+
 BASIC = 'Basic realm="recoverops"'
 """Offered here only: senders such as Amazon SNS can put a key into their URL and nowhere else."""
 
@@ -60,6 +63,12 @@ class Intake:
         if request.method != "POST":
             return problem(405, "Not allowed", f"deliver with POST, not {request.method}", {"Allow": "POST"})
         self._doors.authorise(request.headers.get("authorization"), Right.DELIVER)
+        encoding = request.headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in ("", "identity"):
+            why = (
+                f"the Content-Encoding is {encoding[:SHOWN]!r}, and compressed bodies are not read here; send identity"
+            )
+            return problem(415, "Unsupported media type", why, {"Accept-Encoding": "identity"})
         body = await bounded_body(request, self._doors.max_body_bytes, self._doors.bodies)
         if body is None:
             return problem(

@@ -6,18 +6,26 @@ from pathlib import Path
 
 from recoverops.api.keyring import SHORTEST_KEY
 from recoverops.app.files import ADMIN_KEY_FILE
-from recoverops.model import MisconfiguredError
+from recoverops.model import MisconfiguredError, OverloadedError
 from recoverops.model.ids import new_key
 from recoverops.storage import write_durably
 
 
 def admin_key(data_dir: Path) -> str:
-    """Made on the first start, readable by its owner only. Raises MisconfiguredError for a file that holds no key."""
+    """Made on the first start, readable by its owner only.
+
+    Raises MisconfiguredError for a file that holds no key, OverloadedError when it cannot be written.
+    """
     known = known_admin_key(data_dir)
     if known is not None:
         return known
-    key = new_key()
-    write_durably(data_dir / ADMIN_KEY_FILE, f"{key}\n".encode())
+    path, key = data_dir / ADMIN_KEY_FILE, new_key()
+    try:
+        write_durably(path, f"{key}\n".encode())
+    except OSError as error:
+        raise OverloadedError(
+            f"{path} cannot be written ({error.strerror}); is its disk full? Free some space"
+        ) from error
     return key
 
 

@@ -19,6 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 HEADER_S, BODY_S = 10.0, 30.0
 LOOKS = 10
 """Looks within the shorter deadline: so much of it may a connection outlive it."""
+TOLD_EVERY_S = 60.0
 _LOG = logging.getLogger("recoverops.serve")
 
 
@@ -61,13 +62,16 @@ class Deadlines:
     async def keep(self, connections: Iterable[object]) -> None:
         """Until it is cancelled. `connections` is read anew each time."""
         loop = asyncio.get_running_loop()
+        ended, told = 0, loop.time() - TOLD_EVERY_S
         while True:
             await asyncio.sleep(min(self.header_s, self.body_s) / LOOKS)
             late = [one for one in connections if isinstance(one, DatedProtocol) and self.is_over(one, loop.time())]
             for one in late:
                 one.transport.abort()
-            if late:
-                _LOG.info("half_requests_ended", extra={"connections": len(late)})
+            ended += len(late)
+            if ended and loop.time() - told >= TOLD_EVERY_S:
+                _LOG.info("half_requests_ended", extra={"connections": ended})
+                ended, told = 0, loop.time()
 
     def is_over(self, one: DatedProtocol, now: float) -> bool:
         waits_for = one.waits_for()

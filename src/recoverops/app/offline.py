@@ -56,7 +56,7 @@ def opened_store(settings: Settings, *, clock: Clock | None = None) -> Iterator[
 def _is_there(file: Path) -> bool:
     """Raises MisconfiguredError when this user may not see. The file is not opened: SQLite's locks go with a close."""
     try:
-        file.stat()
+        return file.stat().st_size > 0  # what was begun on a full disk has none in it either
     except FileNotFoundError:
         return False
     except PermissionError as error:
@@ -64,7 +64,6 @@ def _is_there(file: Path) -> bool:
             f"{file} may not be read by this user ({error.strerror}); "
             "run it as the user that runs the engine, e.g. sudo -u recoverops"
         ) from error
-    return True
 
 
 def opened_models(settings: Settings) -> ModelStore:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -107,6 +108,15 @@ def test_a_malformed_delivery_is_refused_whole_and_the_value_is_named(house: Hou
 def test_what_only_looks_like_a_nul_is_stored(house: House) -> None:
     answer = deliver(house, delivery(entry(annotations={"summary": r"C:\u0000"})))
     assert answer.json() == {"stored": 1, "duplicates": 0}
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "GZIP, gzip"])
+def test_a_compressed_delivery_is_refused_as_one(house: House, encoding: str) -> None:
+    answer = deliver(house, gzip.compress(delivery(entry())), **{"content-encoding": encoding})
+    assert is_problem(answer, 415), answer.text
+    assert repr(encoding.lower()) in answer.json()["detail"]
+    assert "send identity" in answer.json()["detail"]
+    assert deliver(house, delivery(entry()), **{"content-encoding": "identity"}).status_code == 200
 
 
 def padded(size: int) -> bytes:

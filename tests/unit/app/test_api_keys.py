@@ -14,7 +14,7 @@ from recoverops.app.engine import RecoverOps
 from recoverops.app.load import load_settings
 from recoverops.app.vault import Vault
 from recoverops.clock import SystemClock
-from recoverops.model import MisconfiguredError
+from recoverops.model import MisconfiguredError, OverloadedError
 
 KEYS = """\
 data_dir: data
@@ -100,7 +100,7 @@ def test_the_admin_key_is_made_once_for_its_owner_only_and_is_whole_or_not_there
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
     try:
-        with pytest.raises(OSError, match="too large"):
+        with pytest.raises(OverloadedError, match=r"admin.key cannot be written \(File too large\)"):
             admin_key(full)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -103,6 +103,16 @@ def test_the_json_of_an_answer_says_whether_the_stop_holds_it(place: Place, answ
     assert bool(told["held_by_stop"]) == (is_stopped and answer == "approve")
 
 
+def test_an_empty_file_is_no_store(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
+    (tmp_path / "data" / "recoverops.sqlite").touch()
+    (tmp_path / "recoverops.yaml").write_text("data_dir: data\n")
+    done = CliRunner().invoke(application, ["incidents", "--config", str(tmp_path / "recoverops.yaml")])
+    assert (done.exit_code, done.stdout) == (Exit.NOT_FOUND, "")
+    assert f"there is no store in {tmp_path}/data" in done.stderr
+    assert (tmp_path / "data" / "recoverops.sqlite").stat().st_size == 0
+
+
 def test_incidents_go_on_where_the_page_before_ended(place: Place, a: Records) -> None:
     with place.store() as store:
         older = a.incident("inc-20261119-101530-b4e8d2", opened_at=a.at - timedelta(days=1), fingerprint="other")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from recoverops.model import Alert, AlertStatus, PermanentError
 from recoverops.plugins.prometheus.alertmanager import AlertmanagerSource
-from recoverops.testing import check_push_source
+from recoverops.testing import ManualClock, check_push_source
 
-SOURCE = AlertmanagerSource(max_alerts=10_000)
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+SOURCE = AlertmanagerSource(max_alerts=10_000, clock=ManualClock(NOON))
 
 REAL_BODY: dict[str, Any] = {
     "receiver": "recoverops",
@@ -140,8 +141,18 @@ def test_what_does_not_fit_is_refused_with_the_offending_value(body: dict[str, A
     assert named in str(refusal.value)
 
 
+def test_a_start_far_ahead_is_refused_and_an_end_ahead_is_as_usual() -> None:
+    now = NOON
+    ahead = [(now + timedelta(hours=hours)).isoformat() for hours in (23, 25)]
+    (taken,) = decode(with_alert(startsAt=ahead[0], endsAt=ahead[1]))
+    assert taken.ends_at is not None
+    with pytest.raises(PermanentError, match="more than a day ahead of this host's clock") as refusal:
+        decode(with_alert(startsAt=ahead[1]))
+    assert repr(ahead[1]) in str(refusal.value)
+
+
 def test_too_many_alerts_are_refused_as_a_whole_with_both_numbers() -> None:
-    source = AlertmanagerSource(max_alerts=2)
+    source = AlertmanagerSource(max_alerts=2, clock=ManualClock(NOON))
     body = json.dumps(REAL_BODY | {"alerts": [entry()] * 3}).encode()
     with pytest.raises(PermanentError, match="3 alerts, at most 2"):
         source.decode({}, body)

@@ -34,6 +34,7 @@ from recoverops.ports import Parameter
 from recoverops.testing import (
     ConformanceError,
     LedgerAction,
+    ManualClock,
     RecordingNotifier,
     ScriptedSource,
     Undoing,
@@ -381,7 +382,7 @@ class Shrugs(AlertmanagerSource):
 def test_a_push_source_that_swallows_broken_deliveries_is_caught() -> None:
     body = {"version": "4", "alerts": [{"status": "firing", "startsAt": "2026-01-31T12:00:00Z"}]}
     with pytest.raises(ConformanceError, match="expected PermanentError"):
-        check_push_source(Shrugs(max_alerts=10), json.dumps(body).encode())
+        check_push_source(Shrugs(max_alerts=10, clock=ManualClock(NOON)), json.dumps(body).encode())
 
 
 class Forgets(RecordingNotifier):

@@ -199,3 +199,10 @@ def test_the_fingerprint_is_alertmanagers_own() -> None:
 def test_a_fingerprint_does_not_depend_on_the_order_of_labels(labels: dict[str, str]) -> None:
     assert fingerprint(labels) == fingerprint(dict(reversed(labels.items())))
     assert fingerprint(labels) != fingerprint(labels | {"one more": "x"}) or "one more" in labels
+
+
+def test_a_start_far_ahead_is_refused_with_its_value(source: AlertmanagerApiSource, clock: ManualClock) -> None:
+    ahead = (clock.now() + timedelta(days=400)).isoformat()
+    with pytest.raises(PermanentError, match="more than a day ahead") as refusal:
+        decode(source, FROM_PROMETHEUS | {"startsAt": ahead, "endsAt": ahead})
+    assert ahead in str(refusal.value)

@@ -22,7 +22,7 @@ def _build(settings: PrometheusSettings, context: PluginContext) -> PluginParts:
     from recoverops.plugins.prometheus.alertmanager import AlertmanagerSource
     from recoverops.plugins.prometheus.api_alerts import AlertmanagerApiSource
 
-    webhook = AlertmanagerSource(max_alerts=settings.max_alerts)
+    webhook = AlertmanagerSource(max_alerts=settings.max_alerts, clock=context.clock)
     api = AlertmanagerApiSource(
         max_alerts=settings.max_alerts, same_alert_within=settings.same_alert_within, clock=context.clock
     )

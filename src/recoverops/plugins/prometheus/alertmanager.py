@@ -1,4 +1,4 @@
-"""Alertmanager's webhook, version 4, as alerts. Pure: the door owns route, limits and authentication.
+"""Alertmanager's webhook, version 4, as alerts. Pure but for the clock: the door owns route, limits and authentication.
 
 The format: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config. Unknown fields are accepted, so a
 newer Alertmanager of the same version is understood; whatever does not fit is refused with the value that does not.
@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 
 import msgspec
 
 from recoverops.model import Alert, AlertStatus
 from recoverops.plugins.prometheus.decoding import Format, fingerprint, short
+from recoverops.ports import Clock
 
 NAME = "alertmanager"
 VERSION = "4"
@@ -40,8 +42,9 @@ class AlertmanagerSource:
 
     name = NAME
 
-    def __init__(self, *, max_alerts: int) -> None:
+    def __init__(self, *, max_alerts: int, clock: Clock) -> None:
         self._max_alerts = max_alerts
+        self._clock = clock
         self._decoder = msgspec.json.Decoder(_Envelope)
 
     def decode(self, headers: Mapping[str, str], body: bytes) -> tuple[Alert, ...]:
@@ -53,11 +56,12 @@ class AlertmanagerSource:
                 f"it carries {len(envelope.alerts)} alerts, at most {self._max_alerts} are taken; "
                 "set `max_alerts` in Alertmanager's webhook_config, or group by more labels"
             )
-        return tuple(_alert(entry, f"alerts[{index}]") for index, entry in enumerate(envelope.alerts))
+        now = self._clock.now()
+        return tuple(_alert(entry, f"alerts[{index}]", now) for index, entry in enumerate(envelope.alerts))
 
 
-def _alert(entry: _Entry, where: str) -> Alert:
-    starts_at = _FORMAT.time(entry.startsAt, f"{where}.startsAt")
+def _alert(entry: _Entry, where: str, now: datetime) -> Alert:
+    starts_at = _FORMAT.start(entry.startsAt, f"{where}.startsAt", now=now)
     if starts_at is None:
         raise _FORMAT.refused(f"{where}.startsAt is {entry.startsAt!r}, which means no time; an alert has to start")
     if entry.status not in set(AlertStatus):

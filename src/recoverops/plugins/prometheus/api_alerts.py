@@ -65,7 +65,7 @@ def _read(entry: _Entry, where: str, now: datetime) -> tuple[Alert, bool]:
     labels = {key: value for key, value in entry.labels.items() if value}
     if not labels:
         raise _FORMAT.refused(f"{where}.labels has no label with a value; an alert is known by its labels")
-    starts_at = _FORMAT.time(entry.startsAt, f"{where}.startsAt") if entry.startsAt else None
+    starts_at = _FORMAT.start(entry.startsAt, f"{where}.startsAt", now=now) if entry.startsAt else None
     ends_at = _FORMAT.time(entry.endsAt, f"{where}.endsAt") if entry.endsAt else None
     if starts_at is not None and ends_at is not None and ends_at < starts_at:
         raise _FORMAT.refused(f"{where}.endsAt is {entry.endsAt!r}, before its startsAt {entry.startsAt!r}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import msgspec
@@ -15,6 +15,9 @@ T = TypeVar("T")
 
 SHOWN = 80
 """Characters of an offending value that an error repeats."""
+
+MOST_AHEAD = timedelta(days=1)
+"""How far the clocks of a sender may go before ours."""
 
 _RFC3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -53,6 +56,16 @@ class Format:
             return datetime.fromisoformat(text.upper()).astimezone(UTC)
         except (ValueError, OverflowError) as error:
             raise self.refused(f"{where} is {short(text)}, which is no time that exists: {error}") from error
+
+    def start(self, text: str, where: str, *, now: datetime) -> datetime | None:
+        """As `time`, of something that has begun already: an end may lie ahead, a start may not."""
+        read = self.time(text, where)
+        if read is not None and read > now + MOST_AHEAD:
+            raise self.refused(
+                f"{where} is {short(text)}, more than a day ahead of this host's clock "
+                f"({now.isoformat(timespec='seconds')}); correct the clock that is wrong"
+            )
+        return read
 
 
 def fingerprint(labels: Mapping[str, str]) -> str:
