@@ -11,11 +11,25 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.acceptance.virtual_world import ASKING, START, World
+from tests.acceptance.virtual_world import ASKING, CHECKOUT, START, World
 
-from recoverops.model import Alert, AlertStatus, Incident, StoredAlert, Wait, WaitKind
+from recoverops.decision import Rule
+from recoverops.model import (
+    Alert,
+    AlertStatus,
+    Incident,
+    Mode,
+    Reason,
+    SegmentKey,
+    Severity,
+    StoredAlert,
+    Wait,
+    WaitKind,
+)
+from recoverops.pipeline import Sweep
 
 SECOND = timedelta(seconds=1)
+DECIDED = "incident.decided"
 
 
 def alert(number: int, *, trouble: str, at: datetime, severity: str = "high", fires: bool = True) -> Alert:
@@ -126,3 +140,66 @@ def down(number: int, *, at: datetime) -> Alert:
         starts_at=at,
         labels={"alertname": "ServiceDown", "service": "checkout"},
     )
+
+
+# --- the worst first --------------------------------------------------------------------------------------------------
+
+MOST = 70
+"""More than there are threads."""
+HELD = Rule(name="held", when="true", runbook="write-ledger", mode=Mode.ACT, hold=timedelta(seconds=10))
+
+
+def storm(*, service: str) -> list[Alert]:
+    """Low ones, and a critical one that comes last."""
+    severities = ["low"] * MOST + ["critical"]
+    found = [alert(n, trouble=f"T{n}", at=START, severity=severity) for n, severity in enumerate(severities)]
+    return [msgspec.structs.replace(one, labels={**one.labels, "service": service}) for one in found]
+
+
+def critical(world: World) -> Incident:
+    (found,) = [one for one in world.incidents if one.severity is Severity.CRITICAL]
+    return found
+
+
+def test_the_critical_one_at_the_end_of_a_storm_is_decided_first_after_a_restart_too(tmp_path: Path) -> None:
+    for is_restarted in (False, True):
+        with World(directory=tmp_path / str(is_restarted)) as world:
+            deliver(world, storm(service="elsewhere"))
+            if is_restarted:
+                world.boot()
+            assert world.engine is not None
+            world.engine.run_until_idle()
+
+            decided = world.store.read(lambda tx: [e.subject for e in tx.audit.entries() if e.event == DECIDED])
+            assert (decided[0], len(set(decided))) == (critical(world).id, MOST + 1)
+
+
+class Started:
+    """An engine that only writes down what is started."""
+
+    def __init__(self) -> None:
+        self.keys: list[SegmentKey] = []
+
+    def start(self, key: SegmentKey, *, severity: Severity = Severity.CRITICAL) -> None:
+        self.keys.append(key)
+
+    def is_running(self, key: SegmentKey) -> bool:
+        return key in self.keys
+
+    def stop(self, *, timeout: timedelta) -> None:
+        """Nothing runs."""
+
+
+def test_of_those_whose_wait_is_over_the_critical_one_is_woken_first(tmp_path: Path) -> None:
+    with World(directory=tmp_path, rule=HELD) as world:
+        world.is_measured = False
+        deliver(world, storm(service=CHECKOUT))
+        assert world.engine is not None
+        world.engine.run_until_idle()
+        assert {one.reason for one in world.incidents} == {Reason.HOLDING}
+        world.clock.advance(timedelta(seconds=11))
+        engine = Started()
+        Sweep(world.parts, engine).tick()
+
+        assert engine.keys[0].incident_id == critical(world).id
+        assert len({one.incident_id for one in engine.keys}) == MOST + 1

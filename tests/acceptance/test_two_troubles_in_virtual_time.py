@@ -194,6 +194,29 @@ def test_two_that_wait_for_a_third_call_nobody_while_that_is_verified_over_a_res
         assert {one.state for one in alerts_of(world)} == {IncidentState.ESCALATED}
 
 
+def test_one_that_waits_is_not_forgotten_while_a_rule_cannot_be_judged_after_a_restart(tmp_path: Path) -> None:
+    patient = RUNBOOK.model_copy(
+        update={"verify": VerifySettings(hold=timedelta(minutes=3), timeout=timedelta(minutes=5))}
+    )
+    queued = FOR_THE_ALERT.model_copy(update={"when": 'metrics["http.probe.success"] > 1.0'})
+    with World(directory=tmp_path, runbook=patient) as world:
+        page = Page(RuleBook([RULE, queued]), {world.runbook.name: world.runbook})
+        world.parts.playbook.turn(page)
+        broken(world).live(2)
+        world.alert(AlertStatus.FIRING, name=NAME)
+        world.live(30, until=lambda: about(world, "availability").state is IncidentState.VERIFYING)
+        world.live(3)
+        world.is_measured = False
+        world.boot()
+        world.parts.playbook.turn(page)
+        world.live(15)
+        world.is_measured = True
+        world.live(30)
+        assert about(world, "availability").state is IncidentState.VERIFYING
+        assert about(world, f"alert:{NAME}").reason == Reason.ANOTHER_INCIDENT
+        assert "incident.escalated" not in told(world)
+
+
 class WithADisk(World):
     """Its disk has room all the time."""
 

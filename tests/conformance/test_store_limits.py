@@ -39,10 +39,29 @@ def usage(store: SqlStore, target: str, now: datetime, ignoring: str | None = No
     return store.write(lambda tx: tx.limits.usage(service(target), now=now, ignoring=run))
 
 
+def free_at(store: SqlStore, now: datetime, *, most: int, window: timedelta = HOUR) -> datetime | None:
+    return store.read(lambda tx: tx.limits.free_at(most=most, window=window, now=now))
+
+
+def test_under_a_limit_that_was_lowered_there_is_room_when_enough_have_gone(store: SqlStore, a: Records) -> None:
+    times = [a.at - timedelta(minutes=50 - number) for number in range(10)]
+    for number, at in enumerate(times):
+        reserve(store, f"run-{number}", f"s{number}", at)
+
+    assert free_at(store, a.at, most=11) is None
+    assert free_at(store, a.at, most=10) == times[0] + HOUR
+    assert free_at(store, a.at, most=3) == times[7] + HOUR
+    assert free_at(store, a.at, most=0) is None
+    free = times[7] + HOUR
+    assert usage(store, "checkout", free - TICK).in_last_hour == 3
+    assert usage(store, "checkout", free).in_last_hour == 2
+
+
 def test_an_empty_store_has_used_nothing(store: SqlStore, a: Records) -> None:
     answer = usage(store, "checkout", a.at)
     assert (answer.in_last_hour, answer.in_last_day, answer.last_on_target, answer.locked_by) == (0, 0, None, None)
-    assert (answer.oldest_in_hour, answer.oldest_in_day, answer.targets_in_flight) == (None, None, ())
+    assert answer.targets_in_flight == ()
+    assert free_at(store, a.at, most=1) is None
 
 
 @pytest.mark.parametrize(
@@ -62,8 +81,8 @@ def test_an_action_leaves_a_window_exactly_at_its_edge(
     reserve(store, "run-1", "checkout", a.at - age)
     answer = usage(store, "checkout", a.at)
     assert (answer.in_last_hour, answer.in_last_day) == (in_hour, in_day)
-    assert answer.oldest_in_hour == (a.at - age if in_hour else None)
-    assert answer.oldest_in_day == (a.at - age if in_day else None)
+    assert free_at(store, a.at, most=1) == (a.at - age + HOUR if in_hour else None)
+    assert free_at(store, a.at, most=1, window=DAY) == (a.at - age + DAY if in_day else None)
     assert answer.last_on_target == a.at - age
 
 
@@ -80,7 +99,10 @@ def test_windows_count_what_a_plain_count_counts(store: SqlStore, a: Records, ag
         hour = [at for at in times if at > a.at - HOUR]
         day = [at for at in times if at > a.at - DAY]
         assert (answer.in_last_hour, answer.in_last_day) == (len(hour), len(day))
-        assert (answer.oldest_in_hour, answer.oldest_in_day) == (min(hour, default=None), min(day, default=None))
+        for most in range(14):
+            free = tx.limits.free_at(most=most, window=DAY, now=a.at)
+            left = sorted(day)[len(day) - most :] if most else []
+            assert free == (left[0] + DAY if 0 < most <= len(day) else None)
         assert answer.last_on_target == (times[0] if times else None)
         raise _UndoneError
 
@@ -148,7 +170,6 @@ def test_the_standing_names_each_targets_newest_action_after_the_asked_time(stor
 
     assert [(one.target, one.at) for one in standing.last_actions] == [("service:checkout", a.at - 2 * minute)]
     assert (standing.in_last_hour, standing.in_last_day) == (3, 4)
-    assert (standing.oldest_in_hour, standing.oldest_in_day) == (a.at - 5 * minute, a.at - 2 * HOUR)
 
 
 def test_the_standing_names_every_lock_with_its_run_until_it_is_given_back(store: SqlStore, a: Records) -> None:

@@ -31,6 +31,10 @@ class Facts:
     group_conditions: Mapping[str, tuple[Condition, ...]]
     """Of every member of the target's group, by service name, the target included."""
     usage: Usage
+    hour_free_at: datetime | None
+    """When the limit of the hour lets the next action through; None while it does, and where it never will."""
+    day_free_at: datetime | None
+    """The same of the day."""
     stop: StopState | None
     """None: the emergency stop could not be read."""
     clock_step: str | None

@@ -25,7 +25,7 @@ class Use(Record, frozen=True, kw_only=True):
     used: int
     most: int
     next_free_at: datetime | None
-    """When the next action fits; None while one does."""
+    """When the next action fits; None while one does, and where none ever will: `most` is 0."""
 
 
 class Cooldown(Record, frozen=True, kw_only=True):
@@ -59,8 +59,8 @@ def _view(tx: Tx, ceilings: Ceilings, stop: StopState, *, now: datetime) -> Limi
     return LimitsView(
         at=now,
         emergency_stop=stop,
-        actions_in_last_hour=_use(standing.in_last_hour, ceilings.per_hour, standing.oldest_in_hour, HOUR),
-        actions_in_last_day=_use(standing.in_last_day, ceilings.per_day, standing.oldest_in_day, DAY),
+        actions_in_last_hour=_use(tx, standing.in_last_hour, ceilings.per_hour, HOUR, now=now),
+        actions_in_last_day=_use(tx, standing.in_last_day, ceilings.per_day, DAY, now=now),
         cooldowns=_cooldowns(standing, ceilings.cooldown),
         locks=standing.locks,
         waits=tx.waits.listed(),
@@ -69,9 +69,8 @@ def _view(tx: Tx, ceilings: Ceilings, stop: StopState, *, now: datetime) -> Limi
     )
 
 
-def _use(used: int, most: int, oldest: datetime | None, window: timedelta) -> Use:
-    is_spent = used >= most
-    return Use(used=used, most=most, next_free_at=oldest + window if is_spent and oldest else None)
+def _use(tx: Tx, used: int, most: int, window: timedelta, *, now: datetime) -> Use:
+    return Use(used=used, most=most, next_free_at=tx.limits.free_at(most=most, window=window, now=now))
 
 
 def _cooldowns(standing: Standing, cooldown: timedelta) -> tuple[Cooldown, ...]:

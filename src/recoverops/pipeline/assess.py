@@ -161,7 +161,8 @@ def _condition_facts(
 
 def _no_rule(parts: Parts, incident: Incident, choice: Choice, diagnosis: Diagnosis, *, now: datetime) -> Assessment:
     hypotheses = diagnosis.own
-    waits = None if choice.is_unknown else _why_nobody_is_called(parts, incident, diagnosis, now=now)
+    is_asked = not choice.is_unknown or incident.reason == Reason.ANOTHER_INCIDENT  # which a restart must not forget
+    waits = _why_nobody_is_called(parts, incident, diagnosis, now=now) if is_asked else None
     if waits is not None:
         reason, statement = waits
     elif choice.is_unknown:

@@ -5,12 +5,14 @@ Called twice for every effect: when it is decided, and again right before it is 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from recoverops.decision import Conclusion, Facts, Rule, decide, requested_rule
 from recoverops.model import Approval, Incident, Plan, RunId, RunState, StopState, UnreachableError
 from recoverops.pipeline.parts import Parts
 from recoverops.ports import Tx
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def rule_of(parts: Parts, incident: Incident, name: str | None) -> Rule | None:
@@ -38,6 +40,12 @@ def ask_gates(
             been_normal=frozenset(filter(parts.conditions.has_been_normal, incident.series)),
             group_conditions={one.name: parts.conditions.of_resource(one.resource) for one in members},
             usage=tx.limits.usage(plan.target, now=now, ignoring=ignoring),
+            hour_free_at=tx.limits.free_at(
+                most=parts.decision.max_actions_per_hour, window=HOUR, now=now, ignoring=ignoring
+            ),
+            day_free_at=tx.limits.free_at(
+                most=parts.decision.max_actions_per_day, window=DAY, now=now, ignoring=ignoring
+            ),
             stop=_stop_state(parts, tx),
             clock_step=step.statement if (step := parts.wall.last_step()) else None,
             demands=parts.demands(),

@@ -90,7 +90,7 @@ class Sweep:
 
     def _wake_parked(self) -> None:
         now = self._parts.clock.now()
-        for wait in self._parts.store.read(lambda tx: tx.waits.due(now)):
+        for wait in self._parts.store.read(partial(_due_waits, now=now)):
             self._wake(wait)
 
     def _wake(self, wait: Wait) -> None:
@@ -195,6 +195,11 @@ class Sweep:
 
 def _older(last: Incident, tx: Tx) -> tuple[Incident, ...]:
     return tx.incidents.listed(states=_CLEARABLE, limit=PAGE, before=last)
+
+
+def _due_waits(tx: Tx, *, now: datetime) -> list[Wait]:
+    """Those of the worst incidents first: each is woken in a transaction of its own, and a storm parks thousands."""
+    return sorted(tx.waits.due(now), key=lambda wait: -tx.incidents.get(wait.incident_id).severity.rank)
 
 
 def _counted(page: tuple[Incident, ...], tx: Tx) -> list[Incident]:

@@ -187,8 +187,6 @@ class Usage(Record, frozen=True, kw_only=True):
     last_on_target: datetime | None
     in_last_hour: int
     in_last_day: int
-    oldest_in_hour: datetime | None
-    oldest_in_day: datetime | None
     locked_by: RunId | None
     targets_in_flight: tuple[str, ...]
     """Resources that running runs touch now, as `kind:name`."""
@@ -216,8 +214,6 @@ class Standing(Record, frozen=True, kw_only=True):
 
     in_last_hour: int
     in_last_day: int
-    oldest_in_hour: datetime | None
-    oldest_in_day: datetime | None
     last_actions: tuple[LastAction, ...]
     """By target; those at or before the asked time are left out."""
     locks: tuple[Lock, ...]
@@ -232,6 +228,10 @@ class LimitStore(Protocol):
 
         `ignoring` leaves out what that run itself reserved.
         """
+
+    def free_at(self, *, most: int, window: timedelta, now: datetime, ignoring: RunId | None = None) -> datetime | None:
+        """When a rolling window that `most` or more actions have filled has room for the next one. None while it has
+        room, and where it never will: `most` is 0. Takes no lock."""
 
     def standing(self, *, now: datetime, acted_after: datetime) -> Standing:
         """All targets with their newest action, if that was later than `acted_after`, and all locks. Takes no lock."""

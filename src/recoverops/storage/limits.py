@@ -24,9 +24,14 @@ _in_hour = reservation.c.at > sa.bindparam("hour_ago", type_=reservation.c.at.ty
 _COUNTS = sa.select(
     sa.func.count().filter(_in_hour),
     sa.func.count(),
-    sa.func.min(reservation.c.at).filter(_in_hour),
-    sa.func.min(reservation.c.at),
 ).where(reservation.c.at > sa.bindparam("day_ago"), reservation.c.run_id != sa.bindparam("ignoring"))
+_NEWEST = (
+    sa.select(reservation.c.at)
+    .where(reservation.c.at > sa.bindparam("since"), reservation.c.run_id != sa.bindparam("ignoring"))
+    .order_by(reservation.c.at.desc())
+    .offset(sa.bindparam("skip"))
+    .limit(1)
+)
 _LAST_ON_TARGET = sa.select(sa.func.max(reservation.c.at)).where(
     reservation.c.target == sa.bindparam("target"), reservation.c.run_id != sa.bindparam("ignoring")
 )
@@ -65,7 +70,7 @@ class SqlLimits:
             take_serial_lock(self._connection)
         run_id = _NO_RUN if ignoring is None else ignoring
         window = {"hour_ago": now - HOUR, "day_ago": now - DAY, "ignoring": run_id}
-        in_hour, in_day, oldest_in_hour, oldest_in_day = self._connection.execute(_COUNTS, window).one()
+        in_hour, in_day = self._connection.execute(_COUNTS, window).one()
         locks = self._locks(ignoring=run_id)
         return Usage(
             last_on_target=self._connection.execute(
@@ -73,8 +78,6 @@ class SqlLimits:
             ).scalar(),
             in_last_hour=in_hour,
             in_last_day=in_day,
-            oldest_in_hour=oldest_in_hour,
-            oldest_in_day=oldest_in_day,
             locked_by=locks.get(str(target)),
             targets_in_flight=tuple(locks),
         )
@@ -83,16 +86,22 @@ class SqlLimits:
         rows = self._connection.execute(_LOCKS, {"ignoring": ignoring})
         return {resource: RunId(run_id) for resource, run_id in rows}
 
+    def free_at(self, *, most: int, window: timedelta, now: datetime, ignoring: RunId | None = None) -> datetime | None:
+        """There is room when only `most - 1` are left in it: when the `most`-th newest has gone."""
+        if most == 0:
+            return None
+        asked = {"since": now - window, "ignoring": _NO_RUN if ignoring is None else ignoring, "skip": most - 1}
+        leaving: datetime | None = self._connection.execute(_NEWEST, asked).scalar()
+        return None if leaving is None else leaving + window
+
     def standing(self, *, now: datetime, acted_after: datetime) -> Standing:
         window = {"hour_ago": now - HOUR, "day_ago": now - DAY, "ignoring": _NO_RUN}
-        in_hour, in_day, oldest_in_hour, oldest_in_day = self._connection.execute(_COUNTS, window).one()
+        in_hour, in_day = self._connection.execute(_COUNTS, window).one()
         actions = self._connection.execute(_LAST_ACTIONS, {"acted_after": acted_after})
         locks = self._connection.execute(_ALL_LOCKS)
         return Standing(
             in_last_hour=in_hour,
             in_last_day=in_day,
-            oldest_in_hour=oldest_in_hour,
-            oldest_in_day=oldest_in_day,
             last_actions=tuple(LastAction(target=target, at=at) for target, at in actions),
             locks=tuple(Lock(resource=resource, run_id=RunId(run_id), since=at) for resource, run_id, at in locks),
         )

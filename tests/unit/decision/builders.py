@@ -105,8 +105,6 @@ def usage(**changes: Any) -> Usage:
         "last_on_target": None,
         "in_last_hour": 0,
         "in_last_day": 0,
-        "oldest_in_hour": None,
-        "oldest_in_day": None,
         "locked_by": None,
         "targets_in_flight": (),
     }
@@ -163,6 +161,8 @@ def facts(**changes: Any) -> Facts:
         "been_normal": frozenset(),
         "group_conditions": {"checkout": (condition(),)},
         "usage": usage(),
+        "hour_free_at": None,
+        "day_free_at": None,
         "clock_step": None,
         "demands": (),
         "stop": StopState(stopped=False),

@@ -145,8 +145,6 @@ usages = st.builds(
     last_on_target=times,
     in_last_hour=st.integers(0, 12),
     in_last_day=st.integers(0, 60),
-    oldest_in_hour=times,
-    oldest_in_day=times,
     locked_by=st.none() | st.just(RunId("run-7")),
     targets_in_flight=st.lists(resources.map(str), max_size=2, unique=True).map(tuple),
 )
@@ -188,6 +186,8 @@ def any_facts(draw: st.DrawFn) -> Facts:
         been_normal=draw(st.sampled_from([frozenset(), frozenset({"service:checkout/http.probe.success"})])),
         group_conditions={name: draw(conditions_of(name)) for name in NAMES},
         usage=draw(usages),
+        hour_free_at=draw(times),
+        day_free_at=draw(times),
         silences=draw(st.lists(st.sampled_from([silence(), silence("service:pay*")]), max_size=2).map(tuple)),
         stop=draw(st.sampled_from([None, StopState(stopped=True), StopState(stopped=False)])),
         approval=draw(st.none() | given_approval),

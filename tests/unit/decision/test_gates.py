@@ -306,7 +306,7 @@ SHUT: dict[str, Case] = {
     ),
     "the hour is spent": (
         GateName.RATE,
-        {"usage": usage(in_last_hour=10, in_last_day=10, oldest_in_hour=NOW - seconds(600))},
+        {"usage": usage(in_last_hour=10, in_last_day=10), "hour_free_at": NOW + seconds(3000)},
         GateAnswer.REFUSE,
         Reason.RATE_HOUR_SPENT,
         "10 of 10 actions in the last hour; the next is free at 12:50:00 UTC",
@@ -316,11 +316,34 @@ SHUT: dict[str, Case] = {
         {"settings": settings(max_actions_per_hour=0)},
         GateAnswer.REFUSE,
         Reason.RATE_HOUR_SPENT,
-        "0 of 0 actions in the last hour",
+        "0 of 0 actions in the last hour; none is ever allowed (decision.max_actions_per_hour is 0)",
+    ),
+    "no action a day is allowed at all, and the hour is spent": (
+        GateName.RATE,
+        {
+            "settings": settings(max_actions_per_hour=2, max_actions_per_day=0),
+            "usage": usage(in_last_hour=2, in_last_day=2),
+            "hour_free_at": NOW + seconds(3000),
+        },
+        GateAnswer.REFUSE,
+        Reason.RATE_HOUR_SPENT,
+        "2 of 2 actions in the last hour and 2 of 0 actions in the last day; "
+        "none is ever allowed (decision.max_actions_per_day is 0)",
+    ),
+    "the hour and the day are spent": (
+        GateName.RATE,
+        {
+            "usage": usage(in_last_hour=10, in_last_day=50),
+            "hour_free_at": NOW + seconds(3000),
+            "day_free_at": NOW + seconds(7200),
+        },
+        GateAnswer.REFUSE,
+        Reason.RATE_HOUR_SPENT,
+        "10 of 10 actions in the last hour and 50 of 50 actions in the last day; the next is free at 14:00:00 UTC",
     ),
     "the day is spent": (
         GateName.RATE,
-        {"usage": usage(in_last_hour=1, in_last_day=50, oldest_in_day=NOW - seconds(3600))},
+        {"usage": usage(in_last_hour=1, in_last_day=50), "day_free_at": NOW + DAY - seconds(3600)},
         GateAnswer.REFUSE,
         Reason.RATE_DAY_SPENT,
         "50 of 50 actions in the last day; the next is free at 2026-03-02 11:00:00 UTC",

@@ -63,6 +63,21 @@ def test_a_spent_limit_says_when_the_next_action_fits(
     assert (seen.actions_in_last_day.used, seen.actions_in_last_day.next_free_at) == (2, None)
 
 
+def test_under_a_limit_that_was_lowered_more_than_one_action_has_to_be_over(
+    store: SqlStore, clock: ManualClock, switch: StopFile, a: Records
+) -> None:
+    times = []
+    for number in range(5):
+        clock.advance(MINUTE)
+        times.append(clock.now())
+        act(store, clock, f"run-{number}", a.service(f"s{number}"))
+
+    seen = view(store, clock, switch, Ceilings(per_hour=2, per_day=0, cooldown=5 * MINUTE))
+
+    assert (seen.actions_in_last_hour.used, seen.actions_in_last_hour.next_free_at) == (5, times[3] + HOUR)
+    assert (seen.actions_in_last_day.used, seen.actions_in_last_day.next_free_at) == (5, None)
+
+
 def test_a_cooldown_runs_for_each_target_until_its_end(
     store: SqlStore, clock: ManualClock, switch: StopFile, a: Records
 ) -> None:

@@ -9,7 +9,6 @@ from recoverops.decision.gates.answers import passed, refused, waits
 from recoverops.model import GateName, GateVerdict, Reason
 
 LOCK_RETRY = timedelta(seconds=5)
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def cooldown(facts: Facts) -> GateVerdict:
@@ -31,25 +30,24 @@ def cooldown(facts: Facts) -> GateVerdict:
 
 def rate(facts: Facts) -> GateVerdict:
     gate, usage, settings = GateName.RATE, facts.usage, facts.settings
-    if usage.in_last_hour >= settings.max_actions_per_hour:
-        free = f"; the next is free at {usage.oldest_in_hour + HOUR:%H:%M:%S} UTC" if usage.oldest_in_hour else ""
-        return refused(
-            gate,
-            Reason.RATE_HOUR_SPENT,
-            f"{usage.in_last_hour} of {settings.max_actions_per_hour} actions in the last hour{free}",
-        )
-    if usage.in_last_day >= settings.max_actions_per_day:
-        free = f"; the next is free at {usage.oldest_in_day + DAY:%Y-%m-%d %H:%M:%S} UTC" if usage.oldest_in_day else ""
-        return refused(
-            gate,
-            Reason.RATE_DAY_SPENT,
-            f"{usage.in_last_day} of {settings.max_actions_per_day} actions in the last day{free}",
-        )
-    return passed(
-        gate,
-        f"{usage.in_last_hour} of {settings.max_actions_per_hour} actions in the last hour, "
-        f"{usage.in_last_day} of {settings.max_actions_per_day} in the last day",
-    )
+    of_hour, of_day = settings.max_actions_per_hour, settings.max_actions_per_day
+    in_hour = f"{usage.in_last_hour} of {of_hour} actions in the last hour"
+    is_hour_spent, is_day_spent = usage.in_last_hour >= of_hour, usage.in_last_day >= of_day
+    if not is_hour_spent and not is_day_spent:
+        return passed(gate, f"{in_hour}, {usage.in_last_day} of {of_day} in the last day")
+    in_day = f"{usage.in_last_day} of {of_day} actions in the last day"
+    spent = " and ".join(told for told, is_spent in ((in_hour, is_hour_spent), (in_day, is_day_spent)) if is_spent)
+    reason = Reason.RATE_HOUR_SPENT if is_hour_spent else Reason.RATE_DAY_SPENT
+    return refused(gate, reason, f"{spent}; {_next_free(facts)}")
+
+
+def _next_free(facts: Facts) -> str:
+    """Of both windows the one that frees later, as an action needs room in both."""
+    for most, name in ((facts.settings.max_actions_per_hour, "hour"), (facts.settings.max_actions_per_day, "day")):
+        if most == 0:
+            return f"none is ever allowed (decision.max_actions_per_{name} is 0)"
+    free = max((at for at in (facts.hour_free_at, facts.day_free_at) if at is not None), default=facts.now)
+    return f"the next is free at {free:{'%H:%M:%S' if free.date() == facts.now.date() else '%Y-%m-%d %H:%M:%S'}} UTC"
 
 
 def lock(facts: Facts) -> GateVerdict:
