@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from recoverops.model import (
     ActionRecord,
@@ -23,6 +25,9 @@ from recoverops.model import (
 )
 from recoverops.operations.short_id import AMONG, named
 from recoverops.ports import Store, Tx
+from recoverops.redact import redact
+
+R = TypeVar("R", bound=Record)
 
 EVENTS_BEFORE = timedelta(hours=1)
 """How long before the onset of an incident a change is worth telling."""
@@ -58,18 +63,38 @@ class IncidentStory(Record, frozen=True, kw_only=True):
 def list_incidents(
     store: Store, *, states: tuple[IncidentState, ...] | None = None, limit: int = 100
 ) -> tuple[Incident, ...]:
-    """Newest first."""
-    return store.read(lambda tx: tx.incidents.listed(states=states, limit=limit))
+    """Newest first; for people to see, not to be saved."""
+    found = store.read(lambda tx: tx.incidents.listed(states=states, limit=limit))
+    return tuple(without_secrets(one) for one in found)
 
 
 def tell_incident(store: Store, incident_id: str) -> IncidentStory:
-    """Raises NotFoundError. An unambiguous end of an id is enough: `a3f9c1` for inc-20261120-101530-a3f9c1."""
-    return store.read(lambda tx: _story(tx, find_incident(tx, incident_id)))
+    """Raises NotFoundError. An unambiguous end of an id is enough: `a3f9c1` for inc-20261120-101530-a3f9c1.
+
+    For people to see, not to be saved.
+    """
+    return without_secrets(store.read(lambda tx: _story(tx, find_incident(tx, incident_id))))
 
 
 def find_incident(tx: Tx, text: str) -> Incident:
     """By its id, or an unambiguous end of it of four characters or more. Raises NotFoundError."""
     return named(text, get=lambda: tx.incidents.get(IncidentId(text)), newest=lambda: tx.incidents.listed(limit=AMONG))
+
+
+def without_secrets(record: R) -> R:
+    """The record with every text redacted. What identifies an alert is stored as its sender wrote it: people are told
+    less."""
+    return msgspec.convert(_redacted(msgspec.to_builtins(record)), type(record))
+
+
+def _redacted(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {key: _redacted(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_redacted(one) for one in value]
+    return value
 
 
 def _story(tx: Tx, incident: Incident) -> IncidentStory:

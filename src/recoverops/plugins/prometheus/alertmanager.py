@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import msgspec
 
 from recoverops.model import Alert, AlertStatus
-from recoverops.plugins.prometheus.decoding import Format, fingerprint, short
+from recoverops.plugins.prometheus.decoding import Format, annotated, fingerprint, short
 
 NAME = "alertmanager"
 VERSION = "4"
@@ -67,5 +67,5 @@ def _alert(entry: _Entry, where: str) -> Alert:
         starts_at=starts_at,
         ends_at=_FORMAT.time(entry.endsAt, f"{where}.endsAt") if entry.endsAt else None,
         labels=entry.labels,
-        annotations=entry.annotations,
+        annotations=annotated(entry.annotations),
     )
