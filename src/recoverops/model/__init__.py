@@ -66,7 +66,7 @@ from recoverops.model.incident import (
     TimelineEntry,
 )
 from recoverops.model.log import LogRecord, LogSeverity, body_of
-from recoverops.model.notification import Delivery, DeliveryState, Notification
+from recoverops.model.notification import LONGEST_PAUSE, Delivery, DeliveryState, Notification
 from recoverops.model.outside import bounded, printable, said
 from recoverops.model.plan import EffectClass, Execution, ExecutionStatus, Plan, ProbeAnswer, ProbeResult
 from recoverops.model.record import Record, from_json, to_json, to_plain
@@ -93,6 +93,7 @@ from recoverops.model.verdict import Verdict, VerdictStatus
 __all__ = [
     "GENESIS",
     "LEGAL_TRANSITIONS",
+    "LONGEST_PAUSE",
     "STOP_CLEARED",
     "STOP_ENGAGED",
     "STOP_SUBJECT",

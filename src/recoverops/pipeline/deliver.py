@@ -1,5 +1,8 @@
 """Delivers what stands in the outbox. Each attempt is recorded; a channel that is down or hangs delays only itself.
 
+After an attempt that failed and may be made again its whole channel pauses, and then goes on where it stopped: what
+happened first is told first, and whoever asks to be left alone is.
+
 `couriers` makes one for each channel, and `app` gives each a thread of its own.
 """
 
@@ -7,9 +10,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from recoverops.model import Delivery, RecoverOpsError, RetryableError
+from recoverops.model import LONGEST_PAUSE, Delivery, RecoverOpsError, RetryableError
 from recoverops.notifications import not_sent, sent
 from recoverops.pipeline.parts import Parts
 from recoverops.ports import Notifier, Tx
@@ -43,6 +46,7 @@ class Courier:
         self._only = only
         self._without = without
         self._unrecorded: list[Delivery] = []
+        self._paused: dict[str, datetime] = {}
 
     def deliver_due(self) -> int:
         """One round; how many attempts it made. None is made while an earlier one is not recorded: it would be made
@@ -52,14 +56,22 @@ class Courier:
         due = self._parts.store.read(
             lambda tx: tx.outbox.due(now, limit=_BATCH, only=self._only, without=self._without)
         )
-        since = self._parts.clock.monotonic()
+        since, made = self._parts.clock.monotonic(), 0
         for delivery in due:
+            if self._pauses(delivery.channel):
+                continue
             self._unrecorded.append(self._attempt(delivery))
+            made += 1
             if self._parts.clock.monotonic() - since > _TOGETHER_S:
                 self._record()
                 since = self._parts.clock.monotonic()
         self._record()
-        return len(due)
+        return made
+
+    def _pauses(self, channel: str) -> bool:
+        """The store knows it too, but for one whose message was given up."""
+        now = self._parts.clock.now()
+        return now < self._paused.get(channel, now) <= now + LONGEST_PAUSE
 
     def _record(self) -> None:
         """While the store cannot be written they are kept; what it refuses for another reason is given up."""
@@ -95,14 +107,11 @@ class Courier:
 
     def _failed(self, delivery: Delivery, error: str, *, may_retry: bool, delay: timedelta = timedelta(0)) -> Delivery:
         _LOG.warning("delivery_failed", extra={"channel": delivery.channel, "error": error})
-        return not_sent(
-            delivery,
-            error,
-            now=self._parts.clock.now(),
-            delay=delay,
-            may_retry=may_retry,
-            settings=self._parts.notifications,
-        )
+        now = self._parts.clock.now()
+        after = not_sent(delivery, error, now=now, delay=delay, may_retry=may_retry, settings=self._parts.notifications)
+        if may_retry:
+            self._paused[delivery.channel] = after.next_at
+        return after
 
 
 def _saving(tried: Sequence[Delivery]) -> Callable[[Tx], None]:

@@ -194,3 +194,50 @@ def test_an_attempt_that_the_store_refuses_for_good_holds_nothing_up(
 
     assert carrying.deliver_due() == 1
     assert deliveries(world)["slack"].state is DeliveryState.SENT
+
+
+def ids(notifier: RecordingNotifier) -> list[str]:
+    return [one.id for one in notifier.sent]
+
+
+def test_a_channel_that_asks_to_be_left_alone_is_and_then_hears_everything_in_its_order(
+    world: World, a: Records
+) -> None:
+    busy = RetryableError("429", delay=timedelta(seconds=20))
+    slack, pager = RecordingNotifier("slack", failures=[busy]), RecordingNotifier("pager")
+    carrying = courier(world, slack, pager)
+    story = ("incident.opened", "run.started")
+    for event in story:
+        told = a.notification(event, at=world.clock.now(), event=event)
+        world.store.write(lambda tx, told=told: tx.outbox.post(told, channels=("slack", "pager")))  # type: ignore[misc]
+
+    assert carrying.deliver_due() == 3, "one attempt at the channel that failed"
+    world.clock.advance(timedelta(seconds=8))
+    ended = a.notification("incident.resolved", at=world.clock.now(), event="incident.resolved")
+    world.store.write(lambda tx: tx.outbox.post(ended, channels=("slack", "pager")))
+
+    assert carrying.deliver_due() == 1, "the other channel goes on"
+    assert courier(world, slack, pager).deliver_due() == 0, "also after a restart"
+    assert (ids(slack), ids(pager)) == ([], [*story, "incident.resolved"])
+
+    world.clock.advance(timedelta(seconds=12))
+    assert carrying.deliver_due() == 3
+    assert ids(slack) == [*story, "incident.resolved"]
+
+
+def test_what_is_given_up_holds_up_nothing_but_the_receiver_still_has_its_pause(world: World, a: Records) -> None:
+    most = world.parts.notifications.max_attempts
+    failures = [RetryableError("429", delay=timedelta(seconds=20)) for _ in range(most)]
+    slack = RecordingNotifier("slack", failures=failures)
+    post(world, a, "slack")
+    second = a.notification("second", None, at=world.clock.now())
+    world.store.write(lambda tx: tx.outbox.post(second, channels=("slack",)))
+    carrying = courier(world, slack)
+
+    for _ in range(most):
+        assert (carrying.deliver_due(), carrying.deliver_due()) == (1, 0)
+        world.clock.advance(timedelta(seconds=70))
+    assert deliveries(world)["slack"].state is DeliveryState.FAILED
+
+    assert carrying.deliver_due() == 1
+    assert ids(slack) == ["second"]
