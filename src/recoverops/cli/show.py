@@ -14,7 +14,18 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from recoverops.model import Decision, Event, GateAnswer, Incident, IncidentState, Run, printable
+from recoverops.model import (
+    ApprovalState,
+    Decision,
+    Delivery,
+    DeliveryState,
+    Event,
+    GateAnswer,
+    Incident,
+    IncidentState,
+    Run,
+    printable,
+)
 from recoverops.operations import EventPage, IncidentStory, RunStory
 
 STATE_STYLES = {
@@ -109,12 +120,19 @@ def story(told: IncidentStory) -> RenderableType:
     parts.extend(_decision(decision) for decision in _telling(told.decisions))
     if told.approval is not None:
         parts.append(_text(f"  approval {told.approval.id}: {told.approval.state} ({told.approval.plan.summary})"))
+        if told.approval.state is ApprovalState.PENDING:
+            parts.append(_text(f"      yes: recoverops approve {told.approval.id}"))
+            parts.append(_text(f"      no:  recoverops deny {told.approval.id}"))
     if told.wait is not None:
         parts.append(_text(f"  waits ({told.wait.kind}) until {told.wait.due_at:%H:%M:%S} UTC"))
     parts.append(_section("What was done"))
     parts.extend(_run(run) for run in told.runs)
     if not told.runs:
         parts.append(_text("  nothing"))
+    parts.append(_section("Who was told"))
+    parts.extend(_delivery(one) for one in told.deliveries)
+    if not told.deliveries:
+        parts.append(_text("  nobody"))
     parts.append(_section("Timeline (UTC)"))
     parts.append(_timeline((one.at, one.actor, one.event, one.text) for one in told.timeline))
     return Group(*parts)
@@ -165,6 +183,20 @@ def _run(told: RunStory) -> RenderableType:
     if run.verdict is not None:
         lines.append(_text(f"      verdict {run.verdict.status}: {run.verdict.statement}"))
     return Group(*lines)
+
+
+def _delivery(one: Delivery) -> RenderableType:
+    told = one.notification
+    head = f"  {told.at:%H:%M:%S} {told.event} by {one.channel}"
+    if one.state is DeliveryState.SENT:
+        when = f" at {one.done_at:%H:%M:%S} UTC" if one.done_at else ""
+        return _text(f"{head}: sent{when}" + (f", at attempt {one.attempts}" if one.attempts > 1 else ""))
+    if one.state is DeliveryState.FAILED:
+        return _text(f"{head}: given up after attempt {one.attempts}, because {one.last_error}", "bold red")
+    if one.attempts:
+        waits = f"waits for attempt {one.attempts + 1} at {one.next_at:%H:%M:%S} UTC, because {one.last_error}"
+        return _text(f"{head}: {waits}", "yellow")
+    return _text(f"{head}: waits for its turn", "yellow")
 
 
 def _meant(run: Run) -> str:

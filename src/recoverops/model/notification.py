@@ -49,3 +49,5 @@ class Delivery(Record, frozen=True, kw_only=True):
     attempts: int
     next_at: datetime
     last_error: str = ""
+    done_at: datetime | None = None
+    """When it was sent or given up."""

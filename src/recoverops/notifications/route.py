@@ -26,8 +26,10 @@ def channels_for(notification: Notification, settings: NotificationSettings) -> 
     return tuple(dict.fromkeys(wanted))
 
 
-def sent(delivery: Delivery) -> Delivery:
-    return msgspec.structs.replace(delivery, state=DeliveryState.SENT, attempts=delivery.attempts + 1, last_error="")
+def sent(delivery: Delivery, *, now: datetime) -> Delivery:
+    return msgspec.structs.replace(
+        delivery, state=DeliveryState.SENT, attempts=delivery.attempts + 1, last_error="", done_at=now
+    )
 
 
 def not_sent(
@@ -46,4 +48,5 @@ def not_sent(
         attempts=attempts,
         next_at=now + wait if may_retry else delivery.next_at,
         last_error=error,
+        done_at=now if is_over else None,
     )

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import typer
+from msgspec.structs import replace
 from rich.console import Console
 from tests.conftest import Records
 from typer.testing import CliRunner, Result
@@ -20,7 +21,7 @@ from recoverops.cli import show
 from recoverops.cli.commands import application
 from recoverops.cli.exits import Exit, told_errors
 from recoverops.clock import SystemClock
-from recoverops.model import TimelineEntry
+from recoverops.model import DeliveryState, TimelineEntry
 from recoverops.storage import STOP_FILE, SqlStore, StopFile, StorageSettings, open_store
 
 INCIDENT, APPROVAL = "inc-20261120-101530-a3f9c1", "apr-20261120-101530-77aa01"
@@ -231,3 +232,26 @@ def test_the_id_of_an_incident_is_whole_in_a_terminal_of_any_width(columns: int,
     assert INCIDENT in shown
     assert "open" in shown
     assert "…" not in shown
+
+
+def test_why_says_who_was_told_and_how_to_answer(place: Place, a: Records) -> None:
+    with place.store() as store:
+        told = a.notification(incident=INCIDENT)
+        store.write(lambda tx: tx.outbox.post(told, channels=("console", "slack", "webhook", "pager")))
+        by = {one.channel: one for one in store.read(lambda tx: tx.outbox.due(a.at, limit=10))}
+        later = a.at + timedelta(seconds=20)
+        for one in (
+            replace(by["console"], state=DeliveryState.SENT, attempts=2, done_at=later),
+            replace(by["slack"], attempts=1, next_at=later, last_error="status 302"),
+            replace(by["webhook"], state=DeliveryState.FAILED, attempts=8, last_error="no answer within 10 s"),
+        ):
+            store.write(lambda tx, one=one: tx.outbox.save(one))  # type: ignore[misc]
+
+    shown = place.run("why", INCIDENT).stdout
+
+    assert "12:00:00 incident.opened by console: sent at 12:00:20 UTC, at attempt 2" in shown
+    assert "incident.opened by slack: waits for attempt 2 at 12:00:20 UTC, because status 302" in shown
+    assert "incident.opened by webhook: given up after attempt 8, because no answer within 10 s" in shown
+    assert "incident.opened by pager: waits for its turn" in shown
+    assert f"recoverops approve {APPROVAL}" in shown
+    assert f"recoverops deny {APPROVAL}" in shown

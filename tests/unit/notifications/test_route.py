@@ -131,7 +131,7 @@ def test_a_success_forgets_the_error_and_counts_the_attempt() -> None:
         delivery(), "refused", now=NOON, delay=timedelta(0), may_retry=True, settings=NotificationSettings()
     )
 
-    done = sent(failed)
+    done = sent(failed, now=NOON)
 
     assert (done.state, done.attempts, done.last_error) == (DeliveryState.SENT, 2, "")
 

@@ -12,6 +12,7 @@ from tests.acceptance.virtual_world import World
 from tests.conftest import Records
 
 from recoverops.model import (
+    ComponentState,
     Delivery,
     DeliveryState,
     IncidentId,
@@ -24,6 +25,8 @@ from recoverops.model import (
 from recoverops.pipeline import Courier, couriers
 from recoverops.ports import Notifier
 from recoverops.testing import RecordingNotifier
+
+UP, DEGRADED = ComponentState.UP, ComponentState.DEGRADED
 
 
 class Defective:
@@ -241,3 +244,32 @@ def test_what_is_given_up_holds_up_nothing_but_the_receiver_still_has_its_pause(
 
     assert carrying.deliver_due() == 1
     assert ids(slack) == ["second"]
+
+
+def test_a_channel_says_how_it_is_doing(world: World, a: Records) -> None:
+    slack = RecordingNotifier("slack", failures=[RetryableError("status 302"), PermanentError("status 400")])
+    carrying = couriers(world.parts, {"slack": slack})["slack"]
+    for name in ("ntf-1", "ntf-2"):
+        told = a.notification(name, at=world.clock.now())
+        world.store.write(lambda tx, told=told: tx.outbox.post(told, channels=("slack",)))  # type: ignore[misc]
+
+    def status(one: Courier) -> tuple[str, ComponentState, str]:
+        shown = one.status()
+        assert shown is not None
+        return shown.name, shown.state, shown.statement
+
+    assert status(carrying) == ("channel slack", UP, "delivers; 0 wait, 0 were given up in the last hour")
+
+    carrying.deliver_due()
+    failing = "the last attempt failed: status 302; 2 wait, 0 were given up in the last hour"
+    assert status(carrying) == ("channel slack", DEGRADED, failing)
+    restarted = couriers(world.parts, {"slack": slack})["slack"]
+    restarted.deliver_due()
+    assert status(restarted) == ("channel slack", DEGRADED, failing), "the store knows it too"
+
+    world.clock.advance(timedelta(seconds=1))
+    carrying.deliver_due()
+    assert status(carrying) == ("channel slack", UP, "delivers; 0 wait, 1 were given up in the last hour")
+    world.clock.advance(timedelta(hours=2))
+    assert status(carrying)[2] == "delivers; 0 wait, 0 were given up in the last hour"
+    assert couriers(world.parts, {})[""].status() is None

@@ -84,7 +84,10 @@ def test_a_huge_notification_keeps_to_slacks_limits() -> None:
         (Reply(status=500), RetryableError, "status 500"),
         (Reply(status=404, body=b"no_service"), PermanentError, "no_service"),
         (Reply(status=400, body=b"invalid_payload"), PermanentError, "invalid_payload"),
-        (Reply(status=302, headers={"Location": "http://127.0.0.1:1/"}), PermanentError, "status 302"),
+        (Reply(status=410, body=b"channel_is_archived"), PermanentError, "channel_is_archived"),
+        (Reply(status=302, headers={"Location": "http://127.0.0.1:1/"}), RetryableError, "status 302"),
+        (Reply(status=404, body=b"<html>default backend</html>"), RetryableError, "status 404"),
+        (Reply(status=408), RetryableError, "status 408"),
         (Reply(hang=True), RetryableError, r"within 2 s"),
     ],
 )
@@ -114,7 +117,7 @@ def test_slack_says_when_to_come_back(receiver: Receiver, context: Contexts) -> 
 
 def test_a_body_that_echoes_the_url_is_not_repeated(receiver: Receiver, context: Contexts) -> None:
     receiver.reply = Reply(status=404, body=f"no page {PATH}".encode())
-    with pytest.raises(PermanentError) as raised:
+    with pytest.raises(RetryableError) as raised:
         slack(receiver.url + PATH, context).send(sample_notification(), idempotency_key="ntf-1")
     assert "SECRET" not in str(raised.value)
 
