@@ -36,9 +36,9 @@ def test_a_notification_arrives_as_blocks(receiver: Receiver, context: Contexts)
     message = json.loads(request.body)
     assert message["text"] == "CRITICAL: checkout is down"
     title, body, fields, footer = message["blocks"]
-    assert title["text"]["text"] == ":red_circle: *checkout is down*"
+    assert title["text"]["text"] == "\N{LARGE RED CIRCLE} checkout is down"
     assert "EXITED" in body["text"]["text"]
-    assert fields["fields"][0]["text"] == "*resource*\nservice:checkout"
+    assert fields["fields"][0]["text"] == "resource\nservice:checkout"
     assert "severity critical · incident.opened · 2026-01-31 12:00:01 UTC" in footer["elements"][0]["text"]
 
 
@@ -49,6 +49,18 @@ def test_outside_text_can_neither_mention_nor_link() -> None:
     assert "<" not in shown
     assert ">" not in shown
     assert "&lt;!channel&gt;" in message["text"]
+
+
+def test_outside_text_is_plain_wherever_it_stands_so_that_slack_reads_nothing_into_it() -> None:
+    hostile = "@here #general https://evil.example *bold* `code` :tada:\r\nFAKE LINE \u202e\x1b[2J"
+    message = message_of(msgspec.structs.replace(sample_notification(title=hostile), fields={"about": hostile}))
+
+    texts = [block["text"] for block in message["blocks"] if "text" in block]
+    texts += [one for block in message["blocks"] for one in (*block.get("fields", ()), *block.get("elements", ()))]
+    assert {(one["type"], one["emoji"]) for one in texts} == {("plain_text", False)}
+    assert (message["mrkdwn"], message["unfurl_links"], message["unfurl_media"]) == (False, False, False)
+    assert message["blocks"][0]["text"]["text"].isprintable()
+    assert all(line.isprintable() and line[:9] != "FAKE LINE" for one in texts for line in one["text"].splitlines())
 
 
 def test_secrets_in_the_text_are_hidden() -> None:
@@ -71,7 +83,7 @@ def test_a_huge_notification_keeps_to_slacks_limits() -> None:
     message = message_of(huge)
     title, body, fields, footer = message["blocks"]
     assert len(body["text"]["text"]) <= 3000
-    assert len(title["text"]["text"]) <= 3000
+    assert len(title["text"]["text"]) <= 150
     assert len(fields["fields"]) == 10
     assert all(len(field["text"]) <= 2000 for field in fields["fields"])
     assert "20 more fields left out" in footer["elements"][0]["text"]
