@@ -144,7 +144,7 @@ def test_the_webhook_keeps_the_contract_of_notifiers(receiver: Receiver) -> None
         webhook,
         received=lambda: len(receiver.requests),
         outage=lambda: receiver.replying(Reply(status=503)),
-        rejection=lambda: receiver.replying(Reply(status=404)),
+        rejection=lambda: receiver.replying(Reply(status=410)),
         secrets=("open-sesame", SECRETS["env:WEBHOOK_SECRET"]),
     )
 

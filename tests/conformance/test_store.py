@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from recoverops.model import (
     IncidentKind,
     IncidentState,
     NotFoundError,
+    Notification,
     Outcome,
     OutcomeStatus,
     PermanentError,
@@ -590,15 +591,59 @@ def test_a_notification_is_due_once_in_each_channel_until_it_is_sent(store: SqlS
     assert store.read(lambda tx: tx.outbox.of_incident(IncidentId("inc-1"))) == (sent, later)
 
 
-def test_due_deliveries_come_by_their_time_and_number(store: SqlStore, a: Records) -> None:
+def due_ids(store: SqlStore, now: datetime, *, limit: int = 10, only: str | None = None) -> list[str]:
+    due = store.read(lambda tx: tx.outbox.due(now, limit=limit, only=only))
+    return [one.notification.id for one in due]
+
+
+def posted(store: SqlStore, *notifications: Notification, channels: tuple[str, ...] = ("slack",)) -> None:
     def post(tx: Tx) -> None:
-        tx.outbox.post(a.notification("later", at=a.at + MINUTE), channels=("slack",))
-        tx.outbox.post(a.notification("sooner", incident=None), channels=("slack",))
+        for one in notifications:
+            tx.outbox.post(one, channels=channels)
 
     store.write(post)
-    due = store.read(lambda tx: tx.outbox.due(a.at + MINUTE, limit=10))
-    assert [delivery.notification.id for delivery in due] == ["sooner", "later"]
-    assert store.read(lambda tx: tx.outbox.due(a.at + MINUTE, limit=1)) == due[:1]
+
+
+def test_what_asks_for_a_person_goes_first_and_never_before_the_story_of_its_own_incident(
+    store: SqlStore, a: Records
+) -> None:
+    posted(
+        store,
+        a.notification("opened-1", "inc-1"),
+        a.notification("opened-2", "inc-2"),
+        a.notification("started-2", "inc-2", event="run.started"),
+        a.notification("opened-3", "inc-3", severity=Severity.CRITICAL),
+        a.notification("asked-2", "inc-2", event="approval.requested"),
+        a.notification("stopped", None, event="stop.engaged"),
+        a.notification("resolved-2", "inc-2", event="incident.resolved"),
+        a.notification("escalated-3", "inc-3", event="incident.escalated", severity=Severity.CRITICAL),
+        channels=("slack", "console"),
+    )
+    in_turn = ["opened-3", "escalated-3", "opened-2", "started-2", "asked-2", "stopped", "opened-1", "resolved-2"]
+    for limit in range(1, 9):
+        assert due_ids(store, a.at, limit=limit, only="slack") == in_turn[:limit]
+
+
+def test_a_channel_pauses_until_the_next_attempt_and_goes_on_with_the_same_one(store: SqlStore, a: Records) -> None:
+    posted(store, a.notification("first"), a.notification("second"), channels=("slack", "console"))
+    first = store.read(lambda tx: tx.outbox.due(a.at, limit=1, only="slack"))[0]
+
+    store.write(lambda tx: tx.outbox.save(replace(first, attempts=1, next_at=a.at + MINUTE, last_error="429")))
+    posted(store, a.notification("urgent", None, event="stop.engaged"))
+
+    just_before = a.at + MINUTE - timedelta(seconds=1)
+    assert due_ids(store, just_before, only="slack") == []
+    assert due_ids(store, just_before) == ["first", "second"], "the console's"
+    assert [one.last_error for one in store.read(lambda tx: tx.outbox.pausing(just_before, only="slack"))] == ["429"]
+    assert store.read(lambda tx: tx.outbox.waiting("slack")) == 3
+    assert due_ids(store, a.at + MINUTE, only="slack") == ["urgent", "first", "second"]
+
+
+def test_a_pause_from_before_the_clock_was_set_back_holds_up_nobody(store: SqlStore, a: Records) -> None:
+    posted(store, a.notification("first"))
+    (first,) = store.read(lambda tx: tx.outbox.due(a.at, limit=1))
+    store.write(lambda tx: tx.outbox.save(replace(first, attempts=1, next_at=a.at + MINUTE)))
+    assert due_ids(store, a.at - timedelta(days=1)) == ["first"]
 
 
 def test_saving_a_delivery_that_was_never_posted_is_not_found(store: SqlStore, a: Records) -> None:

@@ -162,7 +162,14 @@ def test_the_migrated_tables_are_those_that_the_code_queries(store: SqlStore) ->
         ),
         ("SELECT id FROM incident WHERE response = 'due' AND state <> 'resolved' ORDER BY opened_at", "incident_due"),
         ("SELECT id FROM incident WHERE fingerprint = 'x' AND state <> 'resolved'", "incident_one_open"),
-        ("SELECT seq FROM delivery WHERE state = 'pending' AND next_at <= 5 ORDER BY next_at", "delivery_due"),
+        (
+            "SELECT seq FROM delivery WHERE state = 'pending' AND next_at > 5 AND next_at <= 9 ORDER BY next_at DESC",
+            "delivery_due",
+        ),
+        (
+            "SELECT seq FROM delivery WHERE state = 'pending' AND channel = 'slack' ORDER BY place, seq LIMIT 50",
+            "delivery_queue",
+        ),
     ],
 )
 def test_sqlite_answers_the_hot_questions_from_an_index(store: SqlStore, query: str, index: str) -> None:

@@ -48,6 +48,7 @@ class Members:
             *(one.status for one in self.cautions),
             *self.detecting.statuses,
             *(one.status for one in self._observing.values()),
+            *(one for one in (courier.status for courier in self.couriers) if one is not None),
         )
 
     def queues(self, *, most_intake_bytes: int) -> dict[str, dict[str, int | None]]:

@@ -285,6 +285,11 @@ class CourierWorker(Worker):
         self._look_every_s = _LONGEST_WAIT_S if channel else _LOOK_WITHOUT_CHANNEL_S
         self._gather_s = _GATHER_S if channel else _LONGEST_WAIT_S
 
+    @property
+    def status(self) -> ComponentStatus | None:
+        """None for the one without a channel."""
+        return self._courier.status()
+
     def wake(self) -> None:
         self._posted.set()
 

@@ -17,7 +17,7 @@ from recoverops.cli.events import events
 from recoverops.cli.exits import Exit, told_errors
 from recoverops.cli.init import init
 from recoverops.cli.maintenance import maintenance_commands
-from recoverops.cli.options import ConfigOption, JsonOption, local_actor, print_json, settings_of
+from recoverops.cli.options import ConfigOption, JsonOption, local_actor, print_json, print_line, settings_of
 from recoverops.cli.permissions import permissions
 from recoverops.cli.schema import schema
 from recoverops.cli.train import train
@@ -135,7 +135,8 @@ def incidents(
     else:
         from recoverops.cli import show
 
-        show.console().print(show.incidents_table(page.incidents))
+        console = show.console()
+        console.print(show.incidents_table(page.incidents, width=console.width))
         if page.next is not None:
             print(f"more: --before {page.next}")
 
@@ -172,7 +173,7 @@ def approvals(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         print_json({"approvals": [to_plain(one) for one in found]})
         return
     for one in found:
-        print(f"{one.id}  {one.plan.summary}  ({one.incident_id}, until {one.expires_at:%Y-%m-%d %H:%M:%S} UTC)")
+        print_line(f"{one.id}  {one.plan.summary}  ({one.incident_id}, until {one.expires_at:%Y-%m-%d %H:%M:%S} UTC)")
     if not found:
         print("nothing waits for an answer")
 
@@ -211,7 +212,7 @@ def _answer(approval: str, config: ConfigOption, note: str, as_json: bool, *, is
     if as_json:
         print_json({**to_plain(settled), "held_by_stop": held})
         return
-    print(f"{settled.id} {settled.state}: {settled.plan.summary}")
+    print_line(f"{settled.id} {settled.state}: {settled.plan.summary}")
     if held:
         print(f"But {held}")
 
@@ -252,7 +253,8 @@ def run(
     if as_json:
         print_json({"incident": incident.id, "begins_by": begins_by.isoformat(), "engine": engine})
         return
-    print(f"{incident.id}: {incident.title}\nFollow it with: recoverops why {incident.id}")
+    print_line(f"{incident.id}: {incident.title}")
+    print(f"Follow it with: recoverops why {incident.id}")
     if engine is EngineHere.NONE:
         print(f"No engine runs on {settings.data_dir} now.")
     print(

@@ -16,6 +16,7 @@ from recoverops.model import (
     NotFoundError,
     PermanentError,
     RecoverOpsError,
+    printable,
 )
 from recoverops.redact import redact
 
@@ -60,7 +61,7 @@ def told_errors(*, is_engine: bool = False) -> Iterator[None]:
         yield
     except RecoverOpsError as error:
         for line in str(error).splitlines() or [type(error).__name__]:
-            print(redact(line), file=sys.stderr)
+            print(printable(redact(line)), file=sys.stderr)
         code = next(code for kind, code in _CODES if isinstance(error, kind))
         raise typer.Exit(code) from error
     except PermissionError as error:

@@ -8,7 +8,15 @@ from typing import Annotated
 import typer
 
 from recoverops.cli.exits import WrongUsageError, told_errors
-from recoverops.cli.options import ConfigOption, JsonOption, local_actor, parsed_duration, print_json, settings_of
+from recoverops.cli.options import (
+    ConfigOption,
+    JsonOption,
+    local_actor,
+    parsed_duration,
+    print_json,
+    print_line,
+    settings_of,
+)
 from recoverops.model import Silence, to_plain
 
 maintenance_commands = typer.Typer()
@@ -53,9 +61,9 @@ def silence(
     if as_json:
         print_json({**to_plain(begun), "covers": covers})
         return
-    print(f"{begun.id}: nothing acts on {begun.pattern} until {begun.ends_at:%Y-%m-%d %H:%M:%S} UTC")
+    print_line(f"{begun.id}: nothing acts on {begun.pattern} until {begun.ends_at:%Y-%m-%d %H:%M:%S} UTC")
     none = "no service of the inventory; was it meant so? If not: recoverops unsilence " + begun.id
-    print(f"It covers {', '.join(covers) or none}")
+    print_line(f"It covers {', '.join(covers) or none}")
 
 
 @maintenance_commands.command(epilog="Example: recoverops silences; recoverops silences --all")
@@ -76,7 +84,7 @@ def silences(
         print_json({"silences": [to_plain(one) for one in found]})
         return
     for one in found:
-        print(_line(one, is_active=one.is_active(clock.now())))
+        print_line(_line(one, is_active=one.is_active(clock.now())))
     if not found:
         print("nothing is silenced")
 
@@ -103,7 +111,7 @@ def unsilence(
     if as_json:
         print_json(to_plain(ended))
     else:
-        print(f"{ended.id} of {ended.pattern} ended")
+        print_line(f"{ended.id} of {ended.pattern} ended")
 
 
 @maintenance_commands.command(
@@ -129,4 +137,4 @@ def close(
     if as_json:
         print_json(to_plain(closed))
     else:
-        print(f"{closed.id} closed: {closed.title}")
+        print_line(f"{closed.id} closed: {closed.title}")

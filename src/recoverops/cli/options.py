@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import re
 import sys
 from collections.abc import Mapping
 from datetime import timedelta
@@ -15,7 +16,7 @@ import typer
 
 from recoverops.app.load import DataDir, Needs, load_data_dir, load_settings, process_environment
 from recoverops.app.settings import Settings
-from recoverops.model import PermanentError, Resource, parse_duration
+from recoverops.model import PermanentError, Resource, parse_duration, printable
 
 ConfigOption = Annotated[
     Path | None,
@@ -28,6 +29,7 @@ ConfigOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text for people.")]
 
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e\n]")
 DEFAULT_FILE = Path("recoverops.yaml")
 
 
@@ -72,4 +74,11 @@ def local_actor() -> str:
 
 
 def print_json(content: Any) -> None:
-    print(json.dumps(msgspec.to_builtins(content), indent=2, ensure_ascii=False))
+    """One JSON object. JSON itself escapes only some of what steers a terminal."""
+    text = json.dumps(msgspec.to_builtins(content), indent=2, ensure_ascii=False)
+    print(_UNPRINTABLE.sub(lambda one: one[0] if one[0].isprintable() else json.dumps(one[0])[1:-1], text))
+
+
+def print_line(text: str) -> None:
+    """For people. What stands in it may be others' words: it cannot steer the terminal or fake a second line."""
+    print(printable(text))

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from recoverops.cli.exits import told_errors
-from recoverops.cli.options import ConfigOption, JsonOption, local_actor, print_json, settings_of
+from recoverops.cli.options import ConfigOption, JsonOption, local_actor, print_json, print_line, settings_of
 
 
 def undo(
@@ -42,4 +42,5 @@ def undo(
     if as_json:
         print_json({"incident": incident.id})
     else:
-        print(f"{incident.id}: {incident.title}\nFollow it with: recoverops why {incident.id}")
+        print_line(f"{incident.id}: {incident.title}")
+        print(f"Follow it with: recoverops why {incident.id}")

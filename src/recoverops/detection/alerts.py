@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from recoverops.model import Alert, AlertStatus, Anomaly, Condition, ConditionStatus, Resource, Severity, series_name
+from recoverops.model import (
+    Alert,
+    AlertStatus,
+    Anomaly,
+    Condition,
+    ConditionStatus,
+    Resource,
+    Severity,
+    said,
+    series_name,
+)
 
 DETECTOR = "alert"
 
@@ -28,7 +38,7 @@ def step(
         since=changed_at,
         last_at=changed_at,
         value=None,
-        statement=f'alert "{alert.name}" from {alert.source} is {alert.status} since {changed_at:%H:%M:%S} UTC',
+        statement=f'alert "{said(alert.name)}" from {alert.source} is {alert.status} since {changed_at:%H:%M:%S} UTC',
         severity=severity,
         sticky=True,
     )

@@ -78,7 +78,7 @@ class Fetcher:
         self._transport: httpx.HTTPTransport | None = None
 
     def fetch(self, method: str, target: Target, *, headers: Mapping[str, str], content: bytes | None = None) -> Answer:
-        """Raises `NoAnswerError`. Connecting and each wait for a part of the answer take at most the timeout."""
+        """Raises `NoAnswerError`. The whole exchange with an address takes at most the timeout."""
         import httpx
 
         try:
@@ -131,32 +131,34 @@ class Fetcher:
                 "sni_hostname": target.url.raw_host.decode(),
             },
         )
-        ends = self._clock.monotonic() + self._timeout_s
         response = self._ready_transport().handle_request(request)
         try:
             return Answer(
                 status=response.status_code,
                 headers=dict(response.headers.items()),
-                body=self._body(response, target, ends),
+                body=self._body(response, target),
             )
         finally:
             response.close()
 
-    def _body(self, response: httpx.Response, target: Target, ends: float) -> bytes:
+    def _body(self, response: httpx.Response, target: Target) -> bytes:
+        import httpx
+
         if self._cuts and self._max_bytes == 0:
             return b""
         chunks, size = [], 0
-        for chunk in response.iter_raw():
-            size += len(chunk)
-            chunks.append(chunk)
-            if size > self._max_bytes and not self._cuts:
-                reason = f"its answer is longer than {self._max_bytes} bytes (max_bytes)"
-                raise NoAnswerError(target.shown, reason)
-            if size >= self._max_bytes and self._cuts:
-                break
-            if self._clock.monotonic() > ends:
-                reason = f"its answer was not complete within {self._timeout_s:.3g} s"
-                raise NoAnswerError(target.shown, reason, is_late=True)
+        try:
+            for chunk in response.iter_raw():
+                size += len(chunk)
+                chunks.append(chunk)
+                if size > self._max_bytes and not self._cuts:
+                    reason = f"its answer is longer than {self._max_bytes} bytes (max_bytes)"
+                    raise NoAnswerError(target.shown, reason)
+                if size >= self._max_bytes and self._cuts:
+                    break
+        except httpx.ReadTimeout as error:
+            reason = f"its answer was not complete within {self._timeout_s:.3g} s"
+            raise NoAnswerError(target.shown, reason, is_late=True) from error
         return b"".join(chunks)[: self._max_bytes]
 
     def prepare(self) -> None:
@@ -166,10 +168,9 @@ class Fetcher:
     def _ready_transport(self) -> httpx.HTTPTransport:
         with self._lock:
             if self._transport is None:
-                import httpx
+                from recoverops.egress.exchange import BoundedTransport
 
-                limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-                self._transport = httpx.HTTPTransport(trust_env=False, limits=limits)
+                self._transport = BoundedTransport(self._clock.monotonic)
             return self._transport
 
 

@@ -21,11 +21,14 @@ from recoverops.model import (
     Resource,
     ResponseStage,
     digest,
+    said,
     worst,
 )
 
 HEALTH = frozenset({"availability", "latency", "errors", "cpu", "memory", "disk"})
 """Symptoms that usually have one cause: of one resource they are one incident. Every other symptom is its own."""
+_LONGEST_TITLE = 1000
+"""Characters; the longest name of an alert stands in it twice."""
 
 
 def fingerprint(resource: Resource, symptom: str) -> Fingerprint:
@@ -42,7 +45,7 @@ def opened(anomaly: Anomaly, *, incident_id: IncidentId, now: datetime) -> Incid
         symptom=anomaly.symptom,
         severity=anomaly.severity,
         state=IncidentState.OPEN,
-        title=f"{anomaly.symptom} of {anomaly.resource}: {anomaly.statement}",
+        title=said(f"{anomaly.symptom} of {anomaly.resource}: {anomaly.statement}", longest=_LONGEST_TITLE),
         opened_at=now,
         updated_at=now,
         series=(anomaly.series,),

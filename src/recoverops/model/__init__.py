@@ -66,7 +66,8 @@ from recoverops.model.incident import (
     TimelineEntry,
 )
 from recoverops.model.log import LogRecord, LogSeverity, body_of
-from recoverops.model.notification import Delivery, DeliveryState, Notification
+from recoverops.model.notification import LONGEST_PAUSE, Delivery, DeliveryState, Notification
+from recoverops.model.outside import bounded, printable, said
 from recoverops.model.plan import EffectClass, Execution, ExecutionStatus, Plan, ProbeAnswer, ProbeResult
 from recoverops.model.record import Record, from_json, to_json, to_plain
 from recoverops.model.resource import Resource, ResourceKind, Service
@@ -92,6 +93,7 @@ from recoverops.model.verdict import Verdict, VerdictStatus
 __all__ = [
     "GENESIS",
     "LEGAL_TRANSITIONS",
+    "LONGEST_PAUSE",
     "STOP_CLEARED",
     "STOP_ENGAGED",
     "STOP_SUBJECT",
@@ -184,6 +186,7 @@ __all__ = [
     "WaitKind",
     "baseline_series",
     "body_of",
+    "bounded",
     "chain_hash",
     "digest",
     "forecast_series",
@@ -197,6 +200,8 @@ __all__ = [
     "new_notification_id",
     "new_silence_id",
     "parse_duration",
+    "printable",
+    "said",
     "series_name",
     "to_json",
     "to_plain",

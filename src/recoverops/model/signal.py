@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from recoverops.model.ids import digest
+from recoverops.model.outside import bounded
 from recoverops.model.record import Record
 from recoverops.model.resource import Resource
 
@@ -78,7 +79,8 @@ class Alert(Record, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        return self.labels.get("alertname", "unnamed")
+        """Printable and not too long, whatever the sender calls it. Not redacted: rules and series name it."""
+        return bounded(self.labels.get("alertname", "unnamed"))
 
     @property
     def dedup_key(self) -> str:

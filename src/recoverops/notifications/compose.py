@@ -11,8 +11,15 @@ from recoverops.model import (
     Notification,
     Run,
     Severity,
+    bounded,
     new_notification_id,
+    said,
 )
+from recoverops.redact import redact
+
+_LONGEST_TITLE = 300
+_LONGEST_BODY = 4000
+"""Characters. A title is one line, a body may have more: each of them has its words from outside, too."""
 
 
 def incident_opened(incident: Incident, *, at: datetime) -> Notification:
@@ -84,8 +91,8 @@ def _of(incident: Incident, event: str, title: str, body: str, *, at: datetime, 
         incident_id=incident.id,
         event=event,
         severity=incident.severity,
-        title=title,
-        body=body,
+        title=said(title, longest=_LONGEST_TITLE),
+        body=_said_lines(body),
         at=at,
         fields={"incident": incident.id, "resource": str(incident.resource), "kind": incident.kind, **fields},
     )
@@ -97,7 +104,12 @@ def _general(event: str, title: str, body: str, *, at: datetime) -> Notification
         incident_id=None,
         event=event,
         severity=Severity.HIGH,
-        title=title,
-        body=body,
+        title=said(title, longest=_LONGEST_TITLE),
+        body=_said_lines(body),
         at=at,
     )
+
+
+def _said_lines(body: str) -> str:
+    """Its lines are ours: what comes from outside was said on one line, or is escaped here."""
+    return "\n".join(bounded(line, longest=_LONGEST_BODY) for line in redact(body).split("\n"))

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from recoverops.model import Delivery, DeliveryState, Notification
+from recoverops.model import LONGEST_PAUSE, Delivery, DeliveryState, Notification
 from recoverops.notifications.settings import NotificationSettings
 
 _LONGEST_WAIT = timedelta(seconds=60)
@@ -26,16 +26,27 @@ def channels_for(notification: Notification, settings: NotificationSettings) -> 
     return tuple(dict.fromkeys(wanted))
 
 
-def sent(delivery: Delivery) -> Delivery:
-    return msgspec.structs.replace(delivery, state=DeliveryState.SENT, attempts=delivery.attempts + 1, last_error="")
+def sent(delivery: Delivery, *, now: datetime) -> Delivery:
+    return msgspec.structs.replace(
+        delivery, state=DeliveryState.SENT, attempts=delivery.attempts + 1, last_error="", done_at=now
+    )
 
 
 def not_sent(
     delivery: Delivery, error: str, *, now: datetime, delay: timedelta, may_retry: bool, settings: NotificationSettings
 ) -> Delivery:
-    """The delivery after a failed attempt; `delay` is what the other side asked for at least."""
+    """The delivery after a failed attempt; `delay` is what the other side asked for at least.
+
+    Its channel pauses until `next_at` where the attempt could be made again, also when this was the last one.
+    """
     attempts = delivery.attempts + 1
-    if not may_retry or attempts >= settings.max_attempts:
-        return msgspec.structs.replace(delivery, state=DeliveryState.FAILED, attempts=attempts, last_error=error)
-    wait = max(delay, min(_LONGEST_WAIT, timedelta(seconds=2 ** min(attempts - 1, _DOUBLINGS))))
-    return msgspec.structs.replace(delivery, attempts=attempts, next_at=now + wait, last_error=error)
+    wait = max(min(delay, LONGEST_PAUSE), min(_LONGEST_WAIT, timedelta(seconds=2 ** min(attempts - 1, _DOUBLINGS))))
+    is_over = not may_retry or attempts >= settings.max_attempts
+    return msgspec.structs.replace(
+        delivery,
+        state=DeliveryState.FAILED if is_over else delivery.state,
+        attempts=attempts,
+        next_at=now + wait if may_retry else delivery.next_at,
+        last_error=error,
+        done_at=now if is_over else None,
+    )

@@ -8,7 +8,7 @@ from datetime import datetime
 from recoverops.incidents import CLOSABLE, CLOSED, finished
 from recoverops.model import ApprovalState, ConflictError, Incident, IncidentState, Notification, TimelineEntry
 from recoverops.notifications import compose
-from recoverops.operations.view import find_incident
+from recoverops.operations.view import find_incident, without_secrets
 from recoverops.ports import Clock, Store, Tx
 
 ChannelsOf = Callable[[Notification], Sequence[str]]
@@ -18,15 +18,16 @@ ChannelsOf = Callable[[Notification], Sequence[str]]
 def close_incident(
     store: Store, clock: Clock, incident_id: str, *, by: str, note: str = "", channels_of: ChannelsOf
 ) -> Incident:
-    """The closed incident. Its question is withdrawn and its wait removed; people are told.
+    """The closed incident, for people to see. Its question is withdrawn and its wait removed; people are told.
 
     Raises NotFoundError; ConflictError while something that was started is not yet verified, or when it is over.
     """
-    return store.write(
+    closed = store.write(
         lambda tx: close_in(
             tx, find_incident(tx, incident_id), by=by, note=note.strip(), now=clock.now(), channels_of=channels_of
         )
     )
+    return without_secrets(closed)
 
 
 def close_in(tx: Tx, incident: Incident, *, by: str, note: str, now: datetime, channels_of: ChannelsOf) -> Incident:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from recoverops.model import (
     ActionRecord,
@@ -24,6 +26,9 @@ from recoverops.model import (
 from recoverops.operations.short_id import MOST_FOUND, named
 from recoverops.operations.what_to_do import what_to_do
 from recoverops.ports import Store, Tx
+from recoverops.redact import redact
+
+R = TypeVar("R", bound=Record)
 
 EVENTS_BEFORE = timedelta(hours=1)
 """How long before the onset of an incident a change is worth telling."""
@@ -67,7 +72,10 @@ class IncidentPage(Record, frozen=True, kw_only=True):
 def list_incidents(
     store: Store, *, states: tuple[IncidentState, ...] | None = None, limit: int = 100, before: str | None = None
 ) -> IncidentPage:
-    """Newest first. `before` is an incident, by its id or an unambiguous end of it. Raises NotFoundError."""
+    """Newest first; for people to see, not to be saved. `before` is an incident, by its id or an unambiguous end of it.
+
+    Raises NotFoundError.
+    """
 
     def found(tx: Tx) -> tuple[Incident, ...]:
         last = find_incident(tx, before) if before is not None else None
@@ -75,12 +83,16 @@ def list_incidents(
 
     one_more = store.read(found)
     page = one_more[:limit]
-    return IncidentPage(incidents=page, next=page[-1].id if len(one_more) > limit else None)
+    shown = tuple(without_secrets(one) for one in page)
+    return IncidentPage(incidents=shown, next=page[-1].id if len(one_more) > limit else None)
 
 
 def tell_incident(store: Store, incident_id: str) -> IncidentStory:
-    """Raises NotFoundError. An unambiguous end of an id is enough: `a3f9c1` for inc-20261120-101530-a3f9c1."""
-    return store.read(lambda tx: _story(tx, find_incident(tx, incident_id)))
+    """Raises NotFoundError. An unambiguous end of an id is enough: `a3f9c1` for inc-20261120-101530-a3f9c1.
+
+    For people to see, not to be saved.
+    """
+    return without_secrets(store.read(lambda tx: _story(tx, find_incident(tx, incident_id))))
 
 
 def find_incident(tx: Tx, text: str) -> Incident:
@@ -90,6 +102,22 @@ def find_incident(tx: Tx, text: str) -> Incident:
         get=lambda: tx.incidents.get(IncidentId(text)),
         ending=lambda: tx.incidents.ending(text, limit=MOST_FOUND),
     )
+
+
+def without_secrets(record: R) -> R:
+    """The record with every text redacted. What identifies an alert is stored as its sender wrote it: people are told
+    less."""
+    return msgspec.convert(_redacted(msgspec.to_builtins(record)), type(record))
+
+
+def _redacted(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {key: _redacted(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_redacted(one) for one in value]
+    return value
 
 
 def _story(tx: Tx, incident: Incident) -> IncidentStory:

@@ -65,7 +65,7 @@ def what_to_do(incident: Incident, approval: Approval | None) -> str:
     if incident.state is IncidentState.RESOLVED:
         return ""
     if approval is not None and approval.state is ApprovalState.PENDING:
-        return f"`recoverops approve {approval.id}` or `recoverops deny {approval.id}`"
+        return f"recoverops approve {approval.id}, or recoverops deny {approval.id}"
     advice = AFTER_AN_ACTION.get(incident.reason) or _of_reason(incident.reason)
     if incident.state is IncidentState.ESCALATED and advice:
         return f"{advice}. {_CLOSED_BY_RECOVERY}"

@@ -1,15 +1,27 @@
 """Delivers what stands in the outbox. Each attempt is recorded; a channel that is down or hangs delays only itself.
 
+After an attempt that failed and may be made again its whole channel pauses, and then goes on where it stopped: what
+happened first is told first, and whoever asks to be left alone is.
+
 `couriers` makes one for each channel, and `app` gives each a thread of its own.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from recoverops.model import Delivery, RecoverOpsError, RetryableError
+from recoverops.model import (
+    LONGEST_PAUSE,
+    ComponentState,
+    ComponentStatus,
+    Delivery,
+    DeliveryState,
+    RecoverOpsError,
+    RetryableError,
+)
 from recoverops.notifications import not_sent, sent
 from recoverops.pipeline.parts import Parts
 from recoverops.ports import Notifier, Tx
@@ -17,6 +29,8 @@ from recoverops.redact import redact
 
 _LOG = logging.getLogger("recoverops.delivery")
 _BATCH = 50
+_LATELY = timedelta(hours=1)
+_MOST_GIVEN_UP = 10_000
 _TOGETHER_S = 0.1
 """Attempts within it are recorded in one transaction; after a crash in it they are made again, under the same keys."""
 
@@ -25,6 +39,40 @@ def couriers(parts: Parts, notifiers: Mapping[str, Notifier]) -> dict[str, Couri
     """One for each notifier, by its name; and one under no name, for what is posted to one that is not loaded."""
     own = {name: Courier(parts, {name: one}, only=name) for name, one in notifiers.items()}
     return {**own, "": Courier(parts, {}, without=tuple(notifiers))}
+
+
+class _Seen:
+    """How a channel is doing: what became of the last attempt, how many wait, how many were given up lately.
+
+    Written by the courier's thread, read by others.
+    """
+
+    def __init__(self, now: datetime) -> None:
+        self.waiting = 0
+        self._error = ""
+        self._since = now
+        self._given_up: deque[datetime] = deque(maxlen=_MOST_GIVEN_UP)
+
+    def sent(self, now: datetime) -> None:
+        if self._error:
+            self._error, self._since = "", now
+
+    def failed(self, error: str, now: datetime, *, is_given_up: bool = False) -> None:
+        if not self._error:
+            self._since = now
+        self._error = error or "it failed"
+        if is_given_up:
+            self._given_up.append(now)
+
+    def status(self, name: str, now: datetime) -> ComponentStatus:
+        error, given_up = self._error, sum(now - at <= _LATELY for at in tuple(self._given_up))
+        told = f"the last attempt failed: {error}" if error else "delivers"
+        return ComponentStatus(
+            name=name,
+            state=ComponentState.DEGRADED if error else ComponentState.UP,
+            statement=f"{told}; {self.waiting} wait, {given_up} were given up in the last hour",
+            since=self._since,
+        )
 
 
 class Courier:
@@ -43,23 +91,46 @@ class Courier:
         self._only = only
         self._without = without
         self._unrecorded: list[Delivery] = []
+        self._paused: dict[str, datetime] = {}
+        self._seen = _Seen(parts.clock.now())
 
     def deliver_due(self) -> int:
         """One round; how many attempts it made. None is made while an earlier one is not recorded: it would be made
         again and again."""
         self._record()
-        now = self._parts.clock.now()
-        due = self._parts.store.read(
-            lambda tx: tx.outbox.due(now, limit=_BATCH, only=self._only, without=self._without)
-        )
-        since = self._parts.clock.monotonic()
+        due = self._parts.store.read(self._look)
+        since, made = self._parts.clock.monotonic(), 0
         for delivery in due:
-            self._unrecorded.append(self._attempt(delivery))
+            if self._pauses(delivery.channel):
+                continue
+            after = self._attempt(delivery)
+            self._unrecorded.append(after)
+            self._seen.waiting -= after.state is not DeliveryState.PENDING
+            made += 1
             if self._parts.clock.monotonic() - since > _TOGETHER_S:
                 self._record()
                 since = self._parts.clock.monotonic()
         self._record()
-        return len(due)
+        return made
+
+    def status(self) -> ComponentStatus | None:
+        """How its one channel is doing; None when it has no one."""
+        return self._seen.status(f"channel {self._only}", self._parts.clock.now()) if self._only else None
+
+    def _look(self, tx: Tx) -> tuple[Delivery, ...]:
+        now = self._parts.clock.now()
+        due = tx.outbox.due(now, limit=_BATCH, only=self._only, without=self._without)
+        if self._only is not None:
+            self._seen.waiting = tx.outbox.waiting(self._only)
+            if self._seen.waiting and not due:
+                for one in tx.outbox.pausing(now, only=self._only)[:1]:
+                    self._seen.failed(one.last_error, now)
+        return due
+
+    def _pauses(self, channel: str) -> bool:
+        """The store knows it too, but for one whose message was given up."""
+        now = self._parts.clock.now()
+        return now < self._paused.get(channel, now) <= now + LONGEST_PAUSE
 
     def _record(self) -> None:
         """While the store cannot be written they are kept; what it refuses for another reason is given up."""
@@ -91,18 +162,17 @@ class Courier:
             return self._failed(delivery, redact(str(error)), may_retry=False)
         except Exception as error:  # noqa: BLE001 - a plugin call: its failure is recorded as data
             return self._failed(delivery, redact(f"{type(error).__name__}: {error}"), may_retry=True)
-        return sent(delivery)
+        self._seen.sent(self._parts.clock.now())
+        return sent(delivery, now=self._parts.clock.now())
 
     def _failed(self, delivery: Delivery, error: str, *, may_retry: bool, delay: timedelta = timedelta(0)) -> Delivery:
         _LOG.warning("delivery_failed", extra={"channel": delivery.channel, "error": error})
-        return not_sent(
-            delivery,
-            error,
-            now=self._parts.clock.now(),
-            delay=delay,
-            may_retry=may_retry,
-            settings=self._parts.notifications,
-        )
+        now = self._parts.clock.now()
+        after = not_sent(delivery, error, now=now, delay=delay, may_retry=may_retry, settings=self._parts.notifications)
+        if may_retry:
+            self._paused[delivery.channel] = after.next_at
+        self._seen.failed(error, now, is_given_up=after.state is DeliveryState.FAILED)
+        return after
 
 
 def _saving(tried: Sequence[Delivery]) -> Callable[[Tx], None]:

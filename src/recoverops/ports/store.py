@@ -276,7 +276,17 @@ class Outbox(Protocol):
     def due(
         self, now: datetime, *, limit: int, only: str | None = None, without: Collection[str] = ()
     ) -> tuple[Delivery, ...]:
-        """Of every channel; of `only` this one; or of none of `without`."""
+        """Of every channel; of `only` this one; or of none of `without`. None of a channel that pauses.
+
+        In the order in which they are to be sent: by `Notification.place` and then as they were posted, but none before
+        an earlier one of its own incident.
+        """
+
+    def pausing(self, now: datetime, *, only: str | None = None) -> tuple[Delivery, ...]:
+        """Those that wait for another attempt, of every channel or of `only` this one. Until then it pauses."""
+
+    def waiting(self, channel: str) -> int:
+        """How many are neither sent nor given up."""
 
     def save(self, delivery: Delivery) -> None: ...
 

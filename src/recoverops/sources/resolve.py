@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from recoverops.model import Alert, Resource, ResourceKind, Severity
+from recoverops.redact import redact
 from recoverops.sources.settings import IntakeSettings
 from recoverops.topology import Inventory
 
@@ -51,4 +52,5 @@ def _resource(alert: Alert, inventory: Inventory) -> Resource:
         return services[0].resource
     named = alert.labels.get("service") or alert.labels.get("job") or alert.labels.get("instance") or alert.name
     how = "ambiguous" if services else "unlisted"
+    named = redact(named)  # a secret would not look like one any more
     return Resource(kind=ResourceKind.SERVICE, name=f"{how}/{re.sub(r'[^A-Za-z0-9._:-]', '_', named)[:100]}")

@@ -21,7 +21,7 @@ from recoverops.storage.engines import Engines
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATE_LOCK = "migrate.lock"
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision, so that the usual case needs no Alembic; a test holds it against the files of `migrations`."""
 
 _CURRENT = sa.text("SELECT version_num FROM alembic_version")

@@ -224,6 +224,7 @@ delivery = sa.Table(
     sa.Column("incident_id", sa.Text(), nullable=True),
     _text("state"),
     _time("next_at"),
+    sa.Column("place", sa.Integer(), nullable=False, server_default=sa.text("9")),
     _text("record"),
     sa.UniqueConstraint("notification_id", "channel", name="delivery_once_a_channel"),
     sa.Index("delivery_of_incident", "incident_id", "seq"),
@@ -232,6 +233,14 @@ delivery = sa.Table(
 sa.Index(
     "delivery_due",
     delivery.c.next_at,
+    sqlite_where=delivery.c.state == "pending",
+    postgresql_where=delivery.c.state == "pending",
+)
+sa.Index(
+    "delivery_queue",
+    delivery.c.channel,
+    delivery.c.place,
+    delivery.c.seq,
     sqlite_where=delivery.c.state == "pending",
     postgresql_where=delivery.c.state == "pending",
 )

@@ -72,7 +72,7 @@ def test_it_tells_what_runs_waits_and_queues_with_which_settings(engine: Recover
     assert told["store"]["waits"] == []
     assert {"recoverops-pipeline", "recoverops-sweep", "recoverops-intake"} <= {one["name"] for one in told["threads"]}
     assert all(one["stack"] for one in told["threads"])
-    assert {one["name"] for one in told["components"]} >= {"store", "plugin console"}
+    assert {one["name"] for one in told["components"]} >= {"store", "plugin console", "channel console"}
     assert told["settings"]["decision"]["max_actions_per_hour"] == engine.settings.decision.max_actions_per_hour
     assert (told["uptime_s"] >= 0, told["loop_lag_s"]) == (True, None)
 

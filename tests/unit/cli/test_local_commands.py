@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pwd
@@ -11,12 +12,16 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import typer
+from msgspec.structs import replace
+from rich.console import Console
 from tests.conftest import Records
 from typer.testing import CliRunner, Result
 
+from recoverops.cli import show
 from recoverops.cli.commands import application
 from recoverops.cli.exits import Exit, told_errors
 from recoverops.clock import SystemClock
+from recoverops.model import DeliveryState, TimelineEntry
 from recoverops.storage import STOP_FILE, SqlStore, StopFile, StorageSettings, open_store
 
 INCIDENT, APPROVAL = "inc-20261120-101530-a3f9c1", "apr-20261120-101530-77aa01"
@@ -206,3 +211,68 @@ def test_a_run_that_is_asked_for_says_until_when_it_may_begin_and_whether_anybod
     assert "UTC (decision.act_within)" in done.output
     again = place.run("run", "restart-service", "checkout")
     assert (again.exit_code, "has a request in work already" in again.output) == (Exit.CONFLICT, True)
+
+
+EVIL = "inc-20261120-101530-e1e1e1"
+HOSTILE = "Evil\x1b[2J\x1b]0;title\x07\r\nFAKE LINE resolved\u202e \x9b31m password=hunter2xyz"
+
+
+@pytest.fixture
+def hostile(place: Place, a: Records) -> Place:
+    """As an earlier release stored it: neither escaped nor redacted."""
+    incident = a.incident(EVIL, title=HOSTILE, symptom=f"alert:{HOSTILE}", series=(f"service:x/alert:{HOSTILE}:f1",))
+    line = TimelineEntry(incident_id=incident.id, at=a.at, event="anomaly", actor="engine", text=HOSTILE)
+    with place.store() as store:
+        store.write(lambda tx: tx.incidents.insert(incident))
+        store.write(lambda tx: tx.incidents.tell(line))
+    return place
+
+
+@pytest.mark.parametrize("is_json", [False, True])
+@pytest.mark.parametrize("command", [("why", EVIL), ("close", EVIL), ("incidents",)])
+def test_what_an_alert_says_can_neither_steer_the_terminal_nor_fake_a_line_nor_tell_a_secret(
+    hostile: Place, command: tuple[str, ...], is_json: bool
+) -> None:
+    done = hostile.run(*command, *(["--json"] if is_json else []))
+
+    assert done.exit_code == Exit.OK, done.output
+    assert done.stdout.replace("\n", "").isprintable()
+    assert not any(line.strip().startswith("FAKE LINE") for line in done.stdout.splitlines())
+    assert "hunter2" not in done.stdout
+    if is_json:
+        json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 110, 200])
+def test_the_id_of_an_incident_is_whole_in_a_terminal_of_any_width(columns: int, a: Records) -> None:
+    long = a.incident(INCIDENT, resource=a.service("a-service-with-a-long-name"), reason="rate_per_hour_reached")
+    screen = Console(width=columns, file=io.StringIO(), force_terminal=True)
+    screen.print(show.incidents_table([long], width=columns))
+    assert isinstance(screen.file, io.StringIO)
+    shown = screen.file.getvalue()
+    assert INCIDENT in shown
+    assert "open" in shown
+    assert "…" not in shown
+
+
+def test_why_says_who_was_told_and_how_to_answer(place: Place, a: Records) -> None:
+    with place.store() as store:
+        told = a.notification(incident=INCIDENT)
+        store.write(lambda tx: tx.outbox.post(told, channels=("console", "slack", "webhook", "pager")))
+        by = {one.channel: one for one in store.read(lambda tx: tx.outbox.due(a.at, limit=10))}
+        later = a.at + timedelta(seconds=20)
+        for one in (
+            replace(by["console"], state=DeliveryState.SENT, attempts=2, done_at=later),
+            replace(by["slack"], attempts=1, next_at=later, last_error="status 302"),
+            replace(by["webhook"], state=DeliveryState.FAILED, attempts=8, last_error="no answer within 10 s"),
+        ):
+            store.write(lambda tx, one=one: tx.outbox.save(one))  # type: ignore[misc]
+
+    shown = place.run("why", INCIDENT).stdout
+
+    assert "12:00:00 incident.opened by console: sent at 12:00:20 UTC, at attempt 2" in shown
+    assert "incident.opened by slack: waits for attempt 2 at 12:00:20 UTC, because status 302" in shown
+    assert "incident.opened by webhook: given up after attempt 8, because no answer within 10 s" in shown
+    assert "incident.opened by pager: waits for its turn" in shown
+    assert f"recoverops approve {APPROVAL}" in shown
+    assert f"recoverops deny {APPROVAL}" in shown

@@ -120,3 +120,25 @@ def test_a_condition_never_goes_back_in_time(deliveries: list[Alert]) -> None:
         assert condition is None or following.since >= condition.since
         assert anomaly is None or following.status is ConditionStatus.ABNORMAL
         condition = following
+
+
+def named(name: str) -> Alert:
+    return Alert(
+        source="alertmanager", fingerprint="f1", status=AlertStatus.FIRING, starts_at=NOON, labels={"alertname": name}
+    )
+
+
+def test_what_is_said_of_an_alert_with_a_hostile_name_is_printable_short_and_without_its_secret() -> None:
+    _, (anomaly,) = follow(named("Evil\x1b[2J\r\nFAKE LINE resolved\u202e password=hunter2xyz " + "x" * 100_000))
+
+    assert anomaly.statement.isprintable()
+    assert anomaly.statement.startswith('alert "Evil\\u001b[2J\\r\\nFAKE LINE resolved\\u202e password=[redacted] xxx')
+    assert "hunter2" not in anomaly.statement
+    assert len(anomaly.statement) < 400
+    assert len(anomaly.series) < 400
+    assert anomaly.series.endswith(":f1"), "its sender's id tells it from others whose names begin alike"
+
+
+def test_a_name_that_looks_like_a_secret_still_names_its_series() -> None:
+    _, (anomaly,) = follow(named("Vault:TokenErrors:High"))
+    assert anomaly.series == "service:checkout/alert:Vault:TokenErrors:High:f1"

@@ -202,3 +202,9 @@ def test_new_evidence_reopens_at_once_the_first_time_and_then_ever_later() -> No
         again = msgspec.structs.replace(finished, episode=episode)
         pauses.append((may_reopen_at(again) - again.updated_at).total_seconds())
     assert pauses == [0, 10, 20, 40, 600]
+
+
+def test_a_title_hides_what_looks_like_a_secret_in_the_symptom() -> None:
+    found = opened(anomaly(symptom="alert:DbDown password=hunter2xyz"), incident_id=IncidentId("inc-1"), now=NOON)
+    assert found.title == "alert:DbDown password=[redacted] of service:checkout: up was 0"
+    assert found.symptom == "alert:DbDown password=hunter2xyz", "by it the next alert finds its incident"

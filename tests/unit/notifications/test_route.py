@@ -7,9 +7,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.conftest import Records
 
 from recoverops.model import Delivery, DeliveryState, Notification, NotificationId, Severity
-from recoverops.notifications import EVENTS, ChannelSettings, NotificationSettings, channels_for, not_sent, sent
+from recoverops.notifications import (
+    EVENTS,
+    ChannelSettings,
+    NotificationSettings,
+    channels_for,
+    compose,
+    not_sent,
+    sent,
+)
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -122,6 +131,20 @@ def test_a_success_forgets_the_error_and_counts_the_attempt() -> None:
         delivery(), "refused", now=NOON, delay=timedelta(0), may_retry=True, settings=NotificationSettings()
     )
 
-    done = sent(failed)
+    done = sent(failed, now=NOON)
 
     assert (done.state, done.attempts, done.last_error) == (DeliveryState.SENT, 2, "")
+
+
+def test_what_is_told_of_an_incident_is_printable_bounded_and_redacted_whatever_it_says(a: Records) -> None:
+    hostile = "Evil\x1b[2J\u202e password=hunter2xyz " + "x" * 100_000
+    incident = a.incident(title=hostile)
+    for told in (
+        compose.incident_opened(incident, at=NOON),
+        compose.incident_escalated(incident, hostile, at=NOON),
+        compose.stop_engaged(hostile, hostile, at=NOON),
+    ):
+        assert all(line.isprintable() for line in (told.title, *told.body.split("\n")))
+        assert "hunter2" not in told.title + told.body
+        assert len(told.body) < 5000
+    assert "recoverops why inc-1" in compose.incident_escalated(incident, "it did not help", at=NOON).body

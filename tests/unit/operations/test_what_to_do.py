@@ -24,7 +24,7 @@ def test_one_that_is_with_a_person_says_what_to_do_and_how_it_ends(a: Records) -
 def test_while_something_is_asked_the_answer_names_the_question(a: Records) -> None:
     incident = a.incident(state=IncidentState.OPEN, reason="approval_needed")
     approval = a.approval()
-    assert what_to_do(incident, approval) == f"`recoverops approve {approval.id}` or `recoverops deny {approval.id}`"
+    assert what_to_do(incident, approval) == f"recoverops approve {approval.id}, or recoverops deny {approval.id}"
     over = msgspec.structs.replace(approval, state=ApprovalState.EXPIRED)
     assert str(approval.id) not in what_to_do(incident, over)
 

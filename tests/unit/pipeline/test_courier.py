@@ -12,6 +12,7 @@ from tests.acceptance.virtual_world import World
 from tests.conftest import Records
 
 from recoverops.model import (
+    ComponentState,
     Delivery,
     DeliveryState,
     IncidentId,
@@ -24,6 +25,8 @@ from recoverops.model import (
 from recoverops.pipeline import Courier, couriers
 from recoverops.ports import Notifier
 from recoverops.testing import RecordingNotifier
+
+UP, DEGRADED = ComponentState.UP, ComponentState.DEGRADED
 
 
 class Defective:
@@ -194,3 +197,79 @@ def test_an_attempt_that_the_store_refuses_for_good_holds_nothing_up(
 
     assert carrying.deliver_due() == 1
     assert deliveries(world)["slack"].state is DeliveryState.SENT
+
+
+def ids(notifier: RecordingNotifier) -> list[str]:
+    return [one.id for one in notifier.sent]
+
+
+def test_a_channel_that_asks_to_be_left_alone_is_and_then_hears_everything_in_its_order(
+    world: World, a: Records
+) -> None:
+    busy = RetryableError("429", delay=timedelta(seconds=20))
+    slack, pager = RecordingNotifier("slack", failures=[busy]), RecordingNotifier("pager")
+    carrying = courier(world, slack, pager)
+    story = ("incident.opened", "run.started")
+    for event in story:
+        told = a.notification(event, at=world.clock.now(), event=event)
+        world.store.write(lambda tx, told=told: tx.outbox.post(told, channels=("slack", "pager")))  # type: ignore[misc]
+
+    assert carrying.deliver_due() == 3, "one attempt at the channel that failed"
+    world.clock.advance(timedelta(seconds=8))
+    ended = a.notification("incident.resolved", at=world.clock.now(), event="incident.resolved")
+    world.store.write(lambda tx: tx.outbox.post(ended, channels=("slack", "pager")))
+
+    assert carrying.deliver_due() == 1, "the other channel goes on"
+    assert courier(world, slack, pager).deliver_due() == 0, "also after a restart"
+    assert (ids(slack), ids(pager)) == ([], [*story, "incident.resolved"])
+
+    world.clock.advance(timedelta(seconds=12))
+    assert carrying.deliver_due() == 3
+    assert ids(slack) == [*story, "incident.resolved"]
+
+
+def test_what_is_given_up_holds_up_nothing_but_the_receiver_still_has_its_pause(world: World, a: Records) -> None:
+    most = world.parts.notifications.max_attempts
+    failures = [RetryableError("429", delay=timedelta(seconds=20)) for _ in range(most)]
+    slack = RecordingNotifier("slack", failures=failures)
+    post(world, a, "slack")
+    second = a.notification("second", None, at=world.clock.now())
+    world.store.write(lambda tx: tx.outbox.post(second, channels=("slack",)))
+    carrying = courier(world, slack)
+
+    for _ in range(most):
+        assert (carrying.deliver_due(), carrying.deliver_due()) == (1, 0)
+        world.clock.advance(timedelta(seconds=70))
+    assert deliveries(world)["slack"].state is DeliveryState.FAILED
+
+    assert carrying.deliver_due() == 1
+    assert ids(slack) == ["second"]
+
+
+def test_a_channel_says_how_it_is_doing(world: World, a: Records) -> None:
+    slack = RecordingNotifier("slack", failures=[RetryableError("status 302"), PermanentError("status 400")])
+    carrying = couriers(world.parts, {"slack": slack})["slack"]
+    for name in ("ntf-1", "ntf-2"):
+        told = a.notification(name, at=world.clock.now())
+        world.store.write(lambda tx, told=told: tx.outbox.post(told, channels=("slack",)))  # type: ignore[misc]
+
+    def status(one: Courier) -> tuple[str, ComponentState, str]:
+        shown = one.status()
+        assert shown is not None
+        return shown.name, shown.state, shown.statement
+
+    assert status(carrying) == ("channel slack", UP, "delivers; 0 wait, 0 were given up in the last hour")
+
+    carrying.deliver_due()
+    failing = "the last attempt failed: status 302; 2 wait, 0 were given up in the last hour"
+    assert status(carrying) == ("channel slack", DEGRADED, failing)
+    restarted = couriers(world.parts, {"slack": slack})["slack"]
+    restarted.deliver_due()
+    assert status(restarted) == ("channel slack", DEGRADED, failing), "the store knows it too"
+
+    world.clock.advance(timedelta(seconds=1))
+    carrying.deliver_due()
+    assert status(carrying) == ("channel slack", UP, "delivers; 0 wait, 1 were given up in the last hour")
+    world.clock.advance(timedelta(hours=2))
+    assert status(carrying)[2] == "delivers; 0 wait, 0 were given up in the last hour"
+    assert couriers(world.parts, {})[""].status() is None

@@ -221,3 +221,15 @@ def assert_alerts_or_refusal(body: bytes) -> None:
     for alert in alerts:
         assert alert.starts_at.utcoffset() is not None
         assert alert.dedup_key
+
+
+def test_secrets_in_annotations_are_hidden_before_anything_is_stored() -> None:
+    entry = {
+        "status": "firing",
+        "startsAt": "2026-01-31T12:00:00Z",
+        "labels": {"alertname": "DbDown"},
+        "annotations": {"summary": "login failed, password=hunter2xyz"},
+    }
+    body = json.dumps({"version": "4", "alerts": [entry]}).encode()
+    (alert,) = SOURCE.decode({}, body)
+    assert alert.annotations == {"summary": "login failed, password=[redacted]"}

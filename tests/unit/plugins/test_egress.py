@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -14,7 +17,7 @@ from recoverops.egress.target import look_up
 from recoverops.model import MisconfiguredError, Service
 from recoverops.plugins.http import plugin
 from recoverops.plugins.http.settings import HttpSettings
-from recoverops.testing import Receiver, Reply, running_receiver
+from recoverops.testing import Receiver, Reply, free_port, running_receiver
 
 FORBIDDEN = [
     "http://169.254.169.254/latest/meta-data/",
@@ -133,3 +136,25 @@ def test_a_failure_names_host_and_port_and_nothing_of_the_path() -> None:
         fetcher(timeout_s=1).fetch("GET", target_of(url, where="x"), headers={})
     assert "sesame" not in str(failure.value)
     assert failure.value.reason == "connection refused"
+
+
+def test_headers_that_trickle_in_are_given_up_although_every_line_comes_in_time() -> None:
+    def trickle(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 200 OK\r\n")
+            for number in range(500):
+                connection.sendall(f"X-{number}: x\r\n".encode())
+                time.sleep(0.02)
+            connection.sendall(b"Content-Length: 0\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", free_port())) as listener:
+        thread = threading.Thread(target=trickle, args=(listener,), daemon=True)
+        thread.start()
+        target = target_of(f"http://127.0.0.1:{listener.getsockname()[1]}/", where="here")
+        with pytest.raises(NoAnswerError, match=r"no answer within 1 s") as late:
+            fetcher(timeout_s=1).fetch("GET", target, headers={})
+        thread.join(timeout=60)
+    assert late.value.is_late
+    assert not thread.is_alive()

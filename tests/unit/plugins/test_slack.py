@@ -36,9 +36,9 @@ def test_a_notification_arrives_as_blocks(receiver: Receiver, context: Contexts)
     message = json.loads(request.body)
     assert message["text"] == "CRITICAL: checkout is down"
     title, body, fields, footer = message["blocks"]
-    assert title["text"]["text"] == ":red_circle: *checkout is down*"
+    assert title["text"]["text"] == "\N{LARGE RED CIRCLE} checkout is down"
     assert "EXITED" in body["text"]["text"]
-    assert fields["fields"][0]["text"] == "*resource*\nservice:checkout"
+    assert fields["fields"][0]["text"] == "resource\nservice:checkout"
     assert "severity critical · incident.opened · 2026-01-31 12:00:01 UTC" in footer["elements"][0]["text"]
 
 
@@ -49,6 +49,18 @@ def test_outside_text_can_neither_mention_nor_link() -> None:
     assert "<" not in shown
     assert ">" not in shown
     assert "&lt;!channel&gt;" in message["text"]
+
+
+def test_outside_text_is_plain_wherever_it_stands_so_that_slack_reads_nothing_into_it() -> None:
+    hostile = "@here #general https://evil.example *bold* `code` :tada:\r\nFAKE LINE \u202e\x1b[2J"
+    message = message_of(msgspec.structs.replace(sample_notification(title=hostile), fields={"about": hostile}))
+
+    texts = [block["text"] for block in message["blocks"] if "text" in block]
+    texts += [one for block in message["blocks"] for one in (*block.get("fields", ()), *block.get("elements", ()))]
+    assert {(one["type"], one["emoji"]) for one in texts} == {("plain_text", False)}
+    assert (message["mrkdwn"], message["unfurl_links"], message["unfurl_media"]) == (False, False, False)
+    assert message["blocks"][0]["text"]["text"].isprintable()
+    assert all(line.isprintable() and line[:9] != "FAKE LINE" for one in texts for line in one["text"].splitlines())
 
 
 def test_secrets_in_the_text_are_hidden() -> None:
@@ -71,7 +83,7 @@ def test_a_huge_notification_keeps_to_slacks_limits() -> None:
     message = message_of(huge)
     title, body, fields, footer = message["blocks"]
     assert len(body["text"]["text"]) <= 3000
-    assert len(title["text"]["text"]) <= 3000
+    assert len(title["text"]["text"]) <= 150
     assert len(fields["fields"]) == 10
     assert all(len(field["text"]) <= 2000 for field in fields["fields"])
     assert "20 more fields left out" in footer["elements"][0]["text"]
@@ -84,7 +96,10 @@ def test_a_huge_notification_keeps_to_slacks_limits() -> None:
         (Reply(status=500), RetryableError, "status 500"),
         (Reply(status=404, body=b"no_service"), PermanentError, "no_service"),
         (Reply(status=400, body=b"invalid_payload"), PermanentError, "invalid_payload"),
-        (Reply(status=302, headers={"Location": "http://127.0.0.1:1/"}), PermanentError, "status 302"),
+        (Reply(status=410, body=b"channel_is_archived"), PermanentError, "channel_is_archived"),
+        (Reply(status=302, headers={"Location": "http://127.0.0.1:1/"}), RetryableError, "status 302"),
+        (Reply(status=404, body=b"<html>default backend</html>"), RetryableError, "status 404"),
+        (Reply(status=408), RetryableError, "status 408"),
         (Reply(hang=True), RetryableError, r"within 2 s"),
     ],
 )
@@ -114,7 +129,7 @@ def test_slack_says_when_to_come_back(receiver: Receiver, context: Contexts) -> 
 
 def test_a_body_that_echoes_the_url_is_not_repeated(receiver: Receiver, context: Contexts) -> None:
     receiver.reply = Reply(status=404, body=f"no page {PATH}".encode())
-    with pytest.raises(PermanentError) as raised:
+    with pytest.raises(RetryableError) as raised:
         slack(receiver.url + PATH, context).send(sample_notification(), idempotency_key="ntf-1")
     assert "SECRET" not in str(raised.value)
 

@@ -77,9 +77,13 @@ def test_every_attempt_of_one_delivery_has_the_same_id(receiver: Receiver, conte
         (503, RetryableError),
         (400, PermanentError),
         (401, PermanentError),
-        (404, PermanentError),
+        (403, PermanentError),
         (410, PermanentError),
-        (302, PermanentError),
+        (422, PermanentError),
+        (302, RetryableError),
+        (404, RetryableError),
+        (408, RetryableError),
+        (425, RetryableError),
     ],
 )
 def test_an_answer_says_whether_to_try_again(
@@ -93,7 +97,7 @@ def test_an_answer_says_whether_to_try_again(
 def test_a_redirect_is_not_followed(receiver: Receiver, context: Contexts) -> None:
     with running_receiver() as elsewhere:
         receiver.reply = Reply(status=307, headers={"Location": elsewhere.url})
-        with pytest.raises(PermanentError, match="redirects are not followed"):
+        with pytest.raises(RetryableError, match="redirects are not followed"):
             webhook(receiver.url, context).send(sample_notification(), idempotency_key="ntf-1")
         assert elsewhere.requests == ()
 
@@ -130,7 +134,7 @@ def test_neither_secret_nor_credentials_nor_path_are_told_or_logged(
     caplog.set_level(logging.DEBUG)
     url = receiver.url.replace("http://", "http://ann:open-sesame@") + "/T0KEN?key=abc123"
     notifier = webhook(url, context)
-    receiver.reply = Reply(status=404)
+    receiver.reply = Reply(status=410)
     with pytest.raises(PermanentError) as refused:
         notifier.send(sample_notification(), idempotency_key="ntf-1")
     receiver.reply = Reply(hang=True)

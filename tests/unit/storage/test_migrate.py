@@ -32,8 +32,8 @@ SECOND = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 
 def upgrade() -> None:
     op.add_column("incident", sa.Column("colour", sa.Text()))
@@ -45,7 +45,7 @@ def with_second_version(tmp_path: Path, statement: str = "UPDATE incident SET co
     """This release's migrations and one more, as the next release would have them."""
     folder = tmp_path / "migrations"
     shutil.copytree(migrate.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "v0004_next.py").write_text(SECOND.format(statement=statement))
+    (folder / "versions" / "v0005_next.py").write_text(SECOND.format(statement=statement))
     return folder
 
 
@@ -80,13 +80,13 @@ def copies(database: Database) -> list[str]:
 def test_opening_again_changes_nothing_and_copies_nothing(filled: Database, clock: ManualClock, a: Records) -> None:
     with filled.open(clock) as store:
         assert store.read(lambda tx: tx.incidents.listed()) == (a.incident(),)
-    assert ask(filled, "SELECT version_num FROM alembic_version") == [("0003",)]
+    assert ask(filled, "SELECT version_num FROM alembic_version") == [("0004",)]
     assert copies(filled) == []
 
 
 def test_an_older_schema_is_upgraded_with_its_rows(filled: Database, tmp_path: Path) -> None:
     upgrade(filled, with_second_version(tmp_path))
-    assert ask(filled, "SELECT version_num FROM alembic_version") == [("0004",)]
+    assert ask(filled, "SELECT version_num FROM alembic_version") == [("0005",)]
     assert ask(filled, "SELECT id, colour FROM incident") == [("inc-1", "red")]
 
 
@@ -94,9 +94,9 @@ def test_an_older_schema_is_upgraded_with_its_rows(filled: Database, tmp_path: P
 def test_before_an_upgrade_the_file_is_copied_as_it_was(filled: Database, tmp_path: Path) -> None:
     upgrade(filled, with_second_version(tmp_path))
 
-    assert copies(filled) == ["recoverops.sqlite.before-0004"]
-    with contextlib.closing(sqlite3.connect(filled.data_dir / "recoverops.sqlite.before-0004")) as copy:
-        assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [("0003",)]
+    assert copies(filled) == ["recoverops.sqlite.before-0005"]
+    with contextlib.closing(sqlite3.connect(filled.data_dir / "recoverops.sqlite.before-0005")) as copy:
+        assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [("0004",)]
         assert copy.execute("SELECT id FROM incident").fetchall() == [("inc-1",)]
         assert "colour" not in str(copy.execute("SELECT sql FROM sqlite_master WHERE name = 'incident'").fetchall())
 
@@ -105,7 +105,7 @@ def test_a_failed_upgrade_leaves_the_old_schema_and_can_be_repeated(filled: Data
     broken = with_second_version(tmp_path / "broken", statement="UPDATE no_such_table SET x = 1")
     with pytest.raises(sa.exc.DBAPIError, match="no_such_table"):
         upgrade(filled, broken)
-    assert ask(filled, "SELECT version_num FROM alembic_version") == [("0003",)]
+    assert ask(filled, "SELECT version_num FROM alembic_version") == [("0004",)]
     with pytest.raises(sa.exc.DBAPIError, match="colour"):
         ask(filled, "SELECT colour FROM incident")
 
@@ -117,9 +117,9 @@ def test_a_newer_schema_is_refused_with_both_revisions_and_left_alone(
     filled: Database, tmp_path: Path, clock: ManualClock
 ) -> None:
     upgrade(filled, with_second_version(tmp_path))
-    with pytest.raises(MisconfiguredError, match=r"schema revision 0004, this release knows revisions up to 0003"):
+    with pytest.raises(MisconfiguredError, match=r"schema revision 0005, this release knows revisions up to 0004"):
         filled.open(clock)
-    assert ask(filled, "SELECT version_num FROM alembic_version") == [("0004",)]
+    assert ask(filled, "SELECT version_num FROM alembic_version") == [("0005",)]
 
 
 def test_an_upgrade_waits_while_another_process_upgrades_the_same_directory(filled: Database, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_two_that_open_at_once_upgrade_one_after_the_other(database: Database) -
     with ThreadPoolExecutor(2) as pool:
         for future in [pool.submit(upgrade, database) for _ in range(2)]:
             future.result(timeout=60)
-    assert ask(database, "SELECT version_num FROM alembic_version") == [("0003",)]
+    assert ask(database, "SELECT version_num FROM alembic_version") == [("0004",)]
 
 
 @contextlib.contextmanager
@@ -162,10 +162,10 @@ def test_nobody_upgrades_beneath_a_running_engine(
         # when a command of the next release looks into the store
         with pytest.raises(ConflictError, match="start this release's engine in its place"):
             look()
-        assert ask(filled, "SELECT version_num FROM alembic_version") == [("0003",)]
+        assert ask(filled, "SELECT version_num FROM alembic_version") == [("0004",)]
     with release(filled, clock, monkeypatch, newer) as look, look() as opened:
         # then it does so when that engine has ended, and leaves the place to the next one
-        assert ask(filled, "SELECT version_num FROM alembic_version") == [("0004",)]
+        assert ask(filled, "SELECT version_num FROM alembic_version") == [("0005",)]
         with DirectoryLock(filled.data_dir, clock):
             Claim(opened.write_engine).give_back()
 
@@ -181,7 +181,7 @@ def test_an_engine_of_the_next_release_upgrades_nothing_before_the_database_is_i
             pytest.raises(ConflictError, match="another process runs the responses"),
         ):
             open_engine(data_dir=tmp_path / "another host")
-        assert ask(filled, "SELECT version_num FROM alembic_version") == [("0003",)]
+        assert ask(filled, "SELECT version_num FROM alembic_version") == [("0004",)]
         assert running.claim is not None
         running.claim.renew()
 

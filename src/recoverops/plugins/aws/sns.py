@@ -11,7 +11,14 @@ from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
 
-from recoverops.model import Notification, OutcomeUnknownError, PermanentError, RecoverOpsError, RetryableError
+from recoverops.model import (
+    Notification,
+    OutcomeUnknownError,
+    PermanentError,
+    RecoverOpsError,
+    RetryableError,
+    printable,
+)
 from recoverops.plugins.aws.address import Place
 from recoverops.plugins.aws.calls import Calls
 from recoverops.plugins.aws.grants import Grant
@@ -78,5 +85,5 @@ def message_of(notification: Notification) -> str:
     if notification.incident_id is not None:
         lines.append(f"incident: {notification.incident_id}")
     text = redact("\n".join(line for line in lines if line))
-    told = "".join(char if char.isprintable() or char == "\n" else f"\\u{ord(char):04x}" for char in text)
+    told = "\n".join(map(printable, text.split("\n")))
     return told if len(told) <= _LONGEST_MESSAGE else f"{told[: _LONGEST_MESSAGE - 1]}…"

@@ -11,7 +11,7 @@ import threading
 from datetime import UTC
 from typing import TextIO
 
-from recoverops.model import Notification, PermanentError
+from recoverops.model import Notification, PermanentError, printable
 from recoverops.redact import redact
 
 _LONGEST_LINE = 2000
@@ -49,12 +49,5 @@ def line_of(notification: Notification) -> str:
         fields.setdefault("incident", notification.incident_id)
     if fields:
         text += f" [{' '.join(f'{key}={value}' for key, value in fields.items())}]"
-    line = _printable(redact(text))
+    line = printable(" / ".join(part for part in redact(text).splitlines() if part))
     return line if len(line) <= _LONGEST_LINE else line[: _LONGEST_LINE - 1] + "…"
-
-
-def _printable(text: str) -> str:
-    one_line = " / ".join(part for part in text.splitlines() if part)
-    if one_line.isprintable():
-        return one_line
-    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in one_line)

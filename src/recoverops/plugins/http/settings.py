@@ -74,7 +74,7 @@ class WebhookSettings(BaseModel):
         default=timedelta(seconds=10),
         ge=timedelta(milliseconds=100),
         le=timedelta(seconds=60),
-        description="How long connecting, and each wait for the answer, may take, 100ms to 60s. Default 10s: a slow "
+        description="How long an attempt may take, from connecting to the answer, 100ms to 60s. Default 10s: a slow "
         "receiver still gets it, and a hanging one does not hold up the other channels for long.",
     )
 

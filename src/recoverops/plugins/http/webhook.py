@@ -23,6 +23,9 @@ from recoverops.redact import redact
 
 _PREFIX = "whsec_"
 _PLAIN_ID = re.compile(r"[\w:@/-]{1,200}", re.ASCII)
+_MAY_PASS = frozenset({404, 408, 425, 429})
+"""What a receiver or the proxy before it answers while it is busy or being deployed, as do redirects and 5xx. The other
+refusals are about this message, its signature or this sender, and a person has to change something."""
 _LONGEST_DELAY = timedelta(hours=1)
 
 
@@ -50,11 +53,11 @@ class WebhookNotifier:
         if 200 <= answer.status < 300:
             return
         failed = f"webhook at {self._target.shown} answered with status {answer.status}"
-        if answer.status == 429 or answer.status >= 500:
+        if answer.status < 400 or answer.status in _MAY_PASS or answer.status >= 500:
+            if answer.status < 400:
+                failed += "; redirects are not followed: if it stays so, configure the address that it leads to"
             delay = retry_after(answer.headers.get("retry-after", ""), now=self._clock.now())
             raise RetryableError(failed) if delay is None else RetryableError(failed, delay=delay)
-        if answer.status < 400:
-            raise PermanentError(f"{failed}; redirects are not followed, configure the address that it leads to")
         raise PermanentError(f"{failed}; check its address and its secret")
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 import msgspec
 
 from recoverops.model import Alert, AlertStatus
-from recoverops.plugins.prometheus.decoding import Format, fingerprint, short
+from recoverops.plugins.prometheus.decoding import Format, annotated, fingerprint, short
 from recoverops.ports import Clock
 
 NAME = "alertmanager"
@@ -78,5 +78,5 @@ def _alert(entry: _Entry, where: str, now: datetime) -> Alert:
         starts_at=starts_at,
         ends_at=_FORMAT.time(entry.endsAt, f"{where}.endsAt") if entry.endsAt else None,
         labels=entry.labels,
-        annotations=entry.annotations,
+        annotations=annotated(entry.annotations),
     )

@@ -16,7 +16,7 @@ import msgspec
 
 from recoverops.model import Alert, AlertStatus
 from recoverops.plugins.prometheus.continuing import Continuing
-from recoverops.plugins.prometheus.decoding import Format, fingerprint
+from recoverops.plugins.prometheus.decoding import Format, annotated, fingerprint
 from recoverops.ports import Clock
 
 NAME = "alertmanager-api"
@@ -77,6 +77,6 @@ def _read(entry: _Entry, where: str, now: datetime) -> tuple[Alert, bool]:
         starts_at=starts_at or (ends_at if has_ended and ends_at else now),
         ends_at=ends_at if has_ended else None,
         labels=labels,
-        annotations=entry.annotations,
+        annotations=annotated(entry.annotations),
     )
     return alert, starts_at is not None

@@ -10,6 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from recoverops.model import PermanentError
+from recoverops.redact import redact
 
 T = TypeVar("T")
 
@@ -78,6 +79,11 @@ def fingerprint(labels: Mapping[str, str]) -> str:
         for byte in b"\xff".join((key.encode(), labels[key].encode(), b"")):
             sum_ = ((sum_ ^ byte) * _FNV_PRIME) & _FNV_MASK
     return f"{sum_:016x}"
+
+
+def annotated(annotations: Mapping[str, str]) -> dict[str, str]:
+    """Redacted: they are kept for people, and identify nothing."""
+    return {key: redact(value) for key, value in annotations.items()}
 
 
 def short(value: object) -> str:

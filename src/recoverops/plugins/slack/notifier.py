@@ -76,7 +76,9 @@ def judge(status: int, word: str, retry_after: str) -> None:
     if 200 <= status < 300:
         return
     failed = f"slack answered with status {status}" + (f" ({word})" if _ERROR_WORD.fullmatch(word) else "")
-    if status == 429 or status >= 500:
+    # Slack says with a word why it refuses; a 404 without one comes from something in between.
+    is_foreign = status == 404 and not _ERROR_WORD.fullmatch(word)
+    if status < 400 or status in {408, 425, 429} or status >= 500 or is_foreign:
         if not (retry_after.isascii() and retry_after.isdigit()):
             raise RetryableError(failed)
         asked_for = timedelta(seconds=max(1, int(retry_after[:9])))

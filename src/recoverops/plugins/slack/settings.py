@@ -23,6 +23,6 @@ class SlackSettings(BaseModel):
         default=timedelta(seconds=10),
         ge=timedelta(milliseconds=100),
         le=timedelta(seconds=60),
-        description="How long connecting, and each wait for the answer, may take, 100ms to 60s. Default 10s: Slack "
+        description="How long an attempt may take, from connecting to the answer, 100ms to 60s. Default 10s: Slack "
         "answers within one, and a hanging connection does not hold up the other channels for long.",
     )

@@ -17,6 +17,7 @@ import msgspec
 from recoverops.model import Alert, AlertStatus, PermanentError, Record, Service, digest
 from recoverops.plugins.aws.intake.event import AwsEvent
 from recoverops.plugins.aws.intake.reading import bounded, decoded, short, time_of
+from recoverops.redact import redact
 
 EVENT = "CloudWatch Alarm State Change"
 _WHAT = "a notification of a CloudWatch alarm"
@@ -137,7 +138,11 @@ def alert_of(alarm: Alarm, *, source: str, service: Service | None) -> Alert | N
         starts_at=alarm.at,
         ends_at=None if fires else alarm.at,
         labels={**told, **own, **({} if service is None else service.match)},
-        annotations={"summary": bounded(alarm.reason), "description": bounded(alarm.description), "alarm": alarm.arn},
+        annotations={
+            "summary": bounded(redact(alarm.reason)),
+            "description": bounded(redact(alarm.description)),
+            "alarm": alarm.arn,
+        },
     )
 
 

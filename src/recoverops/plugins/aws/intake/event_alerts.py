@@ -14,6 +14,7 @@ from recoverops.plugins.aws.intake.alarms import EVENT, alarm_of_event, alert_of
 from recoverops.plugins.aws.intake.event import AwsEvent
 from recoverops.plugins.aws.intake.reading import bounded
 from recoverops.plugins.aws.owners import Owners
+from recoverops.redact import redact
 
 
 def alerts_of(event: AwsEvent, owners: Owners, *, source: str) -> tuple[Alert, ...]:
@@ -95,7 +96,7 @@ def _alert(
         starts_at=event.at,
         ends_at=None if fires else event.at,
         labels={**own, **({} if service is None else service.match)},
-        annotations={"summary": bounded(told), "event": event.id},
+        annotations={"summary": bounded(redact(told)), "event": event.id},
     )
 
 

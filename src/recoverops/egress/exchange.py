@@ -1,0 +1,81 @@
+"""An HTTP transport whose whole exchange, from connecting to the last byte, takes no longer than the timeout.
+
+httpx bounds each wait alone: whoever sends a line of headers a second keeps it waiting for hours. Here a connection
+knows its end, and each wait on it gets what is left. It relies on one connection an exchange. Imported by the fetcher
+when it needs it, because httpx takes its time to import.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import httpcore
+import httpx
+
+Monotonic = Callable[[], float]
+
+
+class BoundedTransport(httpx.HTTPTransport):
+    """No proxies, and no connection is used twice."""
+
+    def __init__(self, monotonic: Monotonic) -> None:
+        # httpx has no way to hand over a backend, so its own pool is not made at all.
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=httpx.create_ssl_context(trust_env=False),
+            max_connections=None,
+            max_keepalive_connections=0,
+            network_backend=_Backend(monotonic),
+        )
+
+
+class _Backend(httpcore.SyncBackend):
+    def __init__(self, monotonic: Monotonic) -> None:
+        self._monotonic = monotonic
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Its timeout is the one of the whole exchange."""
+        ends = None if timeout is None else self._monotonic() + timeout
+        stream = super().connect_tcp(host, port, timeout, local_address, socket_options)
+        return stream if ends is None else _Ending(stream, ends, self._monotonic)
+
+
+class _Ending(httpcore.NetworkStream):
+    """A connection with an end."""
+
+    def __init__(self, stream: httpcore.NetworkStream, ends: float, monotonic: Monotonic) -> None:
+        self._stream = stream
+        self._ends = ends
+        self._monotonic = monotonic
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, self._left(httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, self._left(httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        left = self._left(httpcore.ConnectTimeout)
+        return _Ending(self._stream.start_tls(ssl_context, server_hostname, left), self._ends, self._monotonic)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+    def _left(self, late: type[httpcore.TimeoutException]) -> float:
+        left = self._ends - self._monotonic()
+        if left <= 0:
+            raise late("the time of the exchange is over")
+        return left
