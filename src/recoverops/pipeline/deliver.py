@@ -9,6 +9,7 @@ happened first is told first, and whoever asks to be left alone is.
 from __future__ import annotations
 
 import logging
+import math
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -29,6 +30,8 @@ from recoverops.redact import redact
 
 _LOG = logging.getLogger("recoverops.delivery")
 _BATCH = 50
+_COUNT_EVERY_S = 1.0
+"""Counting takes milliseconds when ten thousands wait."""
 _LATELY = timedelta(hours=1)
 _MOST_GIVEN_UP = 10_000
 _TOGETHER_S = 0.1
@@ -92,6 +95,7 @@ class Courier:
         self._without = without
         self._unrecorded: list[Delivery] = []
         self._paused: dict[str, datetime] = {}
+        self._counts_at = -math.inf
         self._seen = _Seen(parts.clock.now())
 
     def deliver_due(self) -> int:
@@ -121,8 +125,12 @@ class Courier:
         now = self._parts.clock.now()
         due = tx.outbox.due(now, limit=_BATCH, only=self._only, without=self._without)
         if self._only is not None:
-            self._seen.waiting = tx.outbox.waiting(self._only)
-            if self._seen.waiting and not due:
+            if 0 < len(due) < _BATCH:
+                self._seen.waiting = len(due)
+            elif self._parts.clock.monotonic() >= self._counts_at:
+                self._counts_at = self._parts.clock.monotonic() + _COUNT_EVERY_S
+                self._seen.waiting = tx.outbox.waiting(self._only)
+            if not due:
                 for one in tx.outbox.pausing(now, only=self._only)[:1]:
                     self._seen.failed(one.last_error, now)
         return due

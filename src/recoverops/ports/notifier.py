@@ -14,5 +14,8 @@ class Notifier(Protocol):
     def send(self, notification: Notification, *, idempotency_key: str) -> None:
         """Deliver it. Raises `RetryableError` to be called again later, `PermanentError` to be given up.
 
+        Until a later attempt is due nothing else is sent through this notifier: say `RetryableError` of what is wrong
+        with the other side, not of what is wrong with this message.
+
         The key is the same for every attempt of one delivery, so that the receiver can tell a repetition.
         """

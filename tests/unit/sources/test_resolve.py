@@ -50,6 +50,7 @@ def about(labels: Mapping[str, str]) -> Resolved:
         ({"service": "../checkout"}, "unlisted/.._checkout"),
         ({"service": "a b;rm -rf /"}, "unlisted/a_b_rm_-rf__"),
         ({"service": "x" * 500}, "unlisted/" + "x" * 100),
+        ({"alertname": "DbDown password=hunter2xyz"}, "unlisted/DbDown_password__redacted_"),
     ],
 )
 def test_labels_choose_among_the_services_and_name_no_other(labels: dict[str, str], name: str) -> None:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from recoverops.model import ConflictError, MisconfiguredError
+from recoverops.model import ConflictError, Delivery, DeliveryState, MisconfiguredError, to_json
 from recoverops.storage import Claim, DirectoryLock, migrate
 from recoverops.storage import store as storage
 from recoverops.storage.engines import make_engines
@@ -191,3 +191,29 @@ def test_the_named_head_is_the_newest_migration() -> None:
     config.set_main_option("path_separator", "os")
     config.set_main_option("script_location", str(migrate.MIGRATIONS))
     assert ScriptDirectory.from_config(config).get_current_head() == migrate.HEAD
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_notifications_that_wait_over_the_upgrade_go_last_and_in_their_order(
+    database: Database, clock: ManualClock, tmp_path: Path, a: Records
+) -> None:
+    before = tmp_path / "migrations"
+    shutil.copytree(migrate.MIGRATIONS, before, ignore=shutil.ignore_patterns("__pycache__", "v0004_*"))
+    database.data_dir.mkdir(mode=0o700, exist_ok=True)
+    upgrade(database, before)
+    columns = "notification_id, channel, incident_id, state, next_at, record"
+    for name in ("old-1", "old-2"):
+        told = a.notification(name, event="incident.escalated")
+        row = Delivery(notification=told, channel="slack", state=DeliveryState.PENDING, attempts=0, next_at=a.at)
+        engines = make_engines(database.settings, data_dir=database.data_dir)
+        with engines.write.begin() as connection:
+            connection.execute(
+                sa.text(f"INSERT INTO delivery ({columns}) VALUES (:id, 'slack', 'inc-1', 'pending', 0, :record)"),
+                {"id": name, "record": to_json(row)},
+            )
+        engines.dispose()
+
+    with database.open(clock) as store:
+        store.write(lambda tx: tx.outbox.post(a.notification("new", "inc-2"), channels=("slack",)))
+        due = store.read(lambda tx: tx.outbox.due(a.at, limit=10, only="slack"))
+    assert [one.notification.id for one in due] == ["new", "old-1", "old-2"]
