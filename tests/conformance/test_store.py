@@ -583,7 +583,7 @@ def test_a_notification_is_due_once_in_each_channel_until_it_is_sent(store: SqlS
     assert due[0].notification == notification
 
     sent = replace(due[0], state=DeliveryState.SENT, attempts=1)
-    later = replace(due[1], attempts=1, next_at=a.at + MINUTE, last_error="503")
+    later = replace(due[1], attempts=1, next_at=a.at + MINUTE, tried_at=a.at, last_error="503")
     store.write(lambda tx: tx.outbox.save(sent))
     store.write(lambda tx: tx.outbox.save(later))
     assert store.read(lambda tx: tx.outbox.due(a.at, limit=10)) == ()
@@ -620,7 +620,7 @@ def test_what_asks_for_a_person_goes_first_and_never_before_the_story_of_its_own
         channels=("slack", "console"),
     )
     in_turn = ["opened-3", "escalated-3", "opened-2", "started-2", "asked-2", "stopped", "opened-1", "resolved-2"]
-    for limit in range(1, 9):
+    for limit in range(1, 11):
         assert due_ids(store, a.at, limit=limit, only="slack") == in_turn[:limit]
 
 
@@ -628,7 +628,8 @@ def test_a_channel_pauses_until_the_next_attempt_and_goes_on_with_the_same_one(s
     posted(store, a.notification("first"), a.notification("second"), channels=("slack", "console"))
     first = store.read(lambda tx: tx.outbox.due(a.at, limit=1, only="slack"))[0]
 
-    store.write(lambda tx: tx.outbox.save(replace(first, attempts=1, next_at=a.at + MINUTE, last_error="429")))
+    tried = replace(first, attempts=1, next_at=a.at + MINUTE, tried_at=a.at, last_error="429")
+    store.write(lambda tx: tx.outbox.save(tried))
     posted(store, a.notification("urgent", None, event="stop.engaged"))
 
     just_before = a.at + MINUTE - timedelta(seconds=1)
@@ -642,8 +643,9 @@ def test_a_channel_pauses_until_the_next_attempt_and_goes_on_with_the_same_one(s
 def test_a_pause_from_before_the_clock_was_set_back_holds_up_nobody(store: SqlStore, a: Records) -> None:
     posted(store, a.notification("first"))
     (first,) = store.read(lambda tx: tx.outbox.due(a.at, limit=1))
-    store.write(lambda tx: tx.outbox.save(replace(first, attempts=1, next_at=a.at + MINUTE)))
-    assert due_ids(store, a.at - timedelta(days=1)) == ["first"]
+    store.write(lambda tx: tx.outbox.save(replace(first, attempts=1, next_at=a.at + MINUTE, tried_at=a.at)))
+    for back in (timedelta(minutes=50), timedelta(days=1)):
+        assert due_ids(store, a.at - back) == ["first"]
 
 
 def test_saving_a_delivery_that_was_never_posted_is_not_found(store: SqlStore, a: Records) -> None:

@@ -22,6 +22,11 @@ def admin_key(data_dir: Path) -> str:
     path, key = data_dir / ADMIN_KEY_FILE, new_key()
     try:
         write_durably(path, f"{key}\n".encode())
+    except PermissionError as error:
+        raise MisconfiguredError(
+            f"{path} cannot be written ({error.strerror}); "
+            "the data directory must belong to the user that runs RecoverOps"
+        ) from error
     except OSError as error:
         raise OverloadedError(
             f"{path} cannot be written ({error.strerror}); is its disk full? Free some space"

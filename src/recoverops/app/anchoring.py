@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from recoverops.model import PermanentError
+from recoverops.model import PermanentError, UnreachableError
 from recoverops.operations.stop import Telling, engage_stop, read_stop
 from recoverops.ports import Clock, StopSwitch
 from recoverops.storage import AuditAnchor, SqlStore, misfit
@@ -38,16 +38,18 @@ class Anchoring:
             return
         now = self._clock.now()
         kept = self._anchor.name_aside(at=now)
-        before = read_stop(switch)
+        standing = read_stop(switch)
         reason = (
             f"this is not the store that was here before: {why}. Limits and cooldowns do not know what was done; "
             f"what was anchored is kept as {kept.name}. See `recoverops audit verify` and the backup, "
             "then `recoverops resume`"
         )
-        if before.stopped:
-            reason = f"{reason}. It was stopped already: {before.reason}"
+        if standing.stopped and standing.by != _ENGINE:
+            reason = f"{reason}. It was stopped already: {standing.reason}"
         _LOG.error("store_is_another", extra={"reason": reason})
-        engage_stop(switch, self._telling(channels), self._clock, reason=reason, by=_ENGINE)
+        stopped = engage_stop(switch, self._telling(channels), self._clock, reason=reason, by=_ENGINE)
+        if not stopped.audited:
+            raise UnreachableError(f"{reason}; the stop holds, but it could not be written down: {stopped.why_not}")
         self._anchor.put_aside(kept)
 
     def sometimes(self) -> None:

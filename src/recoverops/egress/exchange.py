@@ -15,6 +15,8 @@ import httpcore
 import httpx
 
 Monotonic = Callable[[], float]
+_PIECE = 65536
+"""Bytes that one wait for the other side may send."""
 
 
 class BoundedTransport(httpx.HTTPTransport):
@@ -60,7 +62,8 @@ class _Ending(httpcore.NetworkStream):
         return self._stream.read(max_bytes, self._left(httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, self._left(httpcore.WriteTimeout))
+        for first in range(0, len(buffer), _PIECE):
+            self._stream.write(buffer[first : first + _PIECE], self._left(httpcore.WriteTimeout))
 
     def close(self) -> None:
         self._stream.close()

@@ -45,7 +45,7 @@ def opened(anomaly: Anomaly, *, incident_id: IncidentId, now: datetime) -> Incid
         symptom=anomaly.symptom,
         severity=anomaly.severity,
         state=IncidentState.OPEN,
-        title=said(f"{anomaly.symptom} of {anomaly.resource}: {anomaly.statement}", longest=_LONGEST_TITLE),
+        title=said(f"{anomaly.symptom} of {anomaly.resource} - {anomaly.statement}", longest=_LONGEST_TITLE),
         opened_at=now,
         updated_at=now,
         series=(anomaly.series,),

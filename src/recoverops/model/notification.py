@@ -49,5 +49,7 @@ class Delivery(Record, frozen=True, kw_only=True):
     attempts: int
     next_at: datetime
     last_error: str = ""
+    tried_at: datetime | None = None
+    """When the last attempt failed."""
     done_at: datetime | None = None
     """When it was sent or given up."""

@@ -59,12 +59,12 @@ def incident_resolved(incident: Incident, statement: str, *, at: datetime) -> No
 
 
 def incident_closed(incident: Incident, statement: str, *, at: datetime) -> Notification:
-    return _of(incident, "incident.resolved", f"{incident.resource}: a person closed it", statement, at=at)
+    return _of(incident, "incident.resolved", f"{incident.resource} was closed by a person", statement, at=at)
 
 
 def run_undone(incident: Incident, statement: str, *, at: datetime) -> Notification:
     """The end of an incident that a person opened to have something undone."""
-    return _of(incident, "incident.resolved", f"{incident.resource}: a change was taken back", statement, at=at)
+    return _of(incident, "incident.resolved", f"a change of {incident.resource} was taken back", statement, at=at)
 
 
 def incident_escalated(incident: Incident, statement: str, *, at: datetime) -> Notification:

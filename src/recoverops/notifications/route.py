@@ -48,5 +48,6 @@ def not_sent(
         attempts=attempts,
         next_at=now + wait if may_retry else delivery.next_at,
         last_error=error,
+        tried_at=now,
         done_at=now if is_over else None,
     )

@@ -68,7 +68,7 @@ def _incident(resource: Resource, request: RunRequest, *, now: datetime) -> Inci
         symptom=SYMPTOM,
         severity=Severity.LOW,
         state=IncidentState.OPEN,
-        title=f"{request.by} asked for {request.runbook} on {resource}: {request.reason}",
+        title=f"{request.by} asked for {request.runbook} on {resource} - {request.reason}",
         opened_at=now,
         updated_at=now,
         request=request,

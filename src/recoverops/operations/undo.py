@@ -190,7 +190,7 @@ def _undo_of(run: Run, number: int, by: str, reason: str, *, now: datetime, with
         symptom=SYMPTOM,
         severity=Severity.LOW,
         state=IncidentState.OPEN,
-        title=f"{by} asked to undo {run.plan.action} on {run.plan.target}: {reason}",
+        title=f"{by} asked to undo {run.plan.action} on {run.plan.target} - {reason}",
         opened_at=now,
         updated_at=now,
         response=ResponseStage.DUE,

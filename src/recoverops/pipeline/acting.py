@@ -179,7 +179,7 @@ def _move_on(parts: Parts, tx: Tx, key: SegmentKey, run: Run, outcome: Outcome) 
         tx,
         incident,
         "acted" if outcome.status in HAS_ACTED else f"action_{outcome.status}",
-        f"{run.plan.action} on {run.plan.target}: {outcome.statement}",
+        f"{run.plan.action} on {run.plan.target} - {outcome.statement}",
         at=outcome.at,
         actor=run.requested_by,
         detail={"run": run.id, "status": outcome.status},

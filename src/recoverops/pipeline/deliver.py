@@ -15,7 +15,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from recoverops.model import (
-    LONGEST_PAUSE,
     ComponentState,
     ComponentStatus,
     Delivery,
@@ -94,7 +93,8 @@ class Courier:
         self._only = only
         self._without = without
         self._unrecorded: list[Delivery] = []
-        self._paused: dict[str, datetime] = {}
+        self._paused: dict[str, float] = {}
+        """Channel -> until when, by the clock that never steps."""
         self._counts_at = -math.inf
         self._seen = _Seen(parts.clock.now())
 
@@ -112,8 +112,7 @@ class Courier:
             self._seen.waiting -= after.state is not DeliveryState.PENDING
             made += 1
             if self._parts.clock.monotonic() - since > _TOGETHER_S:
-                self._record()
-                since = self._parts.clock.monotonic()
+                break  # what was posted meanwhile may be more urgent than the rest
         self._record()
         return made
 
@@ -137,8 +136,7 @@ class Courier:
 
     def _pauses(self, channel: str) -> bool:
         """The store knows it too, but for one whose message was given up."""
-        now = self._parts.clock.now()
-        return now < self._paused.get(channel, now) <= now + LONGEST_PAUSE
+        return self._parts.clock.monotonic() < self._paused.get(channel, -math.inf)
 
     def _record(self) -> None:
         """While the store cannot be written they are kept; what it refuses for another reason is given up."""
@@ -178,7 +176,8 @@ class Courier:
         now = self._parts.clock.now()
         after = not_sent(delivery, error, now=now, delay=delay, may_retry=may_retry, settings=self._parts.notifications)
         if may_retry:
-            self._paused[delivery.channel] = after.next_at
+            pause = (after.next_at - now).total_seconds()
+            self._paused[delivery.channel] = self._parts.clock.monotonic() + pause
         self._seen.failed(error, now, is_given_up=after.state is DeliveryState.FAILED)
         return after
 

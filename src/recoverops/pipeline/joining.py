@@ -27,6 +27,7 @@ from recoverops.pipeline.flapping import call_a_person, damped
 from recoverops.pipeline.parts import ENGINE, Parts
 from recoverops.pipeline.story import tell, tell_all
 from recoverops.ports import Tx
+from recoverops.redact import redact
 
 _OPEN_TO_EVIDENCE = frozenset({WaitKind.HOLD, WaitKind.GATE, WaitKind.APPROVAL})
 """Waits that new evidence brings forward, because the decision may be another one with it."""
@@ -130,4 +131,4 @@ def _line(incident: Incident, anomaly: Anomaly, *, at: datetime) -> TimelineEntr
 
 
 def _detail(anomaly: Anomaly) -> dict[str, str]:
-    return {"series": anomaly.series, "since": anomaly.since.isoformat(), "detector": anomaly.detector}
+    return {"series": redact(anomaly.series), "since": anomaly.since.isoformat(), "detector": anomaly.detector}

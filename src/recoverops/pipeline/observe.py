@@ -19,6 +19,7 @@ from recoverops.model import (
     Sample,
     SegmentKey,
     StoredAlert,
+    said,
     series_name,
 )
 from recoverops.pipeline.again import again
@@ -124,7 +125,7 @@ class Observer:
             self._unsaved.popleft()
             for incident in opened:
                 if incident.episode == 1:
-                    self._parts.telemetry.count("recoverops_incidents_opened_total", symptom=incident.symptom)
+                    self._parts.telemetry.count("recoverops_incidents_opened_total", symptom=said(incident.symptom))
                 key = SegmentKey(incident_id=incident.id, episode=incident.episode, segment=incident.segment)
                 self._start(key, severity=incident.severity)
             if opened:

@@ -14,7 +14,17 @@ from functools import partial
 import msgspec
 
 from recoverops import incidents
-from recoverops.model import ConflictError, Incident, IncidentState, ResponseStage, SegmentKey, Wait
+from recoverops.model import (
+    ConflictError,
+    Incident,
+    IncidentId,
+    IncidentState,
+    ResponseStage,
+    SegmentKey,
+    Severity,
+    Wait,
+    WaitKind,
+)
 from recoverops.pipeline.again import again
 from recoverops.pipeline.ending import resolve, restart_response
 from recoverops.pipeline.flapping import call_a_person
@@ -35,8 +45,12 @@ RESUMED_TOGETHER = 200
 PAGE = 1000
 """Incidents that are looked at together."""
 
+WOKEN_TOGETHER = 500
+"""Between two looks at what is due: each is woken in a transaction of its own, and a worse one may come meanwhile."""
+
 RULE_MATCHES = "rule_matches"
 
+_UNDER_WAY = frozenset({IncidentState.ACTING, IncidentState.VERIFYING})
 _CLEARABLE = (IncidentState.OPEN, IncidentState.WAITING, IncidentState.ESCALATED)
 
 
@@ -58,7 +72,7 @@ class Sweep:
             page = due[first : first + RESUMED_TOGETHER]
             for incident in again(partial(self._parts.store.write, partial(_counted, page))):
                 if incident.resumed <= MOST_RESUMPTIONS:
-                    self._engine.start(_key(incident), severity=incident.severity)
+                    self._engine.start(_key(incident), severity=_urgency(incident))
                     continue
                 told = f"it was cut off {MOST_RESUMPTIONS} times in a row and is not resumed any more"
                 self._start_afresh(_key(incident), f"{told}; look at what ended the process")
@@ -112,7 +126,7 @@ class Sweep:
         except ConflictError:
             return  # somebody changed it in between; the next tick looks again
         if incident is not None:
-            self._engine.start(_key(incident), severity=incident.severity)
+            self._engine.start(_key(incident), severity=_urgency(incident, wait))
 
     def _start_due(self) -> None:
         """Normally they run already. One that nobody runs is one whose failure could not be written down."""
@@ -123,11 +137,11 @@ class Sweep:
             key = _key(incident)
             if self._engine.is_running(key):
                 self._unattended.pop(name, None)
-                self._engine.start(key, severity=incident.severity)  # it may have become worse while it was queued
+                self._engine.start(key, severity=_urgency(incident))  # it may have become worse while it was queued
                 continue
             since = self._unattended.setdefault(name, now)
             if now - since < ORPHAN_AFTER:
-                self._engine.start(key, severity=incident.severity)
+                self._engine.start(key, severity=_urgency(incident))
             else:
                 self._start_afresh(key, "its segment ended without an ending; started afresh")
 
@@ -198,8 +212,20 @@ def _older(last: Incident, tx: Tx) -> tuple[Incident, ...]:
 
 
 def _due_waits(tx: Tx, *, now: datetime) -> list[Wait]:
-    """Those of the worst incidents first: each is woken in a transaction of its own, and a storm parks thousands."""
-    return sorted(tx.waits.due(now), key=lambda wait: -tx.incidents.get(wait.incident_id).severity.rank)
+    """The most urgent first, of a storm that parked thousands."""
+    due = {wait.incident_id: wait for wait in tx.waits.due(now)}
+    ids, ranks = tuple(due), dict[IncidentId, int]()
+    for first in range(0, len(ids), PAGE):
+        found = tx.incidents.some(ids[first : first + PAGE])
+        ranks |= {one.id: _urgency(one, due[one.id]).rank for one in found}
+    return sorted(due.values(), key=lambda wait: -ranks[wait.incident_id])[:WOKEN_TOGETHER]
+
+
+def _urgency(incident: Incident, wait: Wait | None = None) -> Severity:
+    """What a person asked for or answered, and what is owed to an action under way, stands in line behind no storm."""
+    is_answered = wait is not None and wait.kind is WaitKind.APPROVAL
+    is_owed = incident.request is not None or incident.state in _UNDER_WAY
+    return Severity.CRITICAL if is_answered or is_owed else incident.severity
 
 
 def _counted(page: tuple[Incident, ...], tx: Tx) -> list[Incident]:

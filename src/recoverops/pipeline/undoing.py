@@ -173,7 +173,7 @@ def _end_request(parts: Parts, tx: Tx, incident: Incident, run: Run, outcome: Ou
     tx.limits.cancel(run.id) if outcome.was_not_started else tx.limits.release(run.id)
     tx.runs.save(msgspec.structs.replace(run, state=_ENDED_AS[outcome.status], ended_at=now))
     parts.telemetry.count("recoverops_undos_total", action=run.plan.action, outcome=outcome.status)
-    told = f"{run.plan.action} on {run.plan.target}: {outcome.statement}"
+    told = f"{run.plan.action} on {run.plan.target} - {outcome.statement}"
     if not is_undone:
         escalate(parts, tx, incident, reason=f"undo_{outcome.status}", statement=f"not undone: {told}", now=now)
         return
@@ -188,7 +188,7 @@ def _tell(tx: Tx, incident: IncidentId, run: Run, outcome: Outcome, *, is_undone
         tx,
         incident,
         "undone" if is_undone else "undo_failed",
-        f"{run.plan.action} on {run.plan.target}: {outcome.statement}",
+        f"{run.plan.action} on {run.plan.target} - {outcome.statement}",
         at=outcome.at,
         actor=_asker(run),
         detail={"run": run.id, "status": outcome.status},

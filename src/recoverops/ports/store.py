@@ -85,6 +85,9 @@ class IncidentStore(Protocol):
 
     def open_with_any(self, fingerprints: Collection[Fingerprint]) -> tuple[Incident, ...]: ...
 
+    def some(self, ids: Collection[IncidentId]) -> tuple[Incident, ...]:
+        """Those of these that there are, in no order."""
+
     def newest_with(self, fingerprint: Fingerprint) -> Incident | None:
         """Open or over."""
 

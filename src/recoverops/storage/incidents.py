@@ -55,6 +55,7 @@ _STANDING = sa.select(incident.c.revision, incident.c.state).where(incident.c.id
 _OPEN = _RECORD.where(
     incident.c.fingerprint == sa.bindparam("fingerprint"), incident.c.state != sa.literal_column("'resolved'")
 )
+_SOME = _RECORD.where(incident.c.id.in_(sa.bindparam("ids", expanding=True)))
 _OPEN_ANY = _RECORD.where(
     incident.c.fingerprint.in_(sa.bindparam("fingerprints", expanding=True)),
     incident.c.state != sa.literal_column("'resolved'"),
@@ -166,6 +167,9 @@ class SqlIncidents:
 
     def open_with_any(self, fingerprints: Collection[Fingerprint]) -> tuple[Incident, ...]:
         return records(self._connection, _OPEN_ANY, Incident, {"fingerprints": tuple(fingerprints)})
+
+    def some(self, ids: Collection[IncidentId]) -> tuple[Incident, ...]:
+        return records(self._connection, _SOME, Incident, {"ids": tuple(ids)})
 
     def newest_with(self, fingerprint: Fingerprint) -> Incident | None:
         return first_record(self._connection, _NEWEST_WITH, Incident, {"fingerprint": fingerprint})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 
 import sqlalchemy as sa
 
@@ -92,16 +93,18 @@ class SqlOutbox:
             query, given = _QUEUE, dict[str, object](limit=limit)
         queue = self._numbered(query, given)
         # With room in it, it holds everything that waits.
-        earlier = self._earlier(queue) if len(queue) == limit else queue
+        earlier = self._earlier(queue) if len(queue) == limit else sorted(queue, key=itemgetter(0))
         return in_turn(queue, earlier)[:limit]
 
     def pausing(self, now: datetime, *, only: str | None = None) -> tuple[Delivery, ...]:
         """Those that wait for another attempt: until then their channels pause. The one with the longest wait first.
 
-        One that waits for longer than any attempt does was stored before the clock was set back, and holds up nobody.
+        One that was tried at a time that is still to come was tried before the clock was set back, and holds up nobody.
         """
         found = records(self._connection, _LATER, Delivery, {"now": now, "until": now + LONGEST_PAUSE})
-        return tuple(one for one in found if one.attempts and only in (None, one.channel))
+        return tuple(
+            one for one in found if one.tried_at is not None and one.tried_at <= now and only in (None, one.channel)
+        )
 
     def waiting(self, channel: str) -> int:
         return int(self._connection.execute(_COUNT, {"only": channel}).scalar_one())

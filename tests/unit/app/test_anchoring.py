@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from recoverops.app.anchoring import Anchoring
 from recoverops.clock import SystemClock
-from recoverops.model import STOP_ENGAGED, STOP_SUBJECT
+from recoverops.model import STOP_ENGAGED, STOP_SUBJECT, UnreachableError
 from recoverops.storage import AuditAnchor, SqlStore, StopFile, StorageSettings, open_store
 
 CHANNELS = ("console",)
@@ -38,7 +40,7 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    with open_store(StorageSettings(), data_dir=tmp_path, clock=SystemClock()) as store:
+    with open_store(StorageSettings(busy_timeout_s=0.5), data_dir=tmp_path, clock=SystemClock()) as store:
         yield Place(tmp_path, store)
 
 
@@ -83,6 +85,21 @@ def test_a_file_that_is_no_anchor_stops_and_is_kept(place: Place) -> None:
     place.start()
     assert "is not one" in place.switch.read().reason
     assert [one.read_text() for one in place.kept] == ["garbage"]
+
+
+def test_a_stop_that_could_not_be_written_down_is_done_again_at_the_next_start(place: Place) -> None:
+    place.acts()
+    place.head.write_text('{"seq":98,"hash":"' + "a" * 64 + '","v":1}')
+    with closing(sqlite3.connect(place.head.with_name("recoverops.sqlite"), isolation_level=None)) as blocker:
+        blocker.execute("BEGIN IMMEDIATE")
+        with pytest.raises(UnreachableError, match="the stop holds, but it could not be written down"):
+            place.start()
+        assert place.switch.read().stopped
+        assert not place.kept
+        blocker.execute("ROLLBACK")
+    place.start()
+    assert len(place.kept) == 1
+    assert "stopped already" not in place.switch.read().reason, "by itself"
 
 
 def test_what_a_person_said_about_a_stop_stays(place: Place) -> None:

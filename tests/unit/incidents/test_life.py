@@ -206,5 +206,11 @@ def test_new_evidence_reopens_at_once_the_first_time_and_then_ever_later() -> No
 
 def test_a_title_hides_what_looks_like_a_secret_in_the_symptom() -> None:
     found = opened(anomaly(symptom="alert:DbDown password=hunter2xyz"), incident_id=IncidentId("inc-1"), now=NOON)
-    assert found.title == "alert:DbDown password=[redacted] of service:checkout: up was 0"
+    assert found.title == "alert:DbDown password=[redacted] of service:checkout - up was 0"
     assert found.symptom == "alert:DbDown password=hunter2xyz", "by it the next alert finds its incident"
+
+
+def test_the_name_of_a_service_is_no_key_of_a_secret() -> None:
+    seen = msgspec.structs.replace(anomaly(), resource=service("token-service"))
+    found = opened(seen, incident_id=IncidentId("inc-1"), now=NOON)
+    assert found.title == "availability of service:token-service - up was 0"

@@ -246,6 +246,27 @@ def test_what_is_given_up_holds_up_nothing_but_the_receiver_still_has_its_pause(
     assert ids(slack) == ["second"]
 
 
+def test_what_is_urgent_waits_for_one_slow_message_and_not_for_a_batch_of_them(world: World, a: Records) -> None:
+    sent: list[str] = []
+
+    class Slow:
+        name = "slack"
+
+        def send(self, notification: Notification, *, idempotency_key: str) -> None:
+            world.clock.advance(timedelta(seconds=1))
+            sent.append(notification.id)
+
+    for number in range(5):
+        told = a.notification(f"low-{number}", None, at=world.clock.now())
+        world.store.write(lambda tx, told=told: tx.outbox.post(told, channels=("slack",)))  # type: ignore[misc]
+    carrying = courier(world, Slow())
+    assert carrying.deliver_due() == 1
+    urgent = a.notification("urgent", None, at=world.clock.now(), event="stop.engaged")
+    world.store.write(lambda tx: tx.outbox.post(urgent, channels=("slack",)))
+    assert carrying.deliver_due() == 1
+    assert sent == ["low-0", "urgent"]
+
+
 def test_a_channel_says_how_it_is_doing(world: World, a: Records) -> None:
     slack = RecordingNotifier("slack", failures=[RetryableError("status 302"), PermanentError("status 400")])
     carrying = couriers(world.parts, {"slack": slack})["slack"]
