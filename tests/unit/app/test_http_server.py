@@ -8,6 +8,7 @@ import http.client
 import resource
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -26,7 +27,13 @@ PATIENT_S = 30.0
 HALF_HEADER = b"GET /health HTTP/1.1\r\nHost: x\r\nX-a: "
 HALF_BODY = b"POST /intake HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nbegun"
 WHOLE = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
-SLOW_ANSWER_S = 1.5
+LARGE = b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n"
+LARGE_AND_LAST = b"GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+LARGE_BYTES = 12_000_000
+"""More than the kernel takes off the server's hands."""
+SHORT_S = 2.0
+"""A deadline that an honest client of these tests keeps although other programs take its processor for a while."""
+SLOW_ANSWER_S = 3.0
 
 Eventually = Callable[[Callable[[], bool]], None]
 
@@ -36,11 +43,15 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     body = await Request(scope, receive).body()
     if scope["path"] == "/slow":
         await asyncio.sleep(SLOW_ANSWER_S)
+    if scope["path"] == "/large":
+        body = b"!" * LARGE_BYTES
     await PlainTextResponse(b"fine" + body)(scope, receive, send)
 
 
 @contextlib.contextmanager
-def running(*, header_s: float = 60.0, body_s: float = 60.0, most: int | None = None) -> Iterator[int]:
+def running(
+    *, header_s: float = 60.0, body_s: float = 60.0, answer_s: float = 60.0, most: int | None = None
+) -> Iterator[int]:
     port = free_port()
     is_ready = threading.Event()
     server = Server(
@@ -48,7 +59,7 @@ def running(*, header_s: float = 60.0, body_s: float = 60.0, most: int | None = 
         host=HOST,
         port=port,
         on_ready=lambda _: is_ready.set(),
-        deadlines=Deadlines(header_s=header_s, body_s=body_s),
+        deadlines=Deadlines(header_s=header_s, body_s=body_s, answer_s=answer_s),
         most=most,
     )
     thread = threading.Thread(target=lambda: asyncio.run(server.run_here()), daemon=True)
@@ -59,6 +70,7 @@ def running(*, header_s: float = 60.0, body_s: float = 60.0, most: int | None = 
     finally:
         server.ask_to_exit()
         thread.join(PATIENT_S)
+        assert not thread.is_alive()
 
 
 @contextlib.contextmanager
@@ -128,8 +140,14 @@ def test_the_second_request_of_a_connection_has_the_deadline_too() -> None:
 def _read_until(connection: socket.socket, mark: bytes) -> bytes:
     read = b""
     while mark not in read:
-        read += connection.recv(4096)
+        read += _some(connection)
     return read
+
+
+def _some(connection: socket.socket) -> bytes:
+    got = connection.recv(65536)
+    assert got, "the connection was ended"
+    return got
 
 
 def test_beyond_the_cap_connections_are_closed_at_once_and_those_within_it_are_served() -> None:
@@ -186,6 +204,43 @@ def few_files() -> Iterator[Callable[[], None]]:
         few = highest.fileno() + 20
     yield lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (few, before[1]))
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.parametrize("asked", [LARGE, LARGE * 2, LARGE_AND_LAST], ids=["one", "two at once", "last"])
+def test_clients_that_do_not_read_make_room_for_others(asked: bytes, eventually: Eventually) -> None:
+    with running(answer_s=SHORT_S, most=3) as port, contextlib.ExitStack() as open_ones:
+        for _ in range(3):
+            open_ones.enter_context(small(port, asked))
+        eventually(lambda: _answers(port))
+
+
+@contextlib.contextmanager
+def small(port: int, asked: bytes, *, receives: int = 4096) -> Iterator[socket.socket]:
+    """Its side holds little that was not read."""
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receives)
+        connection.settimeout(PATIENT_S)
+        connection.connect((HOST, port))
+        connection.sendall(asked)
+        yield connection
+
+
+def test_a_slow_reader_gets_its_answer_however_long_that_takes() -> None:
+    with running(answer_s=SHORT_S) as port, small(port, LARGE, receives=65536) as slow:
+        read = 0
+        until = time.monotonic() + 3 * SHORT_S
+        while time.monotonic() < until:
+            read += len(slow.recv(20_000))
+            time.sleep(0.1)
+        while read < LARGE_BYTES:
+            read += len(_some(slow))
+
+
+def test_clients_that_do_not_read_do_not_hold_up_the_end() -> None:
+    with contextlib.ExitStack() as open_ones, running() as port:
+        for asked in (LARGE, LARGE * 2, LARGE_AND_LAST):
+            open_ones.enter_context(small(port, asked))
+        assert answer(port) == (200, b"fine")
 
 
 def test_what_is_refused_is_said_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
