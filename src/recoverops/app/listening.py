@@ -15,6 +15,8 @@ from typing import Any
 from weakref import WeakSet
 
 TOLD_EVERY_S = 60.0
+REFUSED_IN_ONE_GO = 64
+"""Then the event loop has a turn for the connections that it serves."""
 _OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _LOG = logging.getLogger("recoverops.serve")
 
@@ -74,9 +76,9 @@ class Listener(socket.socket):
     def accept(self) -> tuple[socket.socket, Any]:
         """The next one that there is room for; those that there is none for are closed.
 
-        Raises BlockingIOError when nobody waits, OutOfFilesError when no file is left.
+        Raises BlockingIOError when nobody waits or many were closed, OutOfFilesError when no file is left.
         """
-        while True:
+        for _ in range(REFUSED_IN_ONE_GO):
             accepted, address = self._accepted()
             if not self._connections.has_room:
                 accepted.close()
@@ -86,6 +88,7 @@ class Listener(socket.socket):
             connection.connections = self._connections
             self._connections.add(connection)
             return connection, address
+        raise BlockingIOError  # the event loop asks again in its next turn, as the socket is still readable
 
     def _accepted(self) -> tuple[socket.socket, Any]:
         if not self._has_rested:  # the event loop asks on, although it means to wait for a second
@@ -104,23 +107,37 @@ class Listener(socket.socket):
 
 
 def listeners(host: str, port: int, connections: Connections) -> list[socket.socket]:
-    """One for each address of `host`. Raises OSError when one of them cannot be listened on."""
+    """One for each address of `host` whose family this machine has.
+
+    Raises OSError when one of them cannot be listened on, or none is left.
+    """
     made: list[socket.socket] = []
+    lacking: OSError | None = None
+    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     try:
-        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, address in dict.fromkeys((one[0], one[4]) for one in found):
-            listener = Listener(family, connections)
+            try:
+                listener = Listener(family, connections)
+            except OSError as error:  # as with ipv6.disable=1, where names still have addresses of that family
+                lacking = error
+                continue
             made.append(listener)
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            listener.bind(address)
-            listener.listen()
+            _listen(listener, address)
     except OSError:
         for one in made:
             one.close()
         raise
+    if lacking and not made:
+        raise lacking
     return made
+
+
+def _listen(listener: Listener, address: Any) -> None:
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if listener.family == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    listener.bind(address)
+    listener.listen()
 
 
 def without_known_trouble(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -8,7 +8,9 @@ import http.client
 import resource
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from starlette.requests import Request
@@ -17,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from recoverops.app.deadlines import Deadlines
 from recoverops.app.http_server import Server
-from recoverops.app.listening import Connections
+from recoverops.app.listening import REFUSED_IN_ONE_GO, Connections, listeners
 from recoverops.app.open_files import MOST_CONNECTIONS, most_connections, with_more_files
 from recoverops.testing.ports import HOST, free_port
 
@@ -26,7 +28,13 @@ PATIENT_S = 30.0
 HALF_HEADER = b"GET /health HTTP/1.1\r\nHost: x\r\nX-a: "
 HALF_BODY = b"POST /intake HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nbegun"
 WHOLE = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
-SLOW_ANSWER_S = 1.5
+LARGE = b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n"
+LARGE_AND_LAST = b"GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+LARGE_BYTES = 12_000_000
+"""More than the kernel takes off the server's hands."""
+SHORT_S = 2.0
+"""A deadline that an honest client of these tests keeps although other programs take its processor for a while."""
+SLOW_ANSWER_S = 3.0
 
 Eventually = Callable[[Callable[[], bool]], None]
 
@@ -36,11 +44,15 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     body = await Request(scope, receive).body()
     if scope["path"] == "/slow":
         await asyncio.sleep(SLOW_ANSWER_S)
+    if scope["path"] == "/large":
+        body = b"!" * LARGE_BYTES
     await PlainTextResponse(b"fine" + body)(scope, receive, send)
 
 
 @contextlib.contextmanager
-def running(*, header_s: float = 60.0, body_s: float = 60.0, most: int | None = None) -> Iterator[int]:
+def running(
+    *, header_s: float = 60.0, body_s: float = 60.0, answer_s: float = 60.0, most: int | None = None
+) -> Iterator[int]:
     port = free_port()
     is_ready = threading.Event()
     server = Server(
@@ -48,7 +60,7 @@ def running(*, header_s: float = 60.0, body_s: float = 60.0, most: int | None = 
         host=HOST,
         port=port,
         on_ready=lambda _: is_ready.set(),
-        deadlines=Deadlines(header_s=header_s, body_s=body_s),
+        deadlines=Deadlines(header_s=header_s, body_s=body_s, answer_s=answer_s),
         most=most,
     )
     thread = threading.Thread(target=lambda: asyncio.run(server.run_here()), daemon=True)
@@ -59,6 +71,7 @@ def running(*, header_s: float = 60.0, body_s: float = 60.0, most: int | None = 
     finally:
         server.ask_to_exit()
         thread.join(PATIENT_S)
+        assert not thread.is_alive()
 
 
 @contextlib.contextmanager
@@ -86,13 +99,13 @@ def answer(port: int, path: str = "/health", body: bytes | None = None) -> tuple
 
 @pytest.mark.parametrize("begun", [HALF_HEADER, b""])
 def test_a_header_that_does_not_end_is_cut_and_others_are_answered_meanwhile(begun: bytes) -> None:
-    with running(header_s=0.5) as port, sent(port, begun) as half:
+    with running(header_s=SHORT_S) as port, sent(port, begun) as half:
         assert answer(port) == (200, b"fine")
         assert is_ended(half)
 
 
 def test_a_header_that_comes_byte_by_byte_is_cut_as_well(eventually: Eventually) -> None:
-    with running(header_s=0.5) as port, sent(port, HALF_HEADER) as half:
+    with running(header_s=SHORT_S) as port, sent(port, HALF_HEADER) as half:
         half.settimeout(0.05)
 
         def is_cut() -> bool:
@@ -113,13 +126,15 @@ def test_a_body_that_does_not_end_is_cut_by_its_own_deadline() -> None:
 
 
 def test_a_request_that_is_whole_is_answered_however_long_that_takes() -> None:
-    with running(header_s=0.2, body_s=0.2) as port:
-        assert answer(port, "/slow") == (200, b"fine")
-        assert answer(port, "/slow", b"!" * 200_000) == (200, b"fine" + b"!" * 200_000)
+    large = b"!" * 200_000
+    with running(header_s=SHORT_S, body_s=SHORT_S) as port, ThreadPoolExecutor() as clients:
+        without, with_body = clients.submit(answer, port, "/slow"), clients.submit(answer, port, "/slow", large)
+        assert without.result() == (200, b"fine")
+        assert with_body.result() == (200, b"fine" + large)
 
 
 def test_the_second_request_of_a_connection_has_the_deadline_too() -> None:
-    with running(header_s=0.5) as port, sent(port, WHOLE) as kept:
+    with running(header_s=SHORT_S) as port, sent(port, WHOLE) as kept:
         assert b"fine" in _read_until(kept, b"fine")
         kept.sendall(HALF_HEADER)
         assert is_ended(kept)
@@ -128,20 +143,23 @@ def test_the_second_request_of_a_connection_has_the_deadline_too() -> None:
 def _read_until(connection: socket.socket, mark: bytes) -> bytes:
     read = b""
     while mark not in read:
-        read += connection.recv(4096)
+        read += _some(connection)
     return read
+
+
+def _some(connection: socket.socket) -> bytes:
+    got = connection.recv(65536)
+    assert got, "the connection was ended"
+    return got
 
 
 def test_beyond_the_cap_connections_are_closed_at_once_and_those_within_it_are_served() -> None:
     with running(most=4) as port, contextlib.ExitStack() as open_ones:
-        served = open_ones.enter_context(sent(port, WHOLE))
-        _read_until(served, b"fine")
-        for _ in range(3):
-            open_ones.enter_context(sent(port, HALF_HEADER))
+        served, *_ = [open_ones.enter_context(sent(port, HALF_HEADER)) for _ in range(4)]
         for _ in range(40):
             with contextlib.suppress(OSError):
                 assert is_ended(open_ones.enter_context(sent(port, b"")))
-        served.sendall(WHOLE)
+        served.sendall(b"\r\n\r\n")
         assert b"fine" in _read_until(served, b"fine")
 
 
@@ -186,6 +204,90 @@ def few_files() -> Iterator[Callable[[], None]]:
         few = highest.fileno() + 20
     yield lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (few, before[1]))
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.parametrize("asked", [LARGE, LARGE * 2, LARGE_AND_LAST], ids=["one", "two at once", "last"])
+def test_clients_that_do_not_read_make_room_for_others(asked: bytes, eventually: Eventually) -> None:
+    with running(answer_s=SHORT_S, most=3) as port, contextlib.ExitStack() as open_ones:
+        for _ in range(3):
+            open_ones.enter_context(small(port, asked))
+        eventually(lambda: _answers(port))
+
+
+@contextlib.contextmanager
+def small(port: int, asked: bytes, *, receives: int = 4096) -> Iterator[socket.socket]:
+    """Its side holds little that was not read."""
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receives)
+        connection.settimeout(PATIENT_S)
+        connection.connect((HOST, port))
+        connection.sendall(asked)
+        yield connection
+
+
+def test_a_slow_reader_gets_its_answer_however_long_that_takes() -> None:
+    with running(answer_s=SHORT_S) as port, small(port, LARGE, receives=65536) as slow:
+        read = 0
+        until = time.monotonic() + 3 * SHORT_S
+        while time.monotonic() < until:
+            read += len(slow.recv(20_000))
+            time.sleep(0.1)
+        while read < LARGE_BYTES:
+            read += len(_some(slow))
+
+
+def test_clients_that_do_not_read_do_not_hold_up_the_end() -> None:
+    with contextlib.ExitStack() as open_ones, running() as port:
+        for asked in (LARGE, LARGE * 2, LARGE_AND_LAST):
+            open_ones.enter_context(small(port, asked))
+        assert answer(port) == (200, b"fine")
+
+
+def test_those_beyond_the_cap_are_closed_in_several_goes() -> None:
+    with contextlib.ExitStack() as open_ones:
+        (door,) = listeners(HOST, 0, Connections(most=0, now=time.monotonic))
+        open_ones.enter_context(door)
+        door.setblocking(False)
+        port = door.getsockname()[1]
+        clients = [open_ones.enter_context(sent(port, b"")) for _ in range(REFUSED_IN_ONE_GO + 1)]
+        with pytest.raises(BlockingIOError):
+            door.accept()
+        assert all(is_ended(one) for one in clients[:-1])
+        clients[-1].setblocking(False)
+        with pytest.raises(BlockingIOError):
+            clients[-1].recv(1)
+        clients[-1].settimeout(PATIENT_S)
+        with pytest.raises(BlockingIOError):
+            door.accept()
+        assert is_ended(clients[-1])
+
+
+LACKING_FAMILY = 44
+"""Linux has none with this number."""
+
+
+@pytest.fixture
+def resolved(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Every name has one address in each of these families."""
+
+    def resolve(*families: int) -> None:
+        found = [(family, socket.SOCK_STREAM, 0, "", (HOST, 0)) for family in families]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+
+    return resolve
+
+
+def test_an_address_of_a_family_that_the_machine_lacks_is_left_out(resolved: Callable[..., None]) -> None:
+    resolved(LACKING_FAMILY, socket.AF_INET)
+    (door,) = listeners("localhost", 0, Connections(most=1, now=time.monotonic))
+    with door:
+        assert door.family == socket.AF_INET
+
+
+def test_without_an_address_that_is_left_the_door_says_why(resolved: Callable[..., None]) -> None:
+    resolved(LACKING_FAMILY)
+    with pytest.raises(OSError, match="not supported"):
+        listeners("localhost", 0, Connections(most=1, now=time.monotonic))
 
 
 def test_what_is_refused_is_said_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
