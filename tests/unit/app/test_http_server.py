@@ -200,9 +200,14 @@ def _opened() -> socket.socket | None:
 @pytest.fixture
 def few_files() -> Iterator[Callable[[], None]]:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with socket.socket() as highest:
-        few = highest.fileno() + 20
-    yield lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (few, before[1]))
+
+    def lowered() -> None:
+        """So that a few are left now: what other tests of this process have open counts, too."""
+        with socket.socket() as lowest:
+            few = lowest.fileno() + 20
+        resource.setrlimit(resource.RLIMIT_NOFILE, (few, before[1]))
+
+    yield lowered
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
