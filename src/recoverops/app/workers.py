@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from heapq import heappop, heappush
 
 from recoverops.model import (
     ComponentState,
@@ -237,38 +238,53 @@ class SourceWorker(Worker):
 
 
 class SweepWorker(Worker):
-    """Ticks about once a second, or at the earliest moment that somebody asked for."""
+    """Looks at everything about once a second, and wakes what waits at the moment that somebody asked for.
+
+    Only the first reads every open incident: a storm brings thousands of them, and asks thousands of times.
+    """
 
     def __init__(self, clock: Clock, telemetry: Telemetry) -> None:
         super().__init__("sweep", clock, telemetry)
         self.sweep: Sweep | None = None
         self.after_tick: Callable[[], None] = lambda: None
         self._changed = threading.Condition()
-        self._due: list[datetime] = []
+        self._due: list[datetime] = []  # a heap
+        self._ticked_at = -_LONGEST_WAIT_S
 
     def nudge(self, at: datetime | None) -> None:
-        """Tick at that time; now when it is None."""
+        """Wake what is due at that time; now when it is None."""
         with self._changed:
-            self._due.append(at or self._clock.now())
+            heappush(self._due, at or self._clock.now())
             self._changed.notify()
 
     def wake(self) -> None:
         self.nudge(None)
 
     def round(self) -> None:
-        if self.sweep is not None:
-            self.sweep.tick()
-            self.after_tick()
+        self._look()
         with self._changed:
-            wait_s = self._wait_s()
-            if wait_s > 0:
+            while (wait_s := self._wait_s()) > 0:
                 self._changed.wait(wait_s)
             now = self._clock.now()
-            self._due = [due for due in self._due if due > now]
+            while self._due and self._due[0] <= now:
+                heappop(self._due)
+
+    def _look(self) -> None:
+        is_time = self._until_tick_s() <= 0
+        if self.sweep is not None:
+            look = self.sweep.tick if is_time else self.sweep.wake_due
+            look()
+        if is_time:
+            self.after_tick()
+            self._ticked_at = self._clock.monotonic()
+
+    def _until_tick_s(self) -> float:
+        return self._ticked_at + _LONGEST_WAIT_S - self._clock.monotonic()
 
     def _wait_s(self) -> float:
-        now = self._clock.now()
-        return min([_LONGEST_WAIT_S, *((due - now).total_seconds() for due in self._due)])
+        if not self._due:
+            return self._until_tick_s()
+        return min(self._until_tick_s(), (self._due[0] - self._clock.now()).total_seconds())
 
 
 class CourierWorker(Worker):

@@ -1,8 +1,8 @@
 """Finds what is due and lets it go on: parked responses, responses that nobody runs, incidents whose trouble is over,
 trouble that a rule matches at last.
 
-One worker calls `tick` about once a second, or earlier when nudged. Everything it does is compare-and-set or
-idempotent, so a tick that is interrupted is simply repeated.
+One worker calls `tick` about once a second, and `wake_due` when it is nudged in between. Everything they do is
+compare-and-set or idempotent, so one that is interrupted is simply repeated.
 """
 
 from __future__ import annotations
@@ -78,11 +78,16 @@ class Sweep:
                 self._start_afresh(_key(incident), f"{told}; look at what ended the process")
 
     def tick(self) -> None:
-        self._record_steps()
-        self._wake_parked()
+        """Looks at everything that is open."""
+        self.wake_due()
         self._start_due()
         self._close_cleared()
         self._ask_rules_again()
+
+    def wake_due(self) -> None:
+        """Goes on with what waited for this moment, and looks at nothing else."""
+        self._record_steps()
+        self._wake_parked()
 
     def _record_steps(self) -> None:
         """Steps of the wall clock, into the audit log."""
