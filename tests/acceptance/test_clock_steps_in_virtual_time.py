@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.acceptance.virtual_world import ACTING, World
+from tests.acceptance.virtual_world import ACTING, LONG_TICK, RULE, RUNBOOK, World
 
-from recoverops.model import DecisionMode, IncidentState, RunState
+from recoverops.decision import RuleBook
+from recoverops.model import AlertStatus, DecisionMode, IncidentState, RunState, WaitKind
+from recoverops.pipeline import Page
+from recoverops.remediation import VerifySettings
 
 
 @pytest.mark.parametrize("by", [timedelta(hours=2), timedelta(hours=-2)], ids=["forward", "back"])
@@ -68,3 +72,60 @@ def test_a_clock_that_is_set_back_lets_nothing_wait_for_as_long_again(tmp_path: 
             (run,) = world.runs
             assert (len(world.ledger), run.state) == (1, RunState.UNKNOWN)
             assert world.events("escalated") == 1, "nobody can tell before from after, so a person is called"
+
+
+def _patiently_verified(world: World) -> bool:
+    return bool(world.incidents) and world.story.wait is not None and world.story.wait.kind is WaitKind.VERIFICATION
+
+
+def test_a_verification_that_waits_for_its_next_look_calls_a_person(tmp_path: Path) -> None:
+    patient = VerifySettings(hold=timedelta(seconds=2), timeout=timedelta(seconds=300))
+    runbook = RUNBOOK.model_copy(update={"verify": patient})
+    with World(directory=tmp_path, decision=ACTING, runbook=runbook, heals=False) as world:
+        world.live(5)
+        world.break_service()
+        world.live(120, until=lambda: _patiently_verified(world))
+        world.clock._now -= timedelta(hours=6)
+        _live_on(world, seconds=300, until=lambda: world.incident.state is IncidentState.ESCALATED)
+
+        assert world.incident.state is IncidentState.ESCALATED
+        assert world.usage.targets_in_flight == ()
+        assert [run.state for run in world.runs] == [RunState.UNKNOWN]
+
+
+UNFITTING = RULE.model_copy(update={"when": 'kind == "disk_full"'})
+
+
+def test_what_comes_after_a_step_back_is_looked_at_soon(tmp_path: Path) -> None:
+    with World(directory=tmp_path, decision=ACTING, rule=UNFITTING) as world:
+        _escalated(world)
+        world.clock._now -= timedelta(hours=6)
+        world.live(5)
+        before = len(world.decisions)
+        world.alert(AlertStatus.FIRING)
+        _live_on(world, seconds=60, until=lambda: len(world.decisions) > before)
+        assert len(world.decisions) > before
+
+
+def test_rules_are_asked_again_after_a_step_back(tmp_path: Path) -> None:
+    with World(directory=tmp_path, decision=ACTING, rule=UNFITTING) as world:
+        _escalated(world)
+        world.clock._now -= timedelta(hours=6)
+        world.live(20)
+        before = len(world.decisions)
+        world.parts.playbook.turn(Page(RuleBook([RULE]), {RUNBOOK.name: RUNBOOK}))
+        _live_on(world, seconds=60, until=lambda: len(world.decisions) > before)
+        assert RULE.name in {one.rule for one in world.decisions}
+
+
+def _escalated(world: World) -> None:
+    world.live(5)
+    world.break_service()
+    world.live(30, until=world.is_(IncidentState.ESCALATED))
+    world.live(30)
+
+
+def _live_on(world: World, *, seconds: float, until: Callable[[], bool]) -> None:
+    """By the monotonic clock; the wall clock may stand hours behind."""
+    end = world.clock.monotonic() + seconds
+    world.live(7 * 3600, tick=LONG_TICK, until=lambda: until() or world.clock.monotonic() > end)

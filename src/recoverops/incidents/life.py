@@ -68,15 +68,20 @@ def joined(incident: Incident, anomaly: Anomaly, *, now: datetime) -> Incident:
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=10), timedelta(minutes=10)
 
 
-def may_reopen_at(incident: Incident) -> datetime:
+GONE_AFTER = timedelta(hours=1)
+
+
+def may_reopen_at(incident: Incident, *, now: datetime) -> datetime:
     """When new evidence may start the response of a finished incident afresh: at once the first time, then ever later.
 
-    An alert storm that keeps adding series to one incident must not make it decide and tell people without end.
+    An alert storm that keeps adding series to one incident must not make it decide and tell people without end. A
+    clock that was set back adds nothing to the pause.
     """
+    since = min(incident.updated_at, now)
     if incident.episode == 1:
-        return incident.updated_at
+        return since
     pause_s = FIRST_PAUSE.total_seconds() * 2.0 ** min(incident.episode - 2, 10)
-    return incident.updated_at + min(LONGEST_PAUSE, timedelta(seconds=pause_s))
+    return since + min(LONGEST_PAUSE, timedelta(seconds=pause_s))
 
 
 def reopened(incident: Incident, *, now: datetime, reason: str = "new_evidence") -> Incident:
@@ -105,16 +110,41 @@ def is_clear(
 ) -> bool:
     """Whether every series at fault has been seen normal for `settled`, on evidence no older than `max_age`.
 
-    A series that nobody reports any more is unknown, so the incident stays open.
+    A series that nobody reports any more is unknown, so the incident stays open; but for those that are `gone`.
     """
     by_series = {one.series: one for one in conditions}
-    return bool(incident.series) and all(
-        _is_settled(by_series.get(series), now=now, settled=settled, max_age=max_age) for series in incident.series
+    left = set(incident.series) - gone(incident, by_series.values(), now=now, max_age=max_age)
+    return bool(left) and all(
+        _is_settled(by_series.get(series), now=now, settled=settled, max_age=max_age) for series in left
+    )
+
+
+def gone(incident: Incident, conditions: Iterable[Condition], *, now: datetime, max_age: timedelta) -> frozenset[str]:
+    """The series at fault of which nothing was heard for an hour, through which another one has been seen normal.
+
+    A probe or a threshold was taken away, an exporter was replaced. An alert is not gone: its sender tells its end.
+    """
+    by_series = {one.series: one for one in conditions}
+    known = [by_series.get(series) for series in incident.series]
+    if not any(_is_settled(one, now=now, settled=GONE_AFTER, max_age=max_age) for one in known):
+        return frozenset()
+    return frozenset(
+        series
+        for series, one in zip(incident.series, known, strict=True)
+        if one is None or not (one.sticky or now - one.last_at < GONE_AFTER)
     )
 
 
 def _is_settled(condition: Condition | None, *, now: datetime, settled: timedelta, max_age: timedelta) -> bool:
     if condition is None or condition.status is not ConditionStatus.NORMAL:
         return False
-    is_fresh = condition.sticky or now - condition.last_at <= max_age
-    return is_fresh and now - condition.since >= settled
+    return _is_fresh(condition, now=now, max_age=max_age) and now - condition.since >= settled
+
+
+def fresh(conditions: Iterable[Condition], *, now: datetime, max_age: timedelta) -> tuple[Condition, ...]:
+    """What is being told still: a measurement no older than `max_age`, or an alert, which stands until its end."""
+    return tuple(one for one in conditions if _is_fresh(one, now=now, max_age=max_age))
+
+
+def _is_fresh(condition: Condition, *, now: datetime, max_age: timedelta) -> bool:
+    return condition.sticky or now - condition.last_at <= max_age

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import threading
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from recoverops.model import Condition, ConditionStatus, Resource, Sample
 
@@ -22,10 +23,17 @@ class Conditions:
         self._newest: dict[str, dict[str, Sample]] = {}
         self._been_normal: set[str] = set()
         self._been_abnormal: set[str] = set()
+        self._normal_before: dict[str, timedelta] = {}
 
     def put(self, condition: Condition) -> None:
         with self._lock:
-            self._by_resource.setdefault(str(condition.resource), {})[condition.series] = condition
+            known = self._by_resource.setdefault(str(condition.resource), {})
+            before = known.get(condition.series)
+            known[condition.series] = condition
+            if condition.is_bad and (before is None or not before.is_bad):
+                was_normal = before is not None and before.status is ConditionStatus.NORMAL
+                calm = condition.since - before.since if before is not None and was_normal else timedelta(0)
+                self._normal_before[condition.series] = calm
             if condition.status is ConditionStatus.NORMAL:
                 self._been_normal.add(condition.series)
             elif condition.status is ConditionStatus.ABNORMAL:
@@ -59,6 +67,18 @@ class Conditions:
         """Since the start. Before that its trouble is one that may have been there all along."""
         with self._lock:
             return series in self._been_normal
+
+    def normal_before(self, series: str) -> timedelta:
+        """How long it had been normal when its newest trouble began; nothing where that was not seen."""
+        with self._lock:
+            return self._normal_before.get(series, timedelta(0))
+
+    def forget(self, resource: Resource, series: Iterable[str]) -> None:
+        """What nobody tells of any more; should it come back, it is judged from the beginning."""
+        with self._lock:
+            known = self._by_resource.get(str(resource), {})
+            for one in series:
+                known.pop(one, None)
 
     def has_been_abnormal(self, series: str) -> bool:
         """Since the start: only then it has recovered when it is normal."""

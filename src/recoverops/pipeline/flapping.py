@@ -18,9 +18,9 @@ from recoverops.ports import Tx
 
 def damped(parts: Parts, tx: Tx, incident: Incident, anomaly: Anomaly, *, now: datetime) -> Incident:
     """The open incident, with the onset counted if this anomaly is one; flapping, when that was one too many."""
-    is_flip = parts.conditions.has_been_normal(anomaly.series) and incidents.is_onset(
-        incident, parts.conditions.of_resource(anomaly.resource)
-    )
+    conditions = parts.conditions.of_resource(anomaly.resource)
+    told = incidents.fresh(conditions, now=now, max_age=parts.decision.evidence_max_age)
+    is_flip = parts.conditions.has_been_normal(anomaly.series) and incidents.is_onset(incident, told)
     if not is_flip or incident.request is not None:
         return incident
     counted = incidents.with_onset(incident, at=now, settings=parts.incidents)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -33,12 +34,20 @@ _OPEN_TO_EVIDENCE = frozenset({WaitKind.HOLD, WaitKind.GATE, WaitKind.APPROVAL})
 """Waits that new evidence brings forward, because the decision may be another one with it."""
 
 
-def join_or_open(parts: Parts, tx: Tx, anomalies: Sequence[Anomaly]) -> tuple[Incident, ...]:
+class Joined(NamedTuple):
+    """What is to be done about it when the transaction is over."""
+
+    started: tuple[Incident, ...]
     """The incidents whose response is to start now, at the first segment of an episode."""
+    wake_at: frozenset[datetime]
+    """When others are due, which wait."""
+
+
+def join_or_open(parts: Parts, tx: Tx, anomalies: Sequence[Anomaly]) -> Joined:
     joining = _Joining(parts, tx, anomalies)
     started = [one for anomaly in anomalies if (one := joining.take(anomaly)) is not None]
     joining.write()
-    return tuple(started)
+    return Joined(started=tuple(started), wake_at=frozenset(joining.wake_at))
 
 
 class _Joining:
@@ -49,6 +58,7 @@ class _Joining:
         self._open = {incident.fingerprint: incident for incident in found}
         self._grown: dict[Fingerprint, Incident] = {}
         self._told: list[TimelineEntry] = []
+        self.wake_at: set[datetime] = set()
 
     def take(self, anomaly: Anomaly) -> Incident | None:
         """The incident when its response is to start now."""
@@ -61,12 +71,25 @@ class _Joining:
             self._open[trouble] = damped(self._parts, self._tx, self._open[trouble], anomaly, now=self._now)
         known = self._open[trouble]
         joined = incidents.joined(known, anomaly, now=self._now)
-        if joined is known:
+        if joined is known and not self._is_new_trouble(known, anomaly):
             return None
         if joined.response is ResponseStage.FINISHED and joined.flapping_since is None:
-            return self._begin_again(joined, not_before=incidents.may_reopen_at(known))
+            return self._begin_again(joined, not_before=incidents.may_reopen_at(known, now=self._now))
         self._open[trouble] = self._grown[trouble] = joined
         return None
+
+    def _is_new_trouble(self, known: Incident, anomaly: Anomaly) -> bool:
+        """Whether all was well for long enough to end it, but for what nobody measures any more."""
+        if known.response is not ResponseStage.FINISHED or known.request is not None:
+            return False
+        told = incidents.fresh(
+            self._parts.conditions.of_resource(anomaly.resource),
+            now=self._now,
+            max_age=self._parts.decision.evidence_max_age,
+        )
+        others = [one for one in told if one.series != anomaly.series]
+        was_normal = self._parts.conditions.normal_before(anomaly.series)
+        return was_normal >= self._parts.incidents.clear_after and not incidents.is_firing(known, others)
 
     def write(self) -> None:
         """What was collected; the story before anything else is told of these incidents."""
@@ -83,7 +106,7 @@ class _Joining:
         waits = self._tx.waits.of_incidents([incident.id for incident in grown])
         for wait in waits:
             if wait.kind in _OPEN_TO_EVIDENCE and self._tx.waits.make_due(wait.incident_id, at=self._now):
-                self._parts.nudge(self._now)
+                self.wake_at.add(self._now)
 
     def _begin(self, anomaly: Anomaly) -> Incident | None:
         """None when it is not to be responded to: it flaps, and a person was called."""
@@ -107,7 +130,7 @@ class _Joining:
             return self._saved(fresh)
         self._tx.waits.park(Wait(incident_id=incident.id, kind=WaitKind.EVIDENCE, due_at=not_before, since=self._now))
         self._saved(msgspec.structs.replace(fresh, response=ResponseStage.PARKED))
-        self._parts.nudge(not_before)
+        self.wake_at.add(not_before)
         return None
 
     def _saved(self, incident: Incident) -> Incident:

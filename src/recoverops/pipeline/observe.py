@@ -15,7 +15,6 @@ from recoverops.model import (
     Anomaly,
     Condition,
     ConflictError,
-    Incident,
     Sample,
     SegmentKey,
     StoredAlert,
@@ -24,7 +23,7 @@ from recoverops.model import (
 )
 from recoverops.pipeline.again import again
 from recoverops.pipeline.foresight import Foresight
-from recoverops.pipeline.joining import join_or_open
+from recoverops.pipeline.joining import Joined, join_or_open
 from recoverops.pipeline.parts import Parts
 from recoverops.ports import Start, Tx
 from recoverops.sources import resolve
@@ -118,23 +117,25 @@ class Observer:
         while self._unsaved:
             anomalies, processed = self._unsaved[0]
             try:
-                opened = self._written(anomalies, processed) if anomalies or processed else ()
+                joined = self._written(anomalies, processed) if anomalies or processed else Joined((), frozenset())
             except ConflictError:
                 self._unsaved.rotate(-1)  # whatever is wrong with this one must not hold up the others
                 raise
             self._unsaved.popleft()
-            for incident in opened:
+            for incident in joined.started:
                 if incident.episode == 1:
                     self._parts.telemetry.count("recoverops_incidents_opened_total", symptom=said(incident.symptom))
                 key = SegmentKey(incident_id=incident.id, episode=incident.episode, segment=incident.segment)
                 self._start(key, severity=incident.severity)
-            if opened:
+            for at in joined.wake_at:
+                self._parts.nudge(at)
+            if joined.started:
                 self._parts.nudge(None)
 
-    def _written(self, anomalies: Sequence[Anomaly], processed: Sequence[int]) -> tuple[Incident, ...]:
+    def _written(self, anomalies: Sequence[Anomaly], processed: Sequence[int]) -> Joined:
         return again(lambda: self._parts.store.write(lambda tx: self._write(tx, anomalies, processed)))
 
-    def _write(self, tx: Tx, anomalies: Sequence[Anomaly], processed: Sequence[int]) -> tuple[Incident, ...]:
+    def _write(self, tx: Tx, anomalies: Sequence[Anomaly], processed: Sequence[int]) -> Joined:
         if processed:
             tx.signals.mark_processed(processed, at=self._parts.clock.now())
         return join_or_open(self._parts, tx, anomalies)

@@ -29,6 +29,7 @@ class RulesAgain:
         self._open: dict[IncidentId, Incident] = {}
         self._due: dict[IncidentId, datetime] = {}
         self._page = parts.playbook.page
+        self._times_back = parts.wall.times_back()
 
     def note(self, incident: Incident) -> None:
         """One that is open; whether it is to be asked about is found out here."""
@@ -46,9 +47,9 @@ class RulesAgain:
     def matches(self) -> list[tuple[Incident, str]]:
         """Of those noted since the last call: the ones that a rule matches now, each with the rule's name."""
         noted, self._open = self._open, {}
-        self._forget_what_other_rules_said()
+        self._forget_what_is_out_of_date()
         now = self._parts.clock.now()
-        self._due = {name: self._due.get(name, _first_look(incident)) for name, incident in noted.items()}
+        self._due = {name: self._due.get(name, _first_look(incident, now=now)) for name, incident in noted.items()}
         due = sorted((at, name) for name, at in self._due.items() if at <= now)
         if not due or self._is_stopped():
             return []
@@ -62,10 +63,11 @@ class RulesAgain:
         except UnreachableError:
             return True
 
-    def _forget_what_other_rules_said(self) -> None:
-        page = self._parts.playbook.page
-        if page is not self._page:
-            self._page = page
+    def _forget_what_is_out_of_date(self) -> None:
+        """What other rules said, and times of a clock that was set back since."""
+        page, times_back = self._parts.playbook.page, self._parts.wall.times_back()
+        if page is not self._page or times_back != self._times_back:
+            self._page, self._times_back = page, times_back
             self._due.clear()
 
     def _look(self, incident: Incident, now: datetime) -> str | None:
@@ -83,5 +85,5 @@ class RulesAgain:
         return rule
 
 
-def _first_look(incident: Incident) -> datetime:
-    return max(incident.updated_at + LOOK_AGAIN, incidents.may_reopen_at(incident))
+def _first_look(incident: Incident, *, now: datetime) -> datetime:
+    return max(min(incident.updated_at, now) + LOOK_AGAIN, incidents.may_reopen_at(incident, now=now))

@@ -7,7 +7,7 @@ compare-and-set or idempotent, so one that is interrupted is simply repeated.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -24,6 +24,7 @@ from recoverops.model import (
     Severity,
     Wait,
     WaitKind,
+    said,
 )
 from recoverops.pipeline.again import again
 from recoverops.pipeline.ending import resolve, restart_response
@@ -47,6 +48,9 @@ PAGE = 1000
 
 WOKEN_TOGETHER = 500
 """Between two looks at what is due: each is woken in a transaction of its own, and a worse one may come meanwhile."""
+
+_LONGEST_LIST = 300
+"""Characters of the names of series."""
 
 RULE_MATCHES = "rule_matches"
 
@@ -162,14 +166,10 @@ class Sweep:
         for incident in self._clearable():
             if incident.response is ResponseStage.DUE:
                 continue  # a response is working on it
-            if incidents.is_clear(
-                incident,
-                parts.conditions.of_resource(incident.resource),
-                now=now,
-                settled=incidents.quiet_needed(incident, parts.incidents),
-                max_age=parts.decision.evidence_max_age,
-            ):
-                self._close(incident, now)
+            conditions = parts.conditions.of_resource(incident.resource)
+            settled, max_age = incidents.quiet_needed(incident, parts.incidents), parts.decision.evidence_max_age
+            if incidents.is_clear(incident, conditions, now=now, settled=settled, max_age=max_age):
+                self._close(incident, incidents.gone(incident, conditions, now=now, max_age=max_age), now)
             else:
                 self._rules_again.note(incident)
 
@@ -201,15 +201,20 @@ class Sweep:
                 return
             page = self._parts.store.read(partial(_older, last))
 
-    def _close(self, incident: Incident, now: datetime) -> None:
+    def _close(self, incident: Incident, gone: Collection[str], now: datetime) -> None:
         settled = incidents.quiet_needed(incident, self._parts.incidents).total_seconds()
         told = f"every series at fault has been normal for {settled:g} s"
+        if gone:
+            hours = f"{incidents.GONE_AFTER.total_seconds():g} s"
+            named = said(", ".join(sorted(gone)), longest=_LONGEST_LIST)
+            told = f"of the series at fault the others have been normal for {hours}, in which nobody told of {named}"
         try:
             self._parts.store.write(
                 lambda tx: resolve(self._parts, tx, incident, reason="recovered_by_itself", statement=told, now=now)
             )
         except ConflictError:
             return  # a response took it up in between
+        self._parts.conditions.forget(incident.resource, gone)
 
 
 def _older(last: Incident, tx: Tx) -> tuple[Incident, ...]:

@@ -87,7 +87,8 @@ def _before_the_first_look(parts: Parts, run: Run) -> timedelta:
     runbook = parts.playbook.runbook_of(run)
     if runbook is None or run.acted_at is None:
         return timedelta(0)
-    return max(timedelta(0), run.acted_at + runbook.verify.lag + runbook.verify.hold - now)
+    needed = runbook.verify.lag + runbook.verify.hold
+    return min(max(timedelta(0), run.acted_at + needed - now), needed)  # never longer: the clock may have been set back
 
 
 def _look(parts: Parts, incident: Incident, run: Run, begun_at: datetime) -> Look:

@@ -200,7 +200,7 @@ def test_new_evidence_reopens_at_once_the_first_time_and_then_ever_later() -> No
     pauses = []
     for episode in (1, 2, 3, 4, 40):
         again = msgspec.structs.replace(finished, episode=episode)
-        pauses.append((may_reopen_at(again) - again.updated_at).total_seconds())
+        pauses.append((may_reopen_at(again, now=again.updated_at) - again.updated_at).total_seconds())
     assert pauses == [0, 10, 20, 40, 600]
 
 
