@@ -45,10 +45,10 @@ check: setup ## format, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: setup test-programs ## every test that is not slow, those of the documentation too, but for those of test-aws
-	$(BIN)/pytest -m "not slow" $(SPREAD) --ignore tests/integration/aws
+test: setup test-programs ## every test that is not slow, those of the documentation too
+	$(BIN)/pytest -m "not slow" $(SPREAD)
 
-test-aws: setup test-programs ## the AWS plugin against the double of AWS: every action, every permission
+test-aws: setup test-programs ## of these, the AWS plugin against the double of AWS: every action, every permission
 	$(BIN)/pytest -m "not slow" $(SPREAD) tests/integration/aws
 
 test-all: setup test-programs ## every test
