@@ -367,12 +367,15 @@ def test_the_story_is_told_in_the_order_of_writing(store: SqlStore, a: Records) 
 # --- decisions ----------------------------------------------------------------------------------------------------
 
 
-def test_decisions_come_oldest_first_and_a_repeated_insert_is_ignored(store: SqlStore, a: Records) -> None:
-    older, newer = a.decision("dec-1"), a.decision("dec-0", at=a.at + MINUTE)
+@pytest.mark.parametrize("later", [MINUTE, timedelta(0), -6 * 60 * MINUTE], ids=["later", "at once", "clock set back"])
+def test_decisions_come_oldest_first_and_a_repeated_insert_is_ignored(
+    store: SqlStore, a: Records, later: timedelta
+) -> None:
+    older, newer = a.decision("dec-1"), a.decision("dec-0", at=a.at + later)
 
     def insert(tx: Tx) -> None:
         tx.incidents.insert(a.incident())
-        for decision in (newer, older, newer):
+        for decision in (older, newer, older):
             tx.decisions.insert(decision)
 
     store.write(insert)
@@ -485,13 +488,14 @@ def test_an_approval_is_settled_once_and_the_second_answer_learns_of_the_first(s
     assert store.read(lambda tx: tx.approvals.pending()) == ()
 
 
-def test_the_newest_approval_of_an_incident_counts(store: SqlStore, a: Records) -> None:
-    newest = a.approval("apr-0", requested_at=a.at + MINUTE)
+@pytest.mark.parametrize("later", [MINUTE, timedelta(0), -6 * 60 * MINUTE], ids=["later", "at once", "clock set back"])
+def test_the_newest_approval_of_an_incident_counts(store: SqlStore, a: Records, later: timedelta) -> None:
+    newest = a.approval("apr-0", requested_at=a.at + later)
 
     def ask(tx: Tx) -> None:
         tx.incidents.insert(a.incident())
-        tx.approvals.insert(newest)
         tx.approvals.insert(a.approval("apr-1"))
+        tx.approvals.insert(newest)
 
     store.write(ask)
     assert store.read(lambda tx: tx.approvals.newest_of(IncidentId("inc-1"))) == newest

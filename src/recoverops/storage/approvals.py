@@ -10,11 +10,12 @@ import sqlalchemy as sa
 from recoverops.model import Approval, ApprovalId, ApprovalState, ConflictError, IncidentId, NotFoundError, to_json
 from recoverops.storage.refusals import refused
 from recoverops.storage.schema import approval
-from recoverops.storage.statements import ends_with, first_record, insert_unless_there, records
+from recoverops.storage.statements import ends_with, first_record, in_turn, insert_unless_there, newest_time, records
 
 _INSERT = insert_unless_there(approval)
 _RECORD = sa.select(approval.c.record)
 _GET = _RECORD.where(approval.c.id == sa.bindparam("id"))
+_LAST_AT = newest_time(approval, approval.c.requested_at)
 _PENDING = _RECORD.where(approval.c.state == ApprovalState.PENDING.value).order_by(
     approval.c.requested_at, approval.c.id
 )
@@ -46,7 +47,7 @@ class SqlApprovals:
             "id": approval.id,
             "incident_id": approval.incident_id,
             "state": approval.state.value,
-            "requested_at": approval.requested_at,
+            "requested_at": in_turn(self._connection, _LAST_AT, approval.incident_id, approval.requested_at),
             "record": to_json(approval),
         }
         with refused(f"approval {approval.id} for incident {approval.incident_id} cannot be stored"):

@@ -7,9 +7,10 @@ import sqlalchemy as sa
 from recoverops.model import Decision, IncidentId, to_json
 from recoverops.storage.refusals import refused
 from recoverops.storage.schema import decision
-from recoverops.storage.statements import insert_unless_there, records
+from recoverops.storage.statements import in_turn, insert_unless_there, newest_time, records
 
 _INSERT = insert_unless_there(decision)
+_LAST_AT = newest_time(decision, decision.c.at)
 _OF_INCIDENT = (
     sa.select(decision.c.record)
     .where(decision.c.incident_id == sa.bindparam("id"))
@@ -27,7 +28,7 @@ class SqlDecisions:
         row = {
             "id": decision.id,
             "incident_id": decision.incident_id,
-            "at": decision.at,
+            "at": in_turn(self._connection, _LAST_AT, decision.incident_id, decision.at),
             "record": to_json(decision),
         }
         with refused(f"decision {decision.id} on incident {decision.incident_id} cannot be stored"):

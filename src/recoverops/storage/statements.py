@@ -1,4 +1,4 @@
-"""Two small makers of statements that SQLAlchemy spells per database, and the reading back of records.
+"""Small makers of statements, two of them for what each database spells its own way, and the reading back of records.
 
 Statements are built once, as module constants of the table files; a query at run time only binds its parameters.
 """
@@ -6,6 +6,7 @@ Statements are built once, as module constants of the table files; a query at ru
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -47,6 +48,17 @@ def ends_with(column: sa.Column[str], parameter: str) -> sa.ColumnElement[bool]:
     """Whether it ends in the text of the parameter: by capitals too, and without the wildcards that LIKE has."""
     end = sa.bindparam(parameter, type_=sa.Text())
     return sa.func.substr(column, sa.func.length(column) - sa.func.length(end) + 1) == end
+
+
+def newest_time(table: sa.Table, column: sa.Column[datetime]) -> sa.Select[datetime]:
+    """Takes the id of an incident as `id`. For `in_turn`."""
+    return sa.select(sa.func.max(column)).where(table.c.incident_id == sa.bindparam("id"))
+
+
+def in_turn(connection: sa.Connection, newest: sa.Select[datetime], incident_id: str, at: datetime) -> datetime:
+    """What to order a row by that is written at `at`: it comes last, also when the clock was set back before it."""
+    last: datetime | None = connection.execute(newest, {"id": incident_id}).scalar()
+    return at if last is None else max(at, last + timedelta(microseconds=1))
 
 
 def records(
