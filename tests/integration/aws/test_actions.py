@@ -137,13 +137,14 @@ def test_a_reboot_whose_answer_is_lost_stays_unknown_because_ec2_cannot_tell(aws
     assert "run:1 started" in again.statement
 
 
-def test_a_type_that_aws_refuses_leaves_the_instance_as_it_was_and_running(aws: Aws, root: Key) -> None:
+@pytest.mark.parametrize("fault", [Fault.REFUSED, Fault.NO_ROOM])
+def test_a_type_that_aws_refuses_leaves_the_instance_as_it_was_and_running(aws: Aws, root: Key, fault: Fault) -> None:
     scene = SCENES["ec2-resize"](aws)
     checkout = service("checkout", scene.address)
     action = Shop(aws=aws, services={"checkout": checkout}, settings={}).action("ec2-resize", root)
     before = scene.snapshot()
     plan = action.plan(checkout, {"type": "t3.large"})
-    aws.faults.plan("ec2:StartInstances", Fault.REFUSED)
+    aws.faults.plan("ec2:StartInstances", fault)
 
     execution = action.execute(plan, checkout, idempotency_key="run:1")
 

@@ -71,7 +71,7 @@ def test_what_fails_is_taken_back_by_the_steps_of_the_document_and_the_automatio
     aws.faults.plan("ec2:StartInstances", Fault.REFUSED)
     done = run(aws, RESIZE, {"AutomationAssumeRole": role, "InstanceId": resized, "InstanceType": "t3.large"})
     assert done["AutomationExecutionStatus"] == "Failed"
-    assert "InsufficientCapacity" in done["FailureMessage"]
+    assert "InvalidRequest" in done["FailureMessage"]
     assert steps(done)["start"] == "Failed"
     assert {steps(done)[one] for one in ("restoreType", "startAsBefore", "waitRunning")} == {"Success"}
     assert told(aws, resized) == ("running", "t3.micro")

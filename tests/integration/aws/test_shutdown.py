@@ -65,7 +65,7 @@ def test_one_that_is_refused_does_not_keep_the_others_running_and_is_named(aws: 
 
     assert done.status is ExecutionStatus.FAILED
     assert done.statement.startswith(f"2 of 3 were told to stop ({idents[0]}, {idents[2]}), but not: {idents[1]}: ")
-    assert "InsufficientCapacity" in done.statement
+    assert "InvalidRequest" in done.statement
     assert done.after["changed"].split() == [idents[0], idents[2]]
     assert states(aws, idents) == ["stopped", "running", "stopped"]
     assert action.probe(plan, shop["checkout"]).answer is ProbeAnswer.UNKNOWN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,12 +10,17 @@ from recoverops.model import PermanentError, Record
 from recoverops.plugins.aws.address import Place
 from recoverops.plugins.aws.calls import Calls
 
+_BACK = re.compile(r"roll(?:ing|ed) back to", re.IGNORECASE)
+"""The words of ECS in a service's events, before the id of the deployment."""
+
 
 class Deployment(Record, frozen=True, kw_only=True):
     id: str
     is_primary: bool
     revision: str
     """`family:number`"""
+    is_failed: bool = False
+    """ECS gave it up."""
 
 
 class EcsService(Record, frozen=True, kw_only=True):
@@ -28,6 +34,8 @@ class EcsService(Record, frozen=True, kw_only=True):
     events: tuple[str, ...]
     tags: Mapping[str, str]
     is_daemon: bool = False
+    was_rolled_back: bool = False
+    """The primary deployment is one to which ECS went back by itself."""
 
     @property
     def primary(self) -> str:
@@ -53,22 +61,31 @@ def ecs_service(calls: Calls, place: Place, ident: str) -> EcsService:
     active = [one for one in answer["services"] if one["status"] == "ACTIVE"]
     if not active:
         raise PermanentError(f"there is no active ECS service {ident} in {place}")
-    return _service(ident, active[0])
+    return described_service(ident, active[0])
 
 
-def _service(ident: str, given: Mapping[str, Any]) -> EcsService:
+def described_service(ident: str, given: Mapping[str, Any]) -> EcsService:
+    told = [one["message"] for one in given.get("events", ())]
+    primary = next((one["id"] for one in given.get("deployments", ()) if one["status"] == "PRIMARY"), "")
     return EcsService(
         ident=ident,
         revision=revision_of(given["taskDefinition"]),
         running=given["runningCount"],
         desired=given["desiredCount"],
         deployments=tuple(
-            Deployment(id=one["id"], is_primary=one["status"] == "PRIMARY", revision=revision_of(one["taskDefinition"]))
+            Deployment(
+                id=one["id"],
+                is_primary=one["status"] == "PRIMARY",
+                revision=revision_of(one["taskDefinition"]),
+                is_failed=one.get("rolloutState") == "FAILED",
+            )
             for one in given.get("deployments", ())
         ),
-        events=tuple(one["message"] for one in given.get("events", ())[:5]),
+        events=tuple(told[:5]),
         tags={one["key"]: one["value"] for one in given.get("tags", ())},
         is_daemon=given.get("schedulingStrategy") == "DAEMON",
+        was_rolled_back=bool(primary)
+        and any(primary in _BACK.split(one, maxsplit=1)[-1] for one in told if _BACK.search(one)),
     )
 
 
@@ -81,16 +98,32 @@ def previous_revision(service: EcsService, active: Iterable[str]) -> str:
     """What to roll back to. Pure. Raises `PermanentError` when there is nothing.
 
     While a deployment is on its way it is the one that is being replaced; else the newest active revision of the family
-    below the current one.
+    below the current one. A service that is on its way back, or has come back by itself, is left alone: what it
+    replaces is what had failed.
     """
-    replaced = [one.revision for one in service.deployments if not one.is_primary and one.revision != service.revision]
+    replaced = [one for one in service.deployments if not one.is_primary and one.revision != service.revision]
+    given_up = next((one for one in replaced if one.is_failed or _is_newer(one.revision, service.revision)), None)
+    if given_up is not None:
+        raise PermanentError(
+            f"{service.ident} is on its way back already, from {given_up.revision} to {service.revision}; wait for it"
+        )
+    if service.was_rolled_back:
+        raise PermanentError(
+            f"{service.ident} runs {service.revision}, to which ECS went back by itself after a deployment had failed; "
+            "going further back is for a person"
+        )
     if replaced:
-        return replaced[0]
+        return replaced[0].revision
     family, _, number = service.revision.rpartition(":")
     earlier = [one for one in map(_numbered, active) if one[0] == family and one[1] < int(number)]
     if not earlier:
         raise PermanentError(f"{service.ident} runs {service.revision}, and no earlier revision is active")
     return f"{family}:{max(number for _, number in earlier)}"
+
+
+def _is_newer(revision: str, than: str) -> bool:
+    (family, number), (other, current) = _numbered(revision), _numbered(than)
+    return family == other and number > current
 
 
 def _numbered(task_definition: str) -> tuple[str, int]:

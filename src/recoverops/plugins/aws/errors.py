@@ -50,6 +50,17 @@ _THROTTLED = frozenset(
 )
 _AT_ONCE = frozenset({"ConditionalRequestConflict", "OperationAborted"})
 """S3 did nothing because somebody else wrote at the same moment, and asks to do it again."""
+_NO_ROOM = frozenset(
+    {
+        "InsufficientCapacity",
+        "InsufficientInstanceCapacity",
+        "InsufficientHostCapacity",
+        "InsufficientReservedInstanceCapacity",
+        "InsufficientAddressCapacity",
+        "InsufficientVolumeCapacity",
+    }
+)
+"""EC2 answers them as errors of its own (5xx), and did nothing."""
 _CHANGED = "PreconditionFailed"
 _ABSENT = re.compile(r"NotFound|NoSuch|DoesNotExist|Malformed$")
 _WHAT = re.compile(r"not authorized to perform:? ([a-z0-9-]+:\w+)(?: on resource: ([^\s]+))?")
@@ -78,6 +89,8 @@ def translated(error: Any, call: str, where: str, *, changes: bool) -> RecoverOp
     collision = _not_now(code, message, call, where)
     if collision is not None:
         return collision
+    if code in _NO_ROOM:
+        return PermanentError(f"{call} in {where}: AWS has no room for it now ({code}: {message}); nothing was done")
     if status >= 500 or code in {"InternalError", "InternalFailure", "ServiceUnavailable", "Unavailable"}:
         told = f"{call} in {where}: AWS has trouble of its own ({code}: {message})"
         return OutcomeUnknownError(f"{told}; it may have taken effect") if changes else UnreachableError(told)

@@ -37,10 +37,12 @@ _FREE = frozenset({"sts:GetCallerIdentity"})
 class RefusedError(Exception):
     """The request is not done. Becomes an error of AWS with this code."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, *, status: int = 0) -> None:
+        """`status`: of HTTP; without it the one that the protocol has for this code."""
         super().__init__(message)
         self.code = code
         self.message = message
+        self.status = status
 
 
 class NoAnswerError(ConnectionAbortedError):
@@ -79,7 +81,10 @@ def _passed(response: Any, usual: Callable[[Any], Any], admins: frozenset[str], 
         if fault is Fault.THROTTLED:
             raise RefusedError(*_throttled(call))
         if fault is Fault.REFUSED:
-            raise RefusedError("InsufficientCapacity", "There is no capacity for this request in this zone.")
+            raise RefusedError("InvalidRequest", "The request is refused, as the test wants it.")
+        if fault is Fault.NO_ROOM:
+            told = "We currently do not have sufficient capacity in the Availability Zone you requested."
+            raise RefusedError("InsufficientInstanceCapacity", told, status=500)
         who = judge(response, key, call, faults)
     except RefusedError as error:
         return _refused(response, error)
@@ -221,4 +226,4 @@ def _refused(response: Any, error: RefusedError) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # moto misses our code in the service's own list of errors
         status, headers, body = response.serialized(ActionResult(error))
-    return (status if status >= 400 else 400), headers, body
+    return error.status or max(status, 400), headers, body

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from recoverops.model import PermanentError
 from recoverops.plugins.aws.actions.asg_scale import goal_of
-from recoverops.plugins.aws.ecs import Deployment, EcsService, previous_revision
+from recoverops.plugins.aws.ecs import Deployment, EcsService, described_service, previous_revision
 from recoverops.plugins.aws.groups import Group, Member, check_share
 from recoverops.plugins.aws.instances import Instance, check_may_stop
 
@@ -61,6 +62,44 @@ def ecs(revision: str, *replaced: str) -> EcsService:
 
 def test_a_rollback_goes_to_what_is_being_replaced() -> None:
     assert previous_revision(ecs("cart:9", "cart:4"), ["cart:8"]) == "cart:4"
+
+
+def test_what_ecs_is_going_back_from_is_no_goal() -> None:
+    """The circuit breaker, or a person, went from 7 to 6: what is replaced is what had failed."""
+    with pytest.raises(PermanentError, match="on its way back already, from cart:7 to cart:6"):
+        previous_revision(ecs("cart:6", "cart:7"), ["cart:5", "cart:6", "cart:7"])
+
+
+def test_what_ecs_has_given_up_is_no_goal_whatever_its_number() -> None:
+    found = ecs("cart:6")
+    failed = Deployment(id="old", is_primary=False, revision="cart:5", is_failed=True)
+    with pytest.raises(PermanentError, match="on its way back already, from cart:5"):
+        previous_revision(msgspec.structs.replace(found, deployments=(*found.deployments, failed)), ["cart:4"])
+
+
+def test_after_ecs_went_back_by_itself_nobody_goes_further() -> None:
+    with pytest.raises(PermanentError, match="ECS went back by itself"):
+        previous_revision(msgspec.structs.replace(ecs("cart:6"), was_rolled_back=True), ["cart:5", "cart:6", "cart:7"])
+
+
+@pytest.mark.parametrize(
+    ("event", "went_back"),
+    [
+        ("(service cart) rolling back to (deployment ecs-svc/6).", True),
+        ("(service cart) (deployment ecs-svc/1) was rolled back to (deployment ecs-svc/6)", True),
+        ("(service cart) rolling back to (deployment ecs-svc/4).", False),
+        ("(service cart) (deployment ecs-svc/6) deployment completed.", False),
+    ],
+)
+def test_ecs_says_in_its_events_that_it_went_back(event: str, went_back: bool) -> None:
+    described = {
+        "taskDefinition": "arn:aws:ecs:eu-central-1:1:task-definition/cart:6",
+        "runningCount": 1,
+        "desiredCount": 1,
+        "deployments": [{"id": "ecs-svc/6", "status": "PRIMARY", "taskDefinition": "cart:6"}],
+        "events": [{"message": "(service cart) has reached a steady state."}] * 9 + [{"message": event}],
+    }
+    assert described_service("shop/cart", described).was_rolled_back is went_back
 
 
 def test_else_to_the_newest_active_revision_below_whatever_the_order() -> None:

@@ -68,6 +68,13 @@ def test_trouble_inside_aws_is_unknown_for_a_change_and_unreachable_for_a_look()
     assert type(translated(trouble, CALL, WHERE, changes=False)) is UnreachableError
 
 
+@pytest.mark.parametrize("code", ["InsufficientInstanceCapacity", "InsufficientAddressCapacity"])
+def test_a_zone_without_room_did_nothing_though_aws_calls_it_an_error_of_its_own(code: str) -> None:
+    refused = translated(answered(code, "no room", status=500), CALL, WHERE, changes=True)
+    assert type(refused) is PermanentError
+    assert f"AWS has no room for it now ({code}" in str(refused)
+
+
 def test_an_answer_that_never_came_is_unknown_only_if_a_change_was_sent() -> None:
     error = TimeoutError()
     assert type(lost(error, CALL, WHERE, changes=True, was_sent=True)) is OutcomeUnknownError
