@@ -1,4 +1,5 @@
-"""The newest condition of every series, in memory. The pipeline writes it; gates, verification and rules read it.
+"""The newest condition of every series, in memory. The pipeline writes it; gates, verification and rules read it, and
+the sweep forgets alerts that ended long ago (`forgetting.py`).
 
 After a restart it is empty until the sources have been asked and the firing alerts are loaded; until then nothing is
 known, and nothing acts on nothing.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Iterable
 from datetime import datetime
 
 from recoverops.model import Condition, ConditionStatus, Resource, Sample
@@ -47,6 +49,23 @@ class Conditions:
                 for series in [name for name, condition in known.items() if not condition.sticky]:
                     del known[series]
 
+    def ended_alerts(self) -> tuple[Condition, ...]:
+        with self._lock:
+            return tuple(one for known in self._by_resource.values() for one in known.values() if _has_ended(one))
+
+    def forget(self, ended: Iterable[Condition]) -> None:
+        """Those of them that are still the newest word on their series, and what was remembered of these."""
+        with self._lock:
+            for one in ended:
+                known = self._by_resource.get(str(one.resource), {})
+                if known.get(one.series) != one:
+                    continue
+                del known[one.series]
+                self._been_normal.discard(one.series)
+                self._been_abnormal.discard(one.series)
+                if not known:
+                    del self._by_resource[str(one.resource)]
+
     def of(self, resource: Resource, series: str) -> Condition | None:
         with self._lock:
             return self._by_resource.get(str(resource), {}).get(series)
@@ -75,3 +94,7 @@ class Conditions:
         with self._lock:
             newest = self._newest.get(str(resource), {})
             return {metric: sample.value for metric, sample in newest.items() if sample.at >= since}
+
+
+def _has_ended(one: Condition) -> bool:
+    return one.sticky and one.status is ConditionStatus.NORMAL

@@ -7,7 +7,6 @@ compare-and-set or idempotent, so one that is interrupted is simply repeated.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -28,6 +27,8 @@ from recoverops.model import (
 from recoverops.pipeline.again import again
 from recoverops.pipeline.ending import resolve, restart_response
 from recoverops.pipeline.flapping import call_a_person
+from recoverops.pipeline.forgetting import Forgetting
+from recoverops.pipeline.paging import PAGE, every_incident
 from recoverops.pipeline.parts import ENGINE, Parts
 from recoverops.pipeline.rules_again import RulesAgain
 from recoverops.pipeline.story import tell
@@ -41,9 +42,6 @@ MOST_RESUMPTIONS = 20
 
 RESUMED_TOGETHER = 200
 """In one transaction: a process that died in a storm left thousands."""
-
-PAGE = 1000
-"""Incidents that are looked at together."""
 
 WOKEN_TOGETHER = 500
 """Between two looks at what is due: each is woken in a transaction of its own, and a worse one may come meanwhile."""
@@ -60,6 +58,7 @@ class Sweep:
         self._engine = engine
         self._unattended: dict[str, datetime] = {}
         self._rules_again = RulesAgain(parts)
+        self._forgetting = Forgetting(parts)
 
     def resume(self) -> None:
         """At the start of a process, before anything runs: goes on with what the last one left.
@@ -83,6 +82,7 @@ class Sweep:
         self._start_due()
         self._close_cleared()
         self._ask_rules_again()
+        self._forgetting.sometimes()
 
     def wake_due(self) -> None:
         """Goes on with what waited for this moment, and looks at nothing else."""
@@ -159,7 +159,7 @@ class Sweep:
 
     def _close_cleared(self) -> None:
         parts, now = self._parts, self._parts.clock.now()
-        for incident in self._clearable():
+        for incident in every_incident(parts.store, _CLEARABLE):
             if incident.response is ResponseStage.DUE:
                 continue  # a response is working on it
             if incidents.is_clear(
@@ -191,16 +191,6 @@ class Sweep:
             return  # something was done about it in between; the next tick looks again
         self._engine.start(_key(fresh), severity=fresh.severity)
 
-    def _clearable(self) -> Iterator[Incident]:
-        """All of them, page by page: a storm must not keep the oldest open."""
-        page = self._parts.store.read(lambda tx: tx.incidents.listed(states=_CLEARABLE, limit=PAGE))
-        while page:
-            yield from page
-            last = page[-1]
-            if len(page) < PAGE:
-                return
-            page = self._parts.store.read(partial(_older, last))
-
     def _close(self, incident: Incident, now: datetime) -> None:
         settled = incidents.quiet_needed(incident, self._parts.incidents).total_seconds()
         told = f"every series at fault has been normal for {settled:g} s"
@@ -210,10 +200,6 @@ class Sweep:
             )
         except ConflictError:
             return  # a response took it up in between
-
-
-def _older(last: Incident, tx: Tx) -> tuple[Incident, ...]:
-    return tx.incidents.listed(states=_CLEARABLE, limit=PAGE, before=last)
 
 
 def _due_waits(tx: Tx, *, now: datetime) -> list[Wait]:
