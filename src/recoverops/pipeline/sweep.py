@@ -28,6 +28,7 @@ from recoverops.pipeline.again import again
 from recoverops.pipeline.ending import resolve, restart_response
 from recoverops.pipeline.flapping import call_a_person
 from recoverops.pipeline.forgetting import Forgetting
+from recoverops.pipeline.overdue import Overdue
 from recoverops.pipeline.paging import PAGE, every_incident
 from recoverops.pipeline.parts import ENGINE, Parts
 from recoverops.pipeline.rules_again import RulesAgain
@@ -59,6 +60,7 @@ class Sweep:
         self._unattended: dict[str, datetime] = {}
         self._rules_again = RulesAgain(parts)
         self._forgetting = Forgetting(parts)
+        self._overdue = Overdue(parts)
 
     def resume(self) -> None:
         """At the start of a process, before anything runs: goes on with what the last one left.
@@ -79,6 +81,7 @@ class Sweep:
     def tick(self) -> None:
         """Looks at everything that is open."""
         self.wake_due()
+        self._overdue.tell()
         self._start_due()
         self._close_cleared()
         self._ask_rules_again()
