@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime, timedelta
 
 from recoverops.model import PermanentError, UnreachableError
 from recoverops.operations.stop import Telling, engage_stop, read_stop
 from recoverops.ports import Clock, StopSwitch
 from recoverops.storage import AuditAnchor, SqlStore, misfit
 
-ANCHOR_EVERY = timedelta(seconds=10)
+ANCHOR_EVERY_S = 10.0
 _ENGINE = "recoverops"
 _LOG = logging.getLogger("recoverops.anchor")
 
@@ -27,7 +26,7 @@ class Anchoring:
         self._store = store
         self._anchor = anchor
         self._clock = clock
-        self._at: datetime | None = None
+        self._due = clock.monotonic()
 
     def stop_on_another_store(self, switch: StopSwitch, *, channels: tuple[str, ...]) -> None:
         """At the start, before anything is decided. Cut off in between it is done again.
@@ -53,9 +52,9 @@ class Anchoring:
         self._anchor.put_aside(kept)
 
     def sometimes(self) -> None:
-        now = self._clock.now()
-        if self._at is None or now - self._at >= ANCHOR_EVERY:
-            self._at = now
+        now = self._clock.monotonic()
+        if now >= self._due:
+            self._due = now + ANCHOR_EVERY_S
             self.write()
 
     def write(self) -> None:

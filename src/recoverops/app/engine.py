@@ -29,6 +29,7 @@ from recoverops.app.metric_intake import MetricIntake
 from recoverops.app.offline import incidents_learned_from
 from recoverops.app.places import history_objects, model_store
 from recoverops.app.plugins import load_plugins
+from recoverops.app.polling import HangWatch, SourceWorker
 from recoverops.app.pruning import PruneWorker
 from recoverops.app.release import release
 from recoverops.app.reload import Reloader
@@ -38,7 +39,7 @@ from recoverops.app.store_standing import StoreStanding
 from recoverops.app.streams import StreamWorker
 from recoverops.app.structs import prepare_structs
 from recoverops.app.vault import Vault
-from recoverops.app.workers import CourierWorker, PipelineWorker, SourceWorker, SweepWorker, Worker
+from recoverops.app.workers import CourierWorker, PipelineWorker, SweepWorker, Worker
 from recoverops.clock import SystemClock
 from recoverops.model import (
     ComponentState,
@@ -221,6 +222,7 @@ class RecoverOps:
         self._closing.callback(members.metric_intake.close)
         self._run_workers(members.cautions)
         self._run_workers([*members.couriers, self._sweep, pipeline, members.metric_intake, *members.sources.values()])
+        self._run_workers([HangWatch(tuple(members.sources.values()), self.clock, self.metrics)])
         for stream in members.streams.values():
             self._closing.callback(stream.release_all)
         pruning = PruneWorker(self._store, self.settings.storage.retention, self.clock, self.metrics)

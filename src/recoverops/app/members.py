@@ -13,10 +13,11 @@ from recoverops.app.detecting import Detecting
 from recoverops.app.history import HistoryWorker, disabled_history
 from recoverops.app.loaded import Loaded
 from recoverops.app.metric_intake import MetricIntake
+from recoverops.app.polling import SourceWorker
 from recoverops.app.reload import Reloader
 from recoverops.app.store_standing import StoreStanding
 from recoverops.app.streams import StreamWorker
-from recoverops.app.workers import QUEUED_POLLS, CourierWorker, PipelineWorker, SourceWorker
+from recoverops.app.workers import QUEUED_POLLS, CourierWorker, PipelineWorker
 from recoverops.model import ComponentState, ComponentStatus
 from recoverops.storage import SqlStore
 

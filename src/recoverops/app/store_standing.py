@@ -8,7 +8,8 @@ from recoverops.model import ComponentState, ComponentStatus, UnreachableError
 from recoverops.ports import Clock
 from recoverops.storage import SqlStore
 
-ASK_EVERY, ASK_FOR = timedelta(seconds=1), timedelta(seconds=2)
+ASK_EVERY_S = 1.0
+ASK_FOR = timedelta(seconds=2)
 
 
 class StoreStanding:
@@ -17,13 +18,14 @@ class StoreStanding:
     def __init__(self, store: SqlStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._known: ComponentStatus | None = None
+        self._known: tuple[float, ComponentStatus] | None = None
+        """With the monotonic time of the question: a wall clock that is set back must not make an answer last."""
 
     def status(self) -> ComponentStatus:
-        known = self._known
-        if known is None or self._clock.now() - known.since >= ASK_EVERY:
-            known = self._known = self._ask()
-        return known
+        known, now = self._known, self._clock.monotonic()
+        if known is None or now - known[0] >= ASK_EVERY_S:
+            known = self._known = now, self._ask()
+        return known[1]
 
     def _ask(self) -> ComponentStatus:
         now = self._clock.now()

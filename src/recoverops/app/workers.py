@@ -1,4 +1,4 @@
-"""The threads of the engine: one a source, one for the pipeline, one for the sweep, one for deliveries.
+"""The threads of the engine: one for the pipeline, one for the sweep, one for the deliveries of each channel.
 
 Each is a loop with a bounded wait that survives every error: it is logged, counted, and the loop goes on.
 """
@@ -14,17 +14,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 
-from recoverops.model import (
-    ComponentState,
-    ComponentStatus,
-    Resource,
-    ResourceKind,
-    RetryableError,
-    Sample,
-    StoredAlert,
-)
+from recoverops.model import ComponentStatus, RetryableError, Sample, StoredAlert
 from recoverops.pipeline import Courier, Observer, Sweep
-from recoverops.ports import Clock, Source, Store, Telemetry
+from recoverops.ports import Clock, Store, Telemetry
 from recoverops.redact import redact
 
 _LOG = logging.getLogger("recoverops.workers")
@@ -181,60 +173,6 @@ class PipelineWorker(Worker):
 
     def _next_alerts(self) -> tuple[StoredAlert, ...]:
         return self._store.read(lambda tx: tx.signals.pending(limit=_BATCH))
-
-
-class SourceWorker(Worker):
-    """Polls one source, and knows since when it has not answered."""
-
-    def __init__(
-        self, source: Source, deliver: Callable[[tuple[Sample, ...]], None], clock: Clock, telemetry: Telemetry
-    ) -> None:
-        super().__init__(f"source-{source.name}", clock, telemetry)
-        self._source = source
-        self._deliver = deliver
-        self._status = ComponentStatus(
-            name=f"source {source.name}", state=ComponentState.STARTING, statement="not asked yet", since=clock.now()
-        )
-
-    @property
-    def status(self) -> ComponentStatus:
-        return self._status
-
-    def round(self) -> None:
-        began = self._clock.monotonic()
-        try:
-            samples = self._source.poll()
-        except Exception as error:  # noqa: BLE001 - a plugin call: its failure is recorded as data
-            self._set(ComponentState.UNREACHABLE, redact(f"{error}" or type(error).__name__))
-            self._telemetry.count("recoverops_source_errors_total", source=self._source.name)
-            self._deliver((self._sample_of_itself(0.0),))
-        else:
-            self._set(ComponentState.UP, "answers")
-            self._deliver((self._sample_of_itself(1.0), *samples))
-        took = self._clock.monotonic() - began
-        self._telemetry.observe("recoverops_poll_seconds", took, source=self._source.name)
-        self._stopping.wait(max(0.01, self._source.every.total_seconds() - took))
-
-    def _sample_of_itself(self, value: float) -> Sample:
-        """A source that is blind for long is trouble of its own, never health of what it watches."""
-        return Sample(
-            resource=Resource(kind=ResourceKind.SOURCE, name=self._source.name),
-            metric="source.up",
-            value=value,
-            at=self._clock.now(),
-            source="recoverops",
-            detail="" if value else self._status.statement,
-        )
-
-    def _set(self, state: ComponentState, statement: str) -> None:
-        if self._status.state is not state:
-            level = logging.WARNING if state is ComponentState.UNREACHABLE else logging.INFO
-            _LOG.log(
-                level, "source_changed", extra={"source": self._source.name, "state": state, "statement": statement}
-            )
-            self._status = ComponentStatus(
-                name=self._status.name, state=state, statement=statement, since=self._clock.now()
-            )
 
 
 class SweepWorker(Worker):

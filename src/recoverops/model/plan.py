@@ -33,7 +33,7 @@ class Plan(Record, frozen=True, kw_only=True):
     before: Mapping[str, str] = {}
     """The probed state that the plan was made on. Not part of the hash: it may move while a person decides."""
     timeout_s: float
-    """Seconds after which the call is given up and its outcome counts as unknown until it is probed."""
+    """Seconds after which the action gives its call up and reports an unknown outcome, which is probed."""
     always_asks: str = ""
     """Why a person approves it, and nobody but a person takes it back, though it is reversible. Empty: rules decide."""
 

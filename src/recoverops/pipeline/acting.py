@@ -60,8 +60,14 @@ def act(parts: Parts, ctx: WorkflowContext, key: SegmentKey, run_id: RunId) -> b
     permit = ctx.tx("intent", lambda tx: _take_permit(parts, tx, run_id))
     if permit.is_settled:
         return permit.run.state is RunState.VERIFYING
-    outcome = permit.refusal or ctx.step("effect", lambda: _outcome(parts, permit), is_owed=True)
+    outcome = permit.refusal or ctx.step("effect", lambda: _call(parts, permit), is_owed=True)
     return again(lambda: ctx.tx("outcome", lambda tx: _settle(parts, tx, key, permit, outcome), is_owed=True))
+
+
+def _call(parts: Parts, permit: Permit) -> Outcome:
+    """Noted while it lasts: a person is told of one that does not return (`overdue`)."""
+    with parts.calls.noted(permit.intent, began=parts.clock.monotonic()):
+        return _outcome(parts, permit)
 
 
 def _outcome(parts: Parts, permit: Permit) -> Outcome:

@@ -1,4 +1,5 @@
-"""The newest condition of every series, in memory. The pipeline writes it; gates, verification and rules read it.
+"""The newest condition of every series, in memory. The pipeline writes it; gates, verification and rules read it, and
+the sweep forgets what nobody tells of any more: alerts that ended long ago (`forgetting.py`), series that are gone.
 
 After a restart it is empty until the sources have been asked and the firing alerts are loaded; until then nothing is
 known, and nothing acts on nothing.
@@ -55,6 +56,25 @@ class Conditions:
                 for series in [name for name, condition in known.items() if not condition.sticky]:
                     del known[series]
 
+    def ended_alerts(self) -> tuple[Condition, ...]:
+        with self._lock:
+            return tuple(one for known in self._by_resource.values() for one in known.values() if _has_ended(one))
+
+    def forget(self, over: Iterable[Condition]) -> None:
+        """Those of them that are still the newest word on their series, and what was remembered of these; should one
+        come back, it is judged from the beginning."""
+        with self._lock:
+            for one in over:
+                known = self._by_resource.get(str(one.resource), {})
+                if known.get(one.series) != one:
+                    continue
+                del known[one.series]
+                self._been_normal.discard(one.series)
+                self._been_abnormal.discard(one.series)
+                self._normal_before.pop(one.series, None)
+                if not known:
+                    del self._by_resource[str(one.resource)]
+
     def of(self, resource: Resource, series: str) -> Condition | None:
         with self._lock:
             return self._by_resource.get(str(resource), {}).get(series)
@@ -73,13 +93,6 @@ class Conditions:
         with self._lock:
             return self._normal_before.get(series, timedelta(0))
 
-    def forget(self, resource: Resource, series: Iterable[str]) -> None:
-        """What nobody tells of any more; should it come back, it is judged from the beginning."""
-        with self._lock:
-            known = self._by_resource.get(str(resource), {})
-            for one in series:
-                known.pop(one, None)
-
     def has_been_abnormal(self, series: str) -> bool:
         """Since the start: only then it has recovered when it is normal."""
         with self._lock:
@@ -95,3 +108,7 @@ class Conditions:
         with self._lock:
             newest = self._newest.get(str(resource), {})
             return {metric: sample.value for metric, sample in newest.items() if sample.at >= since}
+
+
+def _has_ended(one: Condition) -> bool:
+    return one.sticky and one.status is ConditionStatus.NORMAL

@@ -12,6 +12,7 @@ from recoverops.detection import DetectionSettings
 from recoverops.incidents import IncidentSettings
 from recoverops.model import Notification
 from recoverops.notifications import NotificationSettings, channels_for
+from recoverops.pipeline.calls import Calls
 from recoverops.pipeline.conditions import Conditions
 from recoverops.pipeline.playbook import Playbook
 from recoverops.pipeline.wall import Wall
@@ -44,6 +45,7 @@ class Parts:
     """Something may have been posted; and, when there is a time, something becomes due then."""
     demands: Callable[[], tuple[str, ...]] = tuple
     """Why switches outside demand a person's approval of every action now; empty: none does."""
+    calls: Calls = field(default_factory=Calls)
     verdicts: threading.Lock = field(default_factory=threading.Lock)
     """Held to give a verdict. What a storm of recoveries would do at once is done one after the other, so that their
     threads do not compete with an action that is due."""

@@ -48,7 +48,8 @@ class Playbook:
 
     def pinned(self) -> Playbook:
         """One that stays at the current page."""
-        pinned = Playbook(self._page.rules, self._page.runbooks)
+        page = self._page  # once: it may be turned between two looks
+        pinned = Playbook(page.rules, page.runbooks)
         pinned._replaced = self._replaced
         return pinned
 

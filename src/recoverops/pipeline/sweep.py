@@ -7,7 +7,7 @@ compare-and-set or idempotent, so one that is interrupted is simply repeated.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -29,6 +29,9 @@ from recoverops.model import (
 from recoverops.pipeline.again import again
 from recoverops.pipeline.ending import resolve, restart_response
 from recoverops.pipeline.flapping import call_a_person
+from recoverops.pipeline.forgetting import Forgetting
+from recoverops.pipeline.overdue import Overdue
+from recoverops.pipeline.paging import PAGE, every_incident
 from recoverops.pipeline.parts import ENGINE, Parts
 from recoverops.pipeline.rules_again import RulesAgain
 from recoverops.pipeline.story import tell
@@ -42,9 +45,6 @@ MOST_RESUMPTIONS = 20
 
 RESUMED_TOGETHER = 200
 """In one transaction: a process that died in a storm left thousands."""
-
-PAGE = 1000
-"""Incidents that are looked at together."""
 
 WOKEN_TOGETHER = 500
 """Between two looks at what is due: each is woken in a transaction of its own, and a worse one may come meanwhile."""
@@ -64,6 +64,8 @@ class Sweep:
         self._engine = engine
         self._unattended: dict[str, datetime] = {}
         self._rules_again = RulesAgain(parts)
+        self._forgetting = Forgetting(parts)
+        self._overdue = Overdue(parts)
 
     def resume(self) -> None:
         """At the start of a process, before anything runs: goes on with what the last one left.
@@ -84,9 +86,11 @@ class Sweep:
     def tick(self) -> None:
         """Looks at everything that is open."""
         self.wake_due()
+        self._overdue.tell()
         self._start_due()
         self._close_cleared()
         self._ask_rules_again()
+        self._forgetting.sometimes()
 
     def wake_due(self) -> None:
         """Goes on with what waited for this moment, and looks at nothing else."""
@@ -163,7 +167,7 @@ class Sweep:
 
     def _close_cleared(self) -> None:
         parts, now = self._parts, self._parts.clock.now()
-        for incident in self._clearable():
+        for incident in every_incident(parts.store, _CLEARABLE):
             if incident.response is ResponseStage.DUE:
                 continue  # a response is working on it
             conditions = parts.conditions.of_resource(incident.resource)
@@ -191,16 +195,6 @@ class Sweep:
             return  # something was done about it in between; the next tick looks again
         self._engine.start(_key(fresh), severity=fresh.severity)
 
-    def _clearable(self) -> Iterator[Incident]:
-        """All of them, page by page: a storm must not keep the oldest open."""
-        page = self._parts.store.read(lambda tx: tx.incidents.listed(states=_CLEARABLE, limit=PAGE))
-        while page:
-            yield from page
-            last = page[-1]
-            if len(page) < PAGE:
-                return
-            page = self._parts.store.read(partial(_older, last))
-
     def _close(self, incident: Incident, gone: Collection[str], now: datetime) -> None:
         settled = incidents.quiet_needed(incident, self._parts.incidents).total_seconds()
         told = f"every series at fault has been normal for {settled:g} s"
@@ -214,11 +208,8 @@ class Sweep:
             )
         except ConflictError:
             return  # a response took it up in between
-        self._parts.conditions.forget(incident.resource, gone)
-
-
-def _older(last: Incident, tx: Tx) -> tuple[Incident, ...]:
-    return tx.incidents.listed(states=_CLEARABLE, limit=PAGE, before=last)
+        known = self._parts.conditions.of_resource(incident.resource)
+        self._parts.conditions.forget(one for one in known if one.series in gone)
 
 
 def _due_waits(tx: Tx, *, now: datetime) -> list[Wait]:

@@ -55,9 +55,14 @@ def undo(parts: Parts, ctx: WorkflowContext, key: SegmentKey, run_id: RunId) -> 
     intent, is_new = ctx.tx("undo-intent", lambda tx: _take_intent(parts, tx, run_id))
     outcome = intent.outcome
     if outcome is None:
-        outcome = ctx.step("undo", lambda: _undo(parts, intent, is_new=is_new), is_owed=True)
+        outcome = ctx.step("undo", lambda: _call(parts, intent, is_new=is_new), is_owed=True)
     again(lambda: ctx.tx("undo-outcome", lambda tx: _settle(parts, tx, key, intent, outcome), is_owed=True))
     parts.nudge(None)
+
+
+def _call(parts: Parts, intent: ActionRecord, *, is_new: bool) -> Outcome:
+    with parts.calls.noted(intent, began=parts.clock.monotonic()):
+        return _undo(parts, intent, is_new=is_new)
 
 
 def _undo(parts: Parts, intent: ActionRecord, *, is_new: bool) -> Outcome:

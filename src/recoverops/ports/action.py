@@ -63,7 +63,8 @@ class Action(Protocol):
         """
 
     def execute(self, plan: Plan, service: Service, *, idempotency_key: str) -> Execution:
-        """Do it, once. Returns within `timeout`; reports failure as a value, not as an exception.
+        """Do it, once. Returns within `timeout`; reports failure as a value, not as an exception. Nobody can end a call
+        that does not return: a person is told of it, and its target stays locked.
 
         The same key with an effect that has already happened must not repeat it where the target can tell.
         """

@@ -23,7 +23,8 @@ class Source(Protocol):
 
         Raises `UnreachableError` when the thing that *measures* did not answer (the supervisor daemon is gone): then
         nothing is known. A probe whose target refuses the connection is a sample with value 0, not an error.
-        Bounded in time by the source itself, well below `every` or ten seconds, whichever is longer.
+        Bounded in time by the source itself, well below `every` or ten seconds, whichever is longer. One that does not
+        return counts as no answer after three times `every`, at least 30 s; nobody can end it.
         """
 
 

@@ -1,5 +1,6 @@
 """One process for each PostgreSQL database: an advisory lock of a session of its own, for as long as the engine lives.
 
+Should this host vanish, the server gives the claim back within half a minute (`postgres_session.py`).
 On SQLite `recoverops up` locks the data directory instead. A second process would take what the first one has under
 way for left-overs of a crash, and do it a second time.
 """
@@ -15,9 +16,6 @@ _LOCK = 0x5EC0_7E50
 """Any number will do, as long as every release takes the same."""
 _TAKE = sa.text("SELECT pg_try_advisory_lock(:lock)")
 _LOOK = sa.text("SELECT 1")
-_SET = sa.text("SELECT set_config(:name, :value, false)")
-_KEEP_ALIVE = {"tcp_keepalives_idle": 10, "tcp_keepalives_interval": 5, "tcp_keepalives_count": 3}
-"""Should this host vanish, the server gives our claim back within half a minute."""
 
 
 class Claim:
@@ -57,8 +55,6 @@ class Claim:
     def _taken(self) -> sa.Connection:
         session = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         try:
-            for name, seconds in _KEEP_ALIVE.items():
-                session.execute(_SET, {"name": name, "value": str(seconds)})
             is_ours = session.scalar(_TAKE, {"lock": _LOCK})
         except BaseException:
             _end(session)

@@ -2,7 +2,7 @@
 
 On SQLite the file is in WAL mode with synchronous=FULL: a commit is one flush to disk, and readers never wait for the
 writer. On PostgreSQL writes run at READ COMMITTED (every check is a compare-and-set or stands behind a row lock) and
-reads at REPEATABLE READ, read-only.
+reads at REPEATABLE READ, read-only; no session waits for a host that has vanished (`postgres_session.py`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from sqlalchemy import event
 from sqlalchemy.pool import QueuePool
 
 from recoverops.model import MisconfiguredError
+from recoverops.storage.postgres_session import parameters, set_up_reading, set_up_writing
 from recoverops.storage.settings import StorageSettings
 from recoverops.storage.sqlite_begin import READING, WRITING
 from recoverops.storage.writer_pool import WriterPool
@@ -113,7 +114,7 @@ def _postgres(url: sa.URL, settings: StorageSettings) -> Engines:
         "max_overflow": settings.connections,
         "pool_timeout": settings.busy_timeout_s,
         "pool_pre_ping": True,
-        "connect_args": {"connect_timeout": 10, "application_name": "recoverops"},
+        "connect_args": parameters(url),
     }
     write = sa.create_engine(url, isolation_level="READ COMMITTED", **pool, **QUIET)
     read = sa.create_engine(
@@ -123,6 +124,8 @@ def _postgres(url: sa.URL, settings: StorageSettings) -> Engines:
         **pool,
         **QUIET,
     )
+    set_up_writing(write, turn_timeout_s=settings.busy_timeout_s)
+    set_up_reading(read)
     return Engines(write=write, read=read, sqlite_file=None)
 
 

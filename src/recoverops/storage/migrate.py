@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from recoverops.model import MisconfiguredError
 from recoverops.storage.engines import Engines
+from recoverops.storage.postgres_session import wait_without_end
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATE_LOCK = "migrate.lock"
@@ -58,6 +59,7 @@ def upgrade(
     assert head is not None
     with _migrating(data_dir), engines.write.connect() as connection:
         if engines.sqlite_file is None:
+            wait_without_end(connection)
             connection.execute(_POSTGRES_LOCK)
         current = MigrationContext.configure(connection).get_current_revision()
         if current == head:

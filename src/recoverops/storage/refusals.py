@@ -29,6 +29,8 @@ _REPEATABLE_STATES = frozenset({"40001", "40P01"})
 FULL = 1024 * 1024
 """Bytes; a disk that has fewer left has no room for the files that SQLite needs beside the database."""
 _READ_ONLY_STATE = "25006"
+_NO_LOCK_STATE, _IDLE_STATE = "55P03", "25P03"
+"""lock_not_available: no turn within `storage.busy_timeout_s`; idle_in_transaction_session_timeout"""
 
 
 class UnstorableError(PermanentError):
@@ -102,9 +104,25 @@ def _trouble(doing: str, error: sa.exc.DBAPIError, free_bytes: Callable[[], int 
         )
     if isinstance(error.orig, sqlite3.Error) and (busy := _sqlite_overload(doing, code, reason, free_bytes)):
         return busy
-    if _state(error).startswith("53"):  # insufficient resources: disk, memory, connections
-        return OverloadedError(f"{doing}: the database is out of resources ({reason})")
+    if busy := _postgres_overload(doing, _state(error), reason):
+        return busy
     return UnreachableError(f"{doing}: the database does not answer ({reason})")
+
+
+def _postgres_overload(doing: str, state: str, reason: str) -> OverloadedError | None:
+    if state == _NO_LOCK_STATE:
+        return OverloadedError(
+            f"{doing}: another session holds the database and did not let go ({reason}); it ends when the database "
+            "gives that session up, else see pg_stat_activity, or raise storage.busy_timeout_s"
+        )
+    if state == _IDLE_STATE:
+        return OverloadedError(
+            f"{doing}: this process did nothing with its transaction for too long, and the database ended it "
+            f"({reason}); look whether this host was suspended or has too little processor time"
+        )
+    if state.startswith("53"):  # insufficient resources: disk, memory, connections
+        return OverloadedError(f"{doing}: the database is out of resources ({reason})")
+    return None
 
 
 def _sqlite_overload(

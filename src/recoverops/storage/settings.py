@@ -40,7 +40,8 @@ class StorageSettings(BaseModel):
         gt=0,
         le=300,
         description="Seconds that a transaction waits for its turn to write before it fails as overloaded, up to 300. "
-        "Turns normally take milliseconds; 30 s bridges a long backup or a stalled disk.",
+        "Turns normally take milliseconds; 30 s bridges a long backup or a stalled disk. On PostgreSQL it is the "
+        "`lock_timeout` of the sessions that write.",
     )
     connections: int = Field(
         default=10,

@@ -94,6 +94,9 @@ class SqlStore:
         self._engines = engines
         self._clock = clock
         self._inside = threading.local()
+        self._refused: tuple[float, str] | None = None
+        """When a write got no turn since the last one that succeeded, and why."""
+        self._refusal_counts_s = 2 * settings.busy_timeout_s
         self._intake = IntakeWriter(
             self._write_group, queue_bytes=settings.intake_queue_bytes, group=settings.group_commit
         )
@@ -131,9 +134,14 @@ class SqlStore:
         self._inside.write = True
         try:
             with translated("the store cannot be written", free_bytes=self._engines.free_bytes):
-                return self._repeat(fn)
+                answered = self._repeat(fn)
+        except OverloadedError as error:
+            self._refused = self._clock.monotonic(), str(error)
+            raise
         finally:
             self._inside.write = False
+        self._refused = None
+        return answered
 
     def patiently(self) -> AbstractContextManager[None]:
         return self._engines.patiently()
@@ -190,7 +198,12 @@ class SqlStore:
             return retention.remove(writing, doomed)
 
     def ping(self, *, timeout: timedelta) -> None:
-        """Really writes, through the same queue and thread as the intake, so it finds whatever would stop that."""
+        """Really writes, through the same queue and thread as the intake, so it finds whatever would stop that.
+
+        On PostgreSQL the intake goes past the turn to write, so what found none lately is told as well.
+        """
+        if self._engines.sqlite_file is None and (why := self._why_refused()) is not None:
+            raise UnreachableError(f"the store cannot be written to now: {why}")
         try:
             self._intake.admit((), size=0).result(timeout.total_seconds())
         except FutureTimeoutError as error:
@@ -199,6 +212,13 @@ class SqlStore:
             ) from error
         except OverloadedError as error:
             raise UnreachableError(f"the store cannot be written to now: {error}") from error
+
+    def _why_refused(self) -> str | None:
+        """Whether a write that nobody tried again would get its turn by now is not known: it counts for a while."""
+        refused = self._refused
+        if refused is None or self._clock.monotonic() - refused[0] > self._refusal_counts_s:
+            return None
+        return refused[1]
 
     def close(self, *, timeout: timedelta = timedelta(seconds=30), keep_claim: bool = False) -> None:
         """Write what is queued, then let go of the database. A claim that is kept ends with the process."""

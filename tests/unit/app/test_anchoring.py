@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,14 @@ from recoverops.app.anchoring import Anchoring
 from recoverops.clock import SystemClock
 from recoverops.model import STOP_ENGAGED, STOP_SUBJECT, UnreachableError
 from recoverops.storage import AuditAnchor, SqlStore, StopFile, StorageSettings, open_store
+from recoverops.workflows import VirtualClock
 
 CHANNELS = ("console",)
+
+
+class SteppingClock(VirtualClock):
+    def set_back(self, by: timedelta) -> None:
+        self._now -= by
 
 
 class Place:
@@ -24,7 +31,8 @@ class Place:
         self.head = directory / "audit.head"
         self.store = store
         self.switch = StopFile(directory / "EMERGENCY_STOP", clock=SystemClock())
-        self.anchoring = Anchoring(store, AuditAnchor(self.head), SystemClock())
+        self.clock = SteppingClock(SystemClock().now())
+        self.anchoring = Anchoring(store, AuditAnchor(self.head), self.clock)
 
     def acts(self) -> None:
         now = SystemClock().now()
@@ -108,3 +116,17 @@ def test_what_a_person_said_about_a_stop_stays(place: Place) -> None:
     place.switch.engage(reason="maintenance of the rack", by="local:operator")
     place.start()
     assert place.switch.read().reason.endswith("It was stopped already: maintenance of the rack")
+
+
+def test_a_clock_that_is_set_back_does_not_keep_the_head_from_being_noted(place: Place) -> None:
+    place.acts()
+    place.anchoring.sometimes()
+    noted = place.head.read_text()
+    place.acts()
+    place.clock.set_back(timedelta(hours=6))
+    place.clock.advance(timedelta(seconds=9))
+    place.anchoring.sometimes()
+    assert place.head.read_text() == noted, "it is not time yet"
+    place.clock.advance(timedelta(seconds=1))
+    place.anchoring.sometimes()
+    assert place.head.read_text() != noted

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any, ClassVar
 
 from recoverops.decision import Rule, RuleBook
 from recoverops.model import DecisionId, EffectClass, IncidentId, Plan, Resource, ResourceKind, Run, RunId, RunState
@@ -60,3 +62,21 @@ def test_a_pinned_playbook_does_not_turn_with_the_other() -> None:
     playbook.turn(Page(RuleBook([]), {}))
     assert pinned.page.runbooks == {"restart": OLD}
     assert pinned.page.digest != playbook.page.digest
+
+
+class TurnedInBetween(Page):
+    """While its rules are read, the playbook gets another page."""
+
+    turn: ClassVar[Callable[[], None]]
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "rules":
+            TurnedInBetween.turn()
+        return super().__getattribute__(name)
+
+
+def test_a_pinned_playbook_pairs_no_old_rules_with_new_runbooks() -> None:
+    playbook = Playbook(RULES, {})
+    playbook.turn(TurnedInBetween(RULES, {"restart": OLD}))
+    TurnedInBetween.turn = lambda: playbook.turn(Page(RuleBook([]), {"restart": NEW}))
+    assert playbook.pinned().page == Page(RULES, {"restart": OLD})
