@@ -1,17 +1,29 @@
-"""What a person's yes and no are worth when the reason for asking goes away: in virtual time."""
+"""What a person's yes and no are worth when something changes before or after them, in virtual time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 from tests.acceptance.test_response_in_virtual_time import broken
 from tests.acceptance.virtual_world import ACTING, World
 
-from recoverops.model import AlertStatus, ApprovalState, IncidentState, Reason, RunState
+from recoverops.model import (
+    AlertStatus,
+    ApprovalState,
+    EffectClass,
+    Execution,
+    IncidentState,
+    Plan,
+    Reason,
+    RunState,
+    Service,
+)
 from recoverops.pipeline import Observer, Sweep
+from recoverops.testing import LedgerAction
 
 HASTY = ACTING.model_copy(update={"cooldown": timedelta(seconds=1)})
 
@@ -34,6 +46,63 @@ class Switched(World):
         """And new evidence, so that it is decided anew."""
         self.demanded = demanded
         self.alert(AlertStatus.FIRING, name="InstanceDown" if demanded else "ServiceDown")
+
+
+class Choosing(LedgerAction):
+    """Chooses what it deletes, and lists what is in it."""
+
+    effect = EffectClass.IRREVERSIBLE
+    volume = "vol-A"
+    files = "a b"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.done: list[str] = []
+
+    def plan(self, service: Service, arguments: Mapping[str, str]) -> Plan:
+        return msgspec.structs.replace(
+            super().plan(service, arguments),
+            effect=self.effect,
+            summary=f"delete {self.files} in {self.volume} of {service.name} for good",
+            before={**super().plan(service, arguments).before, "volume": self.volume, "files": self.files},
+            aim=("volume",),
+            listed=("files",),
+        )
+
+    def execute(self, plan: Plan, service: Service, *, idempotency_key: str) -> Execution:
+        self.done.append(f"{plan.before['files']} in {plan.before['volume']}")
+        return super().execute(plan, service, idempotency_key=idempotency_key)
+
+
+def test_a_yes_to_what_an_action_chose_is_no_yes_to_what_it_would_choose_now(tmp_path: Path) -> None:
+    action = Choosing()
+    with World(directory=tmp_path, action=action) as world:
+        broken(world).live(30, until=world.is_asking)
+        action.volume = "vol-B"
+        world.answer(approve=True)
+        world.live(30, until=world.is_asking)
+        # then it is asked anew, with what was asked before
+        assert (action.done, world.decisions[-1].reason) == ([], Reason.PLAN_CHANGED)
+        assert world.decisions[-1].statement.endswith("asked about: delete a b in vol-A of checkout for good")
+        assert world.pending()[0].plan.before["volume"] == "vol-B"
+
+        world.answer(approve=True)
+        world.live(30, until=lambda: bool(action.done))
+
+        assert action.done == ["a b in vol-B"]
+
+
+def test_a_list_that_grew_since_the_question_is_approved_as_it_was_shown(tmp_path: Path) -> None:
+    action = Choosing()
+    with World(directory=tmp_path, action=action) as world:
+        broken(world).live(30, until=world.is_asking)
+        action.files = "a b c"
+        world.answer(approve=True)
+
+        world.live(30, until=lambda: bool(action.done))
+
+        assert action.done == ["a b in vol-A"]
+        assert world.runs[0].plan.summary == "delete a b in vol-A of checkout for good"
 
 
 def once(step: str, do: Callable[[], None]) -> Callable[[str], None]:

@@ -248,7 +248,9 @@ def _due_at(parts: Parts, incident: Incident, decision: Decision, *, now: dateti
 
 def _begin_run(parts: Parts, tx: Tx, incident: Incident, decision: Decision, *, now: datetime) -> Decided:
     plan, runbook = _plan_of(decision), parts.runbooks[decision.runbook or ""]
-    yes = _yes_spent_by(tx, incident, decision, now=now)
+    yes = _yes_spent_by(tx, incident, now=now)
+    if decision.reason is Reason.APPROVED and yes is not None:
+        plan = plan.as_approved(yes.plan)
     run = Run(
         id=RunId(decision.id.replace("dec-", "run-", 1)),
         incident_id=incident.id,
@@ -271,7 +273,7 @@ def _begin_run(parts: Parts, tx: Tx, incident: Incident, decision: Decision, *, 
     return Decided(mode=decision.mode, reason=decision.reason, run_id=run.id)
 
 
-def _yes_spent_by(tx: Tx, incident: Incident, decision: Decision, *, now: datetime) -> Approval | None:
+def _yes_spent_by(tx: Tx, incident: Incident, *, now: datetime) -> Approval | None:
     """A yes pays for the next action, needed or not; a question that is open while nobody has to agree is withdrawn.
     Otherwise either would pay for a later action."""
     withdraw_question(tx, incident, now=now, note="it acts without the answer: nobody has to agree any more")

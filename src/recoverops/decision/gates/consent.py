@@ -58,7 +58,7 @@ def _answered(facts: Facts, given: Approval, why: str) -> GateVerdict:
         late = "the approval was not used" if given.state is ApprovalState.APPROVED else "nobody approved it"
         return refused(gate, Reason.APPROVAL_EXPIRED, f"{late} before {given.expires_at:%H:%M:%S} UTC")
     if given.plan_hash != facts.plan.hash:
-        return _ask(Reason.PLAN_CHANGED, "the plan is not the one that was asked about")
+        return _ask(Reason.PLAN_CHANGED, f"the plan is not the one that was asked about: {given.plan.summary}")
     if given.state is ApprovalState.PENDING:
         return _ask(Reason.APPROVAL_NEEDED, why)
     return passed(gate, f"approved by {given.decided_by}", Reason.APPROVED)
