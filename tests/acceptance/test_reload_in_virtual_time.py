@@ -14,14 +14,21 @@ from recoverops.model import (
     AlertStatus,
     ApprovalState,
     DecisionMode,
+    Execution,
     IncidentState,
     Mode,
     OutcomeStatus,
+    Plan,
+    ProbeAnswer,
+    ProbeResult,
     Reason,
     RunState,
+    Service,
 )
 from recoverops.pipeline import Page
 from recoverops.remediation import Runbook, VerifySettings
+from recoverops.testing import LedgerAction
+from recoverops.workflows import SimulatedCrash
 
 
 class _Turned(World):
@@ -97,6 +104,25 @@ def test_an_effect_that_has_happened_is_verified_whatever_the_rules_say_by_now(t
         (run,) = world.story.runs
         assert run.actions[0].outcome is not None
         assert run.actions[0].outcome.status is OutcomeStatus.FOUND_DONE
+
+
+def test_an_effect_of_unknown_end_calls_a_person_whatever_the_rules_say_by_now(tmp_path: Path) -> None:
+    class Unknowable(LedgerAction):
+        calls = 0
+
+        def probe(self, plan: Plan, service: Service) -> ProbeResult:
+            return ProbeResult(answer=ProbeAnswer.UNKNOWN, statement="the target does not answer")
+
+        def execute(self, plan: Plan, service: Service, *, idempotency_key: str) -> Execution:
+            self.calls += 1
+            raise SimulatedCrash("in the middle")
+
+    action = Unknowable()
+    with _Turned(directory=tmp_path, action=action) as world:
+        broken(world).live(60, until=world.is_(IncidentState.ESCALATED))
+
+        assert (action.calls, world.boots, world.incident.reason) == (1, 2, "action_unknown")
+        assert world.runs[0].state is RunState.UNKNOWN
 
 
 def test_a_running_run_is_verified_by_the_runbook_that_it_was_decided_with(tmp_path: Path) -> None:
