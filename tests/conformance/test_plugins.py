@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conformance.aimed import aimed
 
 from recoverops.clock import SystemClock
 from recoverops.model import Resource, ResourceKind, Sample, Service, UnreachableError
@@ -89,7 +90,7 @@ def start_of(supervisor: Supervisor) -> tuple[object, ...]:
 def test_restart_service_keeps_the_contract_of_actions_on_a_dead_process(supervised: Supervisor) -> None:
     _, restart, checkout = linux_parts(supervised)
     check_action(
-        restart,
+        aimed(restart),
         checkout,
         break_it=lambda: supervised.kill_program("checkout"),
         snapshot=lambda: start_of(supervised),
@@ -100,7 +101,7 @@ def test_restart_service_keeps_the_contract_of_actions_on_a_dead_process(supervi
 def test_restart_service_keeps_the_contract_of_actions_on_a_running_process(supervised: Supervisor) -> None:
     _, restart, checkout = linux_parts(supervised)
     check_action(
-        restart,
+        aimed(restart),
         checkout,
         break_it=lambda: None,
         snapshot=lambda: start_of(supervised),

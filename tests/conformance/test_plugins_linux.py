@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conformance.aimed import aimed
 
 from recoverops.clock import SystemClock
 from recoverops.model import Resource, ResourceKind, Service
@@ -40,7 +41,7 @@ def parts(*services: Service, supervisor: Supervisor | None = None, **settings: 
 
 
 def action(name: str, built: PluginParts) -> Action:
-    return next(one for one in built.actions if one.name == name)
+    return aimed(next(one for one in built.actions if one.name == name))
 
 
 def source(name: str, built: PluginParts) -> Source:
@@ -216,6 +217,7 @@ def test_free_port_keeps_the_contract(tmp_path: Path) -> None:
     address = {"supervisor": "checkout", "http": f"http://127.0.0.1:{port}/health"}
     checkout = Service(name="checkout", group="shop", address=address)
     strays: list[int] = []
+    folders = {"folders": [str(stray)]}
 
     with running_supervisor(tmp_path / "supervisor", programs) as supervisor:
 
@@ -239,15 +241,45 @@ def test_free_port_keeps_the_contract(tmp_path: Path) -> None:
 
         try:
             check_action(
-                action("free-port", parts(checkout, supervisor=supervisor, free_port={"folders": [str(stray)]})),
+                action("free-port", parts(checkout, supervisor=supervisor, free_port=folders)),
                 checkout,
                 break_it=taken,
                 snapshot=settled,
                 cut_off=lambda: frozen(supervisor),
             )
+            built = parts(checkout, supervisor=supervisor, free_port=folders)
+            _check_who_is_ended(checkout, built, taken, strays, folder=stray)
         finally:
             for pid in filter(is_alive, strays):
                 os.kill(pid, signal.SIGKILL)
+
+
+def _check_who_is_ended(
+    checkout: Service, built: PluginParts, taken: Callable[[], None], strays: list[int], *, folder: Path
+) -> None:
+    """A stray that came back is the one that was approved; another program on the port is not."""
+    freeing = action("free-port", built)
+    taken()
+    shown = freeing.plan(checkout, {})
+    _ended(strays[-1])
+    taken()
+    again = freeing.plan(checkout, {})
+    assert (again.hash, again.before["holders"] != shown.before["holders"]) == (shown.hash, True)
+    _ended(strays[-1])
+    port = int(shown.before["port"])
+    told = subprocess.run(
+        ["sh", "-c", 'setsid "$@" >/dev/null 2>&1 & echo $!', "sh", sys.executable, "-m", "http.server", str(port),
+         "--bind", "127.0.0.1"],
+        stdout=subprocess.PIPE, cwd=folder, check=True,
+    )  # fmt: skip
+    strays.append(int(told.stdout))
+    within(10, lambda: is_taken(port), "the other stray never listened")
+    assert freeing.plan(checkout, {}).hash != shown.hash
+
+
+def _ended(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    within(10, lambda: not is_alive(pid), "the stray does not end")
 
 
 def is_alive(pid: int) -> bool:
@@ -322,6 +354,31 @@ def test_quarantine_files_keeps_the_contract(tmp_path: Path, other_disk: Path) -
             tamper=lambda: (folder / "1.cache").write_text("a person's new file"),
         ),
     )
+
+
+@pytest.mark.parametrize("named", ["free-disk", "quarantine-files"])
+def test_a_yes_to_files_is_for_those_that_were_listed_and_for_what_is_declared(
+    tmp_path: Path, other_disk: Path, named: str
+) -> None:
+    folder = tmp_path / "cache"
+    spare(folder)
+    checkout = Service(name="checkout", group="shop", address={"disk": str(tmp_path)})
+    declared = {"service": "checkout", "folder": str(folder), "pattern": "*.cache", "older_than": "1h"}
+    away = {"quarantine": str(other_disk)} if named == "quarantine-files" else {}
+    acting = action(named, parts(checkout, free_disk=[declared | away]))
+    shown = acting.plan(checkout, {})
+    assert shown.summary.endswith("2.cache, 1.cache, 0.cache")
+    # when one more file is old enough by now
+    (folder / "new.cache").write_bytes(b"new")
+    os.utime(folder / "new.cache", (OLD, OLD))
+    now = acting.plan(checkout, {})
+    assert (now.hash, len(now.before["files"]) > len(shown.before["files"])) == (shown.hash, True)
+    # then the yes holds, and that one stays
+    acting.execute(now.as_approved(shown), checkout, idempotency_key="run:1")
+    assert sorted(one.name for one in folder.iterdir()) == ["keep.txt", "new.cache"]
+    # and it is no yes to another declaration
+    other = action(named, parts(checkout, free_disk=[declared | away | {"older_than": "90m"}]))
+    assert other.plan(checkout, {}).hash != shown.hash
 
 
 def test_rotate_logs_keeps_the_contract(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from tests.conformance.aimed import aimed
 
 from recoverops.clock import SystemClock
 from recoverops.model import ExecutionStatus, MisconfiguredError, PermanentError, Service
@@ -125,7 +126,7 @@ def test_raise_observation_keeps_the_contract(shop: Shop, journal: Path) -> None
         shop.level = "warn"
 
     check_action(
-        action,
+        aimed(action),
         checkout(shop),
         break_it=as_usual,
         snapshot=state,

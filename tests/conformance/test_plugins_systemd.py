@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conformance.aimed import aimed
 
 from recoverops.clock import SystemClock
 from recoverops.model import ExecutionStatus, MisconfiguredError, PermanentError, Service, UnreachableError
@@ -64,7 +65,7 @@ def parts(systemd: Systemd, *services: Service, **settings: Any) -> PluginParts:
 
 
 def action(name: str, systemd: Systemd) -> Action:
-    return next(one for one in parts(systemd, CHECKOUT).actions if one.name == name)
+    return aimed(next(one for one in parts(systemd, CHECKOUT).actions if one.name == name))
 
 
 def started(systemd: Systemd) -> None:

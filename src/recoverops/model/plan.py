@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+import msgspec
+
 from recoverops.model.ids import digest
 from recoverops.model.record import Record
 from recoverops.model.resource import Resource
@@ -31,7 +33,14 @@ class Plan(Record, frozen=True, kw_only=True):
     summary: str
     """One sentence for the person who approves: "restart checkout (supervisor shop:checkout, now EXITED)"."""
     before: Mapping[str, str] = {}
-    """The probed state that the plan was made on. Not part of the hash: it may move while a person decides."""
+    """The probed state that the plan was made on. But for `aim` it is not part of the hash: it may move while a person
+    decides."""
+    aim: tuple[str, ...] = ()
+    """Names of the entries of `before` that the action chose by itself and that a person says yes to: the volume, the
+    release, the process that goes. Part of the hash. The same at every look at an unchanged world."""
+    listed: tuple[str, ...] = ()
+    """Names of the entries of `before` that were listed to the person and may grow until the answer: a yes is for those
+    that were listed, see `as_approved`. Not part of the hash, because then no yes might ever fit."""
     timeout_s: float
     """Seconds after which the action gives its call up and reports an unknown outcome, which is probed."""
     always_asks: str = ""
@@ -40,7 +49,18 @@ class Plan(Record, frozen=True, kw_only=True):
     @property
     def hash(self) -> str:
         arguments = sorted(f"{key}={value}" for key, value in self.arguments.items())
-        return digest(self.action, self.effect, str(self.target), *arguments, *sorted(map(str, self.touches)))
+        aim = [
+            *(f"{name} is {self.before[name]}" for name in sorted(self.aim)),
+            *(f"lists {one}" for one in self.listed),
+        ]
+        return digest(self.action, self.effect, str(self.target), *arguments, *sorted(map(str, self.touches)), *aim)
+
+    def as_approved(self, shown: Plan) -> Plan:
+        """This plan, made now, with what was listed in the one that a person said yes to. Both have the same hash."""
+        if not self.listed:
+            return self
+        then = {name: shown.before[name] for name in self.listed}
+        return msgspec.structs.replace(self, before={**self.before, **then}, summary=shown.summary)
 
 
 class ProbeAnswer(StrEnum):

@@ -12,8 +12,10 @@ import msgspec
 
 from recoverops.model import (
     ActionRecord,
+    Decision,
     DecisionMode,
     ExecutionStatus,
+    Incident,
     IncidentState,
     Outcome,
     OutcomeStatus,
@@ -110,18 +112,27 @@ def _take_permit(parts: Parts, tx: Tx, run_id: RunId) -> Permit:
 def _refusal(parts: Parts, tx: Tx, run: Run, *, now: datetime) -> Outcome | None:
     if now > run.not_after:
         return expired(not_after=run.not_after, now=now)
+    parts = parts.pinned()
     decision = next(one for one in tx.decisions.of_incident(run.incident_id) if one.id == run.decision_id)
     incident = tx.incidents.get(run.incident_id)
     rule = rule_of(parts, incident, decision.rule)
-    runbook = parts.runbooks.get(run.runbook)
-    if rule is None or runbook is None or runbook.digest != run.runbook_digest:
+    if rule is None or _has_changed(parts, incident, decision, run):
         return Outcome(
-            status=OutcomeStatus.GATED, statement="the rule or the runbook changed since the decision", at=now
+            status=OutcomeStatus.GATED, statement="the rules or the runbook changed since the decision", at=now
         )
     conclusion = ask_gates(parts, tx, incident, rule, run.plan, now=now, ignoring=run.id)
     if conclusion.mode is DecisionMode.ACT:
         return None
     return Outcome(status=OutcomeStatus.GATED, statement=f"{conclusion.reason}: {conclusion.statement}", at=now)
+
+
+def _has_changed(parts: Parts, incident: Incident, decision: Decision, run: Run) -> bool:
+    """Whether other rules hold, or another runbook, than it was decided with. A run that a person asked for has no rule
+    of the file; any rule counts, because one before it may match now."""
+    runbook = parts.runbooks.get(run.runbook)
+    if runbook is None or runbook.digest != run.runbook_digest:
+        return True
+    return incident.request is None and decision.rules_digest != parts.rules.digest
 
 
 def _after_interruption(parts: Parts, permit: Permit) -> Outcome | None:

@@ -248,7 +248,9 @@ def _due_at(parts: Parts, incident: Incident, decision: Decision, *, now: dateti
 
 def _begin_run(parts: Parts, tx: Tx, incident: Incident, decision: Decision, *, now: datetime) -> Decided:
     plan, runbook = _plan_of(decision), parts.runbooks[decision.runbook or ""]
-    approval = usable_approval(tx, incident) if decision.reason is Reason.APPROVED else None
+    yes = _yes_spent_by(tx, incident, now=now)
+    if decision.reason is Reason.APPROVED and yes is not None:
+        plan = plan.as_approved(yes.plan)
     run = Run(
         id=RunId(decision.id.replace("dec-", "run-", 1)),
         incident_id=incident.id,
@@ -257,8 +259,8 @@ def _begin_run(parts: Parts, tx: Tx, incident: Incident, decision: Decision, *, 
         runbook_digest=runbook.digest,
         plan=plan,
         state=RunState.RUNNING,
-        approval_id=approval.id if approval else None,
-        requested_by=_requester(incident, decision, approval),
+        approval_id=yes.id if yes else None,
+        requested_by=_requester(incident, decision, yes),
         started_at=now,
         not_after=now + parts.decision.act_within,
     )
@@ -271,9 +273,17 @@ def _begin_run(parts: Parts, tx: Tx, incident: Incident, decision: Decision, *, 
     return Decided(mode=decision.mode, reason=decision.reason, run_id=run.id)
 
 
-def _requester(incident: Incident, decision: Decision, approval: Approval | None) -> str:
-    if approval is not None and approval.decided_by is not None:
-        return approval.decided_by
+def _yes_spent_by(tx: Tx, incident: Incident, *, now: datetime) -> Approval | None:
+    """A yes pays for the next action, needed or not; a question that is open while nobody has to agree is withdrawn.
+    Otherwise either would pay for a later action."""
+    withdraw_question(tx, incident, now=now, note="it acts without the answer: nobody has to agree any more")
+    given = usable_approval(tx, incident)
+    return given if given is not None and given.state is ApprovalState.APPROVED else None
+
+
+def _requester(incident: Incident, decision: Decision, yes: Approval | None) -> str:
+    if decision.reason is Reason.APPROVED and yes is not None and yes.decided_by is not None:
+        return yes.decided_by
     return incident.request.by if incident.request else f"rule:{decision.rule}"
 
 

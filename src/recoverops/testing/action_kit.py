@@ -189,5 +189,8 @@ def _claim_plan(
     claim(plan.target in plan.touches, "the plan does not count its own target among what it touches")
     claim(dict(plan.arguments) == dict(arguments), f"the plan has arguments {plan.arguments}, given were {arguments}")
     claim(plan.timeout_s == action.timeout.total_seconds(), "the plan's timeout is not the action's")
+    chosen = {*plan.aim, *plan.listed}
+    claim(chosen <= plan.before.keys(), f"aim and listed name {sorted(chosen)}, before has {sorted(plan.before)}")
+    claim(not {*plan.aim} & {*plan.listed}, f"aim {plan.aim} and listed {plan.listed} share an entry")
     claim(service.name in plan.summary, f"the summary {plan.summary!r} does not name the service")
     claim_texts(plan.summary, plan.before, secrets, "plan")

@@ -21,6 +21,8 @@ from recoverops.testing import Undoing, check_action
 from recoverops.testing.aws import Aws, Key
 from recoverops.testing.aws.faults import Fault
 
+PLACE = {"account", "account_id", "region"}
+
 
 @pytest.mark.parametrize("named", SCENES)
 def test_an_action_keeps_the_contract_of_actions(aws: Aws, root: Key, named: str) -> None:
@@ -30,6 +32,8 @@ def test_an_action_keeps_the_contract_of_actions(aws: Aws, root: Key, named: str
     settings = {"actions": [named], **scene.settings}
     shop = Shop(aws=aws, services={"checkout": checkout}, settings=settings)
     action = shop.action(named, root, attempts=1, timeout="20s")  # what is cut off ends at once
+    aim = action.plan(checkout, scene.arguments).aim
+    assert set(aim) > PLACE, "it does not say what it chose"
     is_reversible = action.effect is EffectClass.REVERSIBLE
     check_action(
         action,

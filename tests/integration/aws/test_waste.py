@@ -222,3 +222,25 @@ def test_tags_that_match_nothing_or_two_are_refused_with_what_matched(
         two = [ec2.allocate_address(Domain="vpc", TagSpecifications=spec)["AllocationId"] for _ in range(2)]
     with pytest.raises(PermanentError, match=f"2 match, at most 1 may: {', '.join(sorted(two))}"):
         action.plan(shop["it"], {})
+
+
+@pytest.mark.parametrize(("kind", "named"), [("ebs", "ebs-delete-unattached"), ("eip", "eip-release")])
+def test_another_one_with_the_same_tags_is_another_plan(aws: Aws, root: Key, kind: str, named: str) -> None:
+    tags, ec2 = unique_tags(), aws.admin("ec2")
+    shop = Shop(aws=aws, services={"it": service("it", f"{kind} tag:service={tags['service']}")}, settings={})
+    action, spec = shop.action(named, root), [{"ResourceType": "elastic-ip", "Tags": listed(tags)}]
+
+    def made() -> str:
+        if kind == "ebs":
+            return volume(aws, tags)
+        ident: str = ec2.allocate_address(Domain="vpc", TagSpecifications=spec)["AllocationId"]
+        return ident
+
+    first = made()
+    shown = action.plan(shop["it"], {})
+    assert action.plan(shop["it"], {}).hash == shown.hash
+    # when it is gone, and another one has its tags
+    ec2.delete_volume(VolumeId=first) if kind == "ebs" else ec2.release_address(AllocationId=first)
+    made()
+    # then what was asked about the first one is no yes to the second
+    assert action.plan(shop["it"], {}).hash != shown.hash

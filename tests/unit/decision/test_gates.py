@@ -35,6 +35,7 @@ from recoverops.model import (
     GateName,
     GateVerdict,
     Mode,
+    Plan,
     Reason,
     RunId,
     RunRequest,
@@ -751,11 +752,18 @@ def test_an_approval_holds_for_its_plan_and_until_its_end(
     assert words in verdict.statement
 
 
-@pytest.mark.parametrize("state", list(ApprovalState))
+@pytest.mark.parametrize("state", [one for one in ApprovalState if one is not ApprovalState.DENIED])
 def test_where_nobody_has_to_be_asked_an_old_answer_does_not_matter(state: ApprovalState) -> None:
     verdict = ask(GateName.APPROVAL, facts(approval=approval(state)))
 
     assert (verdict.answer, verdict.reason) == (GateAnswer.PASS, Reason.OK)
+
+
+@pytest.mark.parametrize("asked_about", [plan(), plan(arguments={"unit": "other"})], ids=["this plan", "another plan"])
+def test_a_no_holds_where_nobody_has_to_be_asked_and_for_any_plan(asked_about: Plan) -> None:
+    verdict = ask(GateName.APPROVAL, facts(approval=approval(ApprovalState.DENIED, plan_hash=asked_about.hash)))
+
+    assert (verdict.answer, verdict.reason) == (GateAnswer.REFUSE, Reason.DENIED)
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,26 @@ class AimsElsewhere(LedgerAction):
         return msgspec.structs.replace(super().plan(service, arguments), target=other)
 
 
+class ChoosesNothingKnown(LedgerAction):
+    def plan(self, service: Service, arguments: Mapping[str, str]) -> Plan:
+        return msgspec.structs.replace(super().plan(service, arguments), aim=("volume",))
+
+
+class ChoosesWhatMoves(LedgerAction):
+    count = 0
+
+    def plan(self, service: Service, arguments: Mapping[str, str]) -> Plan:
+        ChoosesWhatMoves.count += 1
+        plan = super().plan(service, arguments)
+        before = {**plan.before, "pid": str(ChoosesWhatMoves.count)}
+        return msgspec.structs.replace(plan, before=before, aim=("pid",))
+
+
+class ListsWhatItChose(LedgerAction):
+    def plan(self, service: Service, arguments: Mapping[str, str]) -> Plan:
+        return msgspec.structs.replace(super().plan(service, arguments), aim=("lines",), listed=("lines",))
+
+
 class Tells(LedgerAction):
     def probe(self, plan: Plan, service: Service) -> ProbeResult:
         result = super().probe(plan, service)
@@ -174,6 +194,9 @@ def test_a_sound_action_passes(tmp_path: Path) -> None:
         (OnlyClaims, "no effect, or not a telling snapshot"),
         (TakesAnything, "plan accepts an argument that is not declared"),
         (AimsElsewhere, "the plan aims at service:payments"),
+        (ChoosesNothingKnown, "before has"),
+        (ChoosesWhatMoves, "different hashes"),
+        (ListsWhatItChose, "share an entry"),
         (Tells, "not redacted"),
         (TellsPlainly, "shows a secret"),
         (NoRights, "no permissions"),

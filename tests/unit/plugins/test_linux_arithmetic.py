@@ -86,7 +86,7 @@ PROTECTED = Protected(
 
 
 def holder(pid: int, *, user: int = 1000, folder: str = "/home/ann") -> Holder:
-    return Holder(stat=stat(pid), user=user, folder=folder, told=f"pid {pid}")
+    return Holder(stat=stat(pid), user=user, folder=folder, command="python", told=f"pid {pid}")
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,8 @@ def autonomy(facts: Facts) -> GateVerdict:
 
 def approval(facts: Facts) -> GateVerdict:
     gate, why = GateName.APPROVAL, _why_ask(facts)
+    if facts.approval is not None and facts.approval.state is ApprovalState.DENIED:
+        return _denied(facts.approval)
     if why is None:
         return passed(gate, "no approval is needed: the rule may act, the effect is restorative or reversible")
     if facts.approval is None or facts.approval.state is ApprovalState.WITHDRAWN:
@@ -44,16 +46,19 @@ def approval(facts: Facts) -> GateVerdict:
     return _answered(facts, facts.approval, why)
 
 
+def _denied(given: Approval) -> GateVerdict:
+    """A no is for the whole incident: for another plan too, and when nobody would have to agree any more."""
+    note = f": {given.note}" if given.note else ""
+    return refused(GateName.APPROVAL, Reason.DENIED, f"{given.decided_by} denied it{note}")
+
+
 def _answered(facts: Facts, given: Approval, why: str) -> GateVerdict:
     gate = GateName.APPROVAL
-    if given.state is ApprovalState.DENIED:
-        note = f": {given.note}" if given.note else ""
-        return refused(gate, Reason.DENIED, f"{given.decided_by} denied it{note}")
     if given.state is ApprovalState.EXPIRED or facts.now >= given.expires_at:
         late = "the approval was not used" if given.state is ApprovalState.APPROVED else "nobody approved it"
         return refused(gate, Reason.APPROVAL_EXPIRED, f"{late} before {given.expires_at:%H:%M:%S} UTC")
     if given.plan_hash != facts.plan.hash:
-        return _ask(Reason.PLAN_CHANGED, "the plan is not the one that was asked about")
+        return _ask(Reason.PLAN_CHANGED, f"the plan is not the one that was asked about: {given.plan.summary}")
     if given.state is ApprovalState.PENDING:
         return _ask(Reason.APPROVAL_NEEDED, why)
     return passed(gate, f"approved by {given.decided_by}", Reason.APPROVED)

@@ -32,6 +32,8 @@ class Aim(Record, frozen=True, kw_only=True):
     address: Address
     summary: str
     before: Mapping[str, str]
+    chosen: tuple[str, ...]
+    """Names of the entries of `before` that a person says yes to, `Plan.aim`: exact resources, and what they become."""
     felt: Felt
 
 
@@ -95,6 +97,7 @@ class AwsAction(ABC):
             if redact(value) != value:
                 raise PermanentError(f'cannot plan {self.name} for {service.name}: its "{key}" looks like a secret')
         others = felt_by(aim.felt, aim.address, self.reach, service)
+        place = _place_kept(aim.address.place)
         return Plan(
             action=self.name,
             effect=self.effect,
@@ -102,7 +105,8 @@ class AwsAction(ABC):
             arguments=dict(arguments),
             touches=(service.resource, *(self.reach.services[name].resource for name in others)),
             summary=redact(f"{aim.summary}; in {aim.address.place}; cost: {self.cost}"),
-            before={**aim.before, **_place_kept(aim.address.place)},
+            before={**aim.before, **place},
+            aim=(*aim.chosen, *place),
             timeout_s=self.timeout.total_seconds(),
             always_asks=self.always_asks,
         )

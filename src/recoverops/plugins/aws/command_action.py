@@ -104,6 +104,7 @@ class CommandAction(AwsAction):
                 "parameters": kept(order.parameters),
                 "last": before[0].id if before else "",
             },
+            chosen=("instances", "document", "version", "hash", "parameters"),
             felt=Felt(instances=frozenset({one.id}), tags={one.id: one.tags}),
         )
 

@@ -75,6 +75,7 @@ class RaiseObservation:
             summary=f"observe {service.name} closer for {self._lasts.total_seconds():g} s: a probe every "
             f"{self._every.total_seconds():g} s{level}",
             before={"level": now.level, "goal": goal},
+            aim=("goal",),
             timeout_s=self.timeout.total_seconds(),
         )
 

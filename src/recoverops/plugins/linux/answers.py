@@ -52,9 +52,12 @@ def planned(
     *,
     summary: str,
     before: Mapping[str, str],
+    aim: tuple[str, ...],
+    listed: tuple[str, ...] = (),
     touches: tuple[Resource, ...] = (),
 ) -> Plan:
-    """Raises `PermanentError` when the state of before cannot be kept because it looks like a secret."""
+    """`aim` and `listed`: see `model.Plan`. Raises `PermanentError` when the state of before cannot be kept because it
+    looks like a secret."""
     for key, value in before.items():
         if redact(value) != value:
             raise PermanentError(
@@ -69,6 +72,8 @@ def planned(
         touches=touches or (service.resource,),
         summary=redact(summary),
         before=before,
+        aim=aim,
+        listed=listed,
         timeout_s=action.timeout.total_seconds(),
     )
 

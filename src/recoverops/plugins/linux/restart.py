@@ -84,7 +84,8 @@ class RestartService:
             arguments={},
             touches=touched_with(service, self._services),
             summary=f"restart {service.name} (supervisor {service.address[ADDRESS]}, now {process.statement})",
-            before=process.snapshot,
+            before={"program": name, **process.snapshot},
+            aim=("program",),  # not its pid: what crashes again and again has another one at each look
             timeout_s=self._timeout.total_seconds(),
         )
 

@@ -20,6 +20,8 @@ from recoverops.plugins.linux.leases import Openness
 from recoverops.redact import redact
 
 ADDRESS = "disk"
+_NAMED = 3
+"""Of the files of a plan, in its sentence; all of them are in the plan."""
 MOST_FILES = 500
 """In one plan: it is stored, and a person may have to read it. The largest go first; the next run takes the rest."""
 
@@ -126,6 +128,17 @@ def _why_not(found: Found, rule: SpareFiles, newest: int, openness: Openness) ->
     return ""
 
 
+def allowed_by(rules: Sequence[SpareFiles]) -> str:
+    """What may go, in the order that `Chosen.rule` counts. A yes is for files that these declarations allow, and for
+    those of them that were listed."""
+    return "; ".join(
+        f"{one.folder}/{one.pattern} older than {one.older_than.total_seconds():g} s"
+        + (f" to {one.quarantine}" if one.quarantine else "")
+        + (", logs" if one.are_logs else "")
+        for one in rules
+    )
+
+
 def written(chosen: Sequence[Chosen]) -> str:
     return json.dumps([one.plain for one in chosen], separators=(",", ":"))
 
@@ -187,6 +200,9 @@ class Folders:
 
 
 def summary_of(chosen: Sequence[Chosen], rules: Sequence[SpareFiles]) -> str:
-    """`12 files (3145728 bytes) in /srv/shop/cache`"""
+    """`12 files (3145728 bytes) in /srv/shop/cache: a.log, b.log, c.log and 9 more`; the largest are named."""
     folders = sorted({rules[one.rule].folder for one in chosen})
-    return f"{len(chosen)} files ({sum(one.found.allocated for one in chosen)} bytes) in {', '.join(folders)}"
+    named = ", ".join(one.found.name for one in chosen[:_NAMED])
+    more = f" and {len(chosen) - _NAMED} more" if len(chosen) > _NAMED else ""
+    size = sum(one.found.allocated for one in chosen)
+    return f"{len(chosen)} files ({size} bytes) in {', '.join(folders)}: {named}{more}"

@@ -65,6 +65,7 @@ class RefreshGroup(AwsAction):
             summary=f"replace all {len(group.members)} members of the Auto Scaling group {group.name} of "
             f"{service.name} ({told}); what is on their disks may be lost",
             before={"group": group.name, "newest": newest.id if newest else "", "members": str(len(group.members))},
+            chosen=("group",),
             felt=Felt(groups=frozenset({group.name}), instances=frozenset(one.id for one in group.members)),
         )
 

@@ -42,6 +42,7 @@ class ScaleGroup(StateAction):
             summary=f"scale the Auto Scaling group {group.name} of {service.name} from {group.desired} to {goal} "
             f"(it has {len(group.healthy)} healthy members, bounds {group.smallest}..{group.largest})",
             before={"group": group.name, "state": str(group.desired), "goal": str(goal)},
+            chosen=("group", "goal"),
             felt=Felt(
                 groups=frozenset({group.name}),
                 instances=frozenset(one.id for one in group.members) if delta < 0 else frozenset(),

@@ -69,6 +69,7 @@ class DeleteVolume(AwsAction):
             summary=f"take a snapshot of the unattached volume {volume.told} of {service.name} and delete it for good "
             f"(it has {len(known)} snapshots)",
             before={"volume": volume.id, "state": volume.state},
+            chosen=("volume",),
             felt=Felt(),
         )
 

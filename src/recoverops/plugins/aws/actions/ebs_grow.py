@@ -76,6 +76,7 @@ class GrowVolume(AwsAction):
             summary=f"make a snapshot of {found.id} of {service.name} and grow it from {found.size} to {goal} GiB, "
             "which cannot be taken back; the file system on it has to be grown as well",
             before={"volume": found.id, "size": str(found.size), "goal": str(goal)},
+            chosen=("volume", "goal"),
             felt=Felt(instances=frozenset(found.instances), others={Kind.EBS: frozenset({found.id})}),
         )
 

@@ -47,6 +47,7 @@ class MakeSnapshot(StateAction):
             address=address,
             summary=f"make a snapshot of {found.told}, which is the volume of {service.name}",
             before={"volume": found.id, "known": " ".join(known), "state": _NONE, "goal": _MADE},
+            chosen=("volume",),
             felt=Felt(others={Kind.EBS: frozenset({found.id})}),
         )
 

@@ -105,6 +105,7 @@ class IsolateInstance(StateAction):
                 "state_groups": json.dumps(state),
                 "goal_groups": json.dumps(wanted),
             },
+            chosen=("instances", "goal"),
             felt=Felt(instances=frozenset({one.id}), tags={one.id: one.tags}),
         )
 

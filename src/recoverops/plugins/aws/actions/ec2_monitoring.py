@@ -45,6 +45,7 @@ class MonitorInstances(StateAction):
                 "state": _told(found),
                 "goal": "; ".join(f"{one} enabled for a while" for one in idents),
             },
+            chosen=("instances",),
             felt=Felt(instances=frozenset(idents), tags={one.id: one.tags for one in found}),
         )
 

@@ -64,6 +64,7 @@ class RebootInstances(AwsAction):
             address=address,
             summary=f"reboot {', '.join(idents)} of {service.name}{told}",
             before={"instances": " ".join(idents), "state": told_of(found), "marks": _marks(found)},
+            chosen=("instances",),
             felt=Felt(
                 instances=frozenset(idents),
                 groups=frozenset(one.group for one in found if one.group),

@@ -72,6 +72,7 @@ class ResizeInstance(PowerAction):
                 "state_type": one.type,
                 "goal_type": new,
             },
+            chosen=("instances",),
             felt=Felt(instances=frozenset({one.id}), tags={one.id: one.tags}),
         )
 

@@ -37,6 +37,7 @@ class StartInstances(PowerAction):
                 "state": told_of(found),
                 "goal": "; ".join(f"{one.id} running {one.type}" for one in found),
             },
+            chosen=("instances",),
             felt=Felt(instances=frozenset(idents), tags={one.id: one.tags for one in found}),
         )
 

@@ -48,6 +48,7 @@ class StopInstances(PowerAction):
                 "state": told_of(found),
                 "goal": "; ".join(f"{one.id} stopped {one.type}" for one in found),
             },
+            chosen=("instances",),
             felt=Felt(instances=frozenset(idents), tags={one.id: one.tags for one in found}),
         )
 

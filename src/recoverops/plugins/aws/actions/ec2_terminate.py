@@ -74,6 +74,7 @@ class TerminateMember(AwsAction):
             summary=f"end {ident} of the Auto Scaling group {group.name} of {service.name} ({why}; {shares}); what is "
             "on its disks may be lost, and the group starts a new one",
             before={"group": group.name, "instance": ident, "why": why},
+            chosen=("group", "instance"),
             felt=Felt(instances=frozenset({ident}), groups=frozenset({group.name})),
         )
 

@@ -34,6 +34,7 @@ class RedeployService(AwsAction):
             summary=f"redeploy the ECS service {ident} of {service.name} "
             f"({found.revision}, {found.running} of {found.desired} tasks run)",
             before={"service": ident, "revision": found.revision, "deployment": found.primary},
+            chosen=("service", "revision"),
             felt=Felt(ecs=frozenset({ident})),
         )
 

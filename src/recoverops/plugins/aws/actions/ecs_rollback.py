@@ -44,6 +44,7 @@ class RollBackService(StateAction):
             summary=f"roll the ECS service {ident} of {service.name} back from {found.revision} to {goal} "
             f"({found.running} of {found.desired} tasks run)",
             before={"service": ident, "state": found.revision, "goal": goal},
+            chosen=("service", "goal"),
             felt=Felt(ecs=frozenset({ident})),
         )
 

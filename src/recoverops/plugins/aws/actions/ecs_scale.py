@@ -43,6 +43,7 @@ class ScaleService(StateAction):
             summary=f"scale the ECS service {ident} of {service.name} from {found.desired} to {goal} tasks "
             f"({found.running} run)",
             before={"service": ident, "state": str(found.desired), "goal": str(goal)},
+            chosen=("service", "goal"),
             felt=Felt(ecs=frozenset({ident})),
         )
 

@@ -43,6 +43,7 @@ class ReleaseAddress(AwsAction):
             address=address,
             summary=f"release the elastic address {chosen.ip} ({chosen.id}) of {service.name} for good",
             before={"allocation": chosen.id, "ip": chosen.ip},
+            chosen=("allocation",),
             felt=Felt(),
         )
 

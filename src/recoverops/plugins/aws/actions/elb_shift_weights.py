@@ -56,6 +56,7 @@ class _Shift(StateAction):
             address=address,
             summary=f"shift the requests of the {self.kind} {ident} of {service.name} from {now.told} to {goal.told}",
             before={"arn": arn, "state": now.told, "goal": goal.told, "more": more},
+            chosen=("arn", "goal"),
             felt=Felt(others={self.kind: frozenset({ident})}),
         )
 

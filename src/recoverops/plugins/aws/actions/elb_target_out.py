@@ -66,6 +66,7 @@ class TakeTargetOut(StateAction):
                 "state": placed([*rest, one]),
                 "goal": placed(rest),
             },
+            chosen=("group", "target", "port"),
             felt=Felt(instances=frozenset({one.id}), others={Kind.ELB_TARGET: frozenset({f"{name}/{one.id}"})}),
         )
 

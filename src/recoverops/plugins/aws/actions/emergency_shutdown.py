@@ -57,6 +57,7 @@ class EmergencyShutdown(PowerAction):
                 "state": told_of(found),
                 "goal": "; ".join(f"{one.id} stopped {one.type}" for one in found),
             },
+            chosen=("instances",),
             felt=Felt(instances=frozenset(idents), tags={one.id: one.tags for one in found}),
         )
 

@@ -55,6 +55,7 @@ class DeactivateKey(StateAction):
             address=address,
             summary=f"deactivate {told}, for {service.name}",
             before={"user": user, "key": digest(key), "told": told, "state": _ACTIVE, "goal": _INACTIVE},
+            chosen=("user", "key"),
             felt=Felt(),
         )
 

@@ -54,6 +54,7 @@ class ReserveConcurrency(StateAction):
             summary=f"set the reserved concurrency of the function {function} of {service.name} from {now} to {goal}"
             f"{stops}",
             before={"function": function, "state": now, "goal": goal},
+            chosen=("function",),
             felt=Felt(others={Kind.LAMBDA: frozenset({function})}),
         )
 

@@ -62,6 +62,7 @@ class RollBackAlias(StateAction):
             summary=f"point the alias {alias.name} of the function {function} of {service.name} from {alias.told} back "
             f"to {goal}",
             before={"function": function, "alias": alias.name, "state": alias.told, "goal": goal},
+            chosen=("function", "alias", "goal"),
             felt=Felt(others={Kind.LAMBDA: frozenset({function})}),
         )
 

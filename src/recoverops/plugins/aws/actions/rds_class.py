@@ -47,6 +47,7 @@ class ChangeClass(StateAction):
                 "state_class": found.cls,
                 "goal_class": new,
             },
+            chosen=("database",),
             felt=Felt(others={Kind.RDS: frozenset({ident})}),
         )
 

@@ -39,6 +39,7 @@ class FailOver(AwsAction):
             summary=f"fail the database {ident} of {service.name} over from {found.zone} to its standby in "
             f"{found.standby}; connections break, and it does not answer for a minute or two",
             before={"database": ident, "zone": found.zone, "standby": found.standby},
+            chosen=("database", "standby"),
             felt=Felt(others={Kind.RDS: frozenset({ident})}),
         )
 

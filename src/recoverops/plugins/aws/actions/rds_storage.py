@@ -43,6 +43,7 @@ class GrowDatabase(AwsAction):
             summary=f"grow the storage of the database {ident} of {service.name} from {found.storage} to {goal} GiB, "
             "which cannot be taken back; AWS allows the next change after six hours",
             before={"database": ident, "storage": str(found.storage), "goal": str(goal)},
+            chosen=("database", "goal"),
             felt=Felt(others={Kind.RDS: frozenset({ident})}),
         )
 

@@ -75,7 +75,13 @@ class CloseIngress(StateAction):
             address=address,
             summary=f"close the ingress rule {rule.id} ({rule.told}) of {rule.group} ({name}) of {service.name}, which "
             f"{len(users)} instances have",
-            before={"rule": to_json(rule), "state": f"open: {rule.told}", "goal": f"closed: {rule.told}"},
+            before={
+                "rule": to_json(rule),
+                "closes": f"{rule.id} of {rule.group}: {rule.told}",
+                "state": f"open: {rule.told}",
+                "goal": f"closed: {rule.told}",
+            },
+            chosen=("closes",),
             felt=Felt(instances=users),
         )
 

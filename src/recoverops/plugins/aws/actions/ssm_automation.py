@@ -71,6 +71,7 @@ class RunAutomation(AwsAction):
                 "last": earlier[0] if earlier else "",
                 **self.state_before(place, ident),
             },
+            chosen=("target", "document", "version", "hash", "parameters"),
             felt=felt,
         )
 

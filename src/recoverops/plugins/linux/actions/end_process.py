@@ -64,11 +64,13 @@ class EndProcess:
             arguments,
             summary=f"end {service.name} (pid {process.pid}, {len(tree)} processes, {_state(tree[0])}) and start it",
             before={
+                "program": process.name,
                 **process.snapshot,
                 "ticks": str(tree[0].start),
                 "processes": " ".join(str(stat.pid) for stat in tree),
                 "process_state": tree[0].state,
             },
+            aim=("program",),  # not its processes: whichever the service has hang, and may come and go
             touches=touched_with(service, self._services),
         )
 

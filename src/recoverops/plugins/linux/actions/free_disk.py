@@ -19,6 +19,7 @@ from recoverops.plugins.linux.spare_files import (
     Chosen,
     Folders,
     SpareFiles,
+    allowed_by,
     choose,
     declared,
     read_back,
@@ -59,7 +60,9 @@ class FreeDisk:
             service,
             arguments,
             summary=f"remove for ever, for {service.name}: {summary_of(chosen, rules)}",
-            before={"files": written(chosen), "disk": disk_of(service)},
+            before={"files": written(chosen), "allowed": allowed_by(rules), "disk": disk_of(service)},
+            aim=("allowed",),
+            listed=("files",),
         )
 
     def probe(self, plan: Plan, service: Service) -> ProbeResult:

@@ -38,6 +38,8 @@ from recoverops.ports import Clock, Parameter, Permission
 from recoverops.redact import redact
 
 HTTP = "http"
+_WHOLE = 4096
+"""A command line is read no further; so nothing of it is cut."""
 _FIRST_PERSON = 1000
 """User ids below are accounts of the system, on every common distribution."""
 
@@ -50,6 +52,7 @@ class Holder:
     user: int
     folder: str
     """Its working directory; empty when it is not to be seen."""
+    command: str
     told: str
 
 
@@ -120,11 +123,14 @@ class FreePort:
             summary=f"free port {port} of {service.name}: end {', '.join(one.told for one in found)}, then start "
             f"{service.name} (now {process.statement})",
             before={
+                "program": process.name,
                 **process.snapshot,
                 "port": str(port),
+                "ends": _ends(found),
                 "holders": json.dumps([list(one.stat.identity) for one in found]),
                 "holder": "; ".join(one.told for one in found),
             },
+            aim=("program", "port", "ends"),
             touches=touched_with(service, self._services),
         )
 
@@ -244,7 +250,14 @@ def _holder(stat: Stat) -> Holder:
     except OSError:
         folder = ""
     told = f"pid {stat.pid} ({command_line(stat.pid, limit=80)}, user id {user})"
-    return Holder(stat=stat, user=0 if user is None else user, folder=folder, told=told)
+    command = command_line(stat.pid, limit=_WHOLE)
+    return Holder(stat=stat, user=0 if user is None else user, folder=folder, command=command, told=told)
+
+
+def _ends(found: Sequence[Holder]) -> str:
+    """Whom the plan ends, by command, user and folder. Without pids: a stray that comes back whenever it ends, or has
+    more workers by now, would never be what was approved; another program is not."""
+    return redact("; ".join(sorted({f"{one.command} of user id {one.user} in {one.folder}" for one in found})))
 
 
 def _planned(plan: Plan) -> set[tuple[int, int]]:

@@ -90,7 +90,13 @@ class RotateLogs:
             service,
             arguments,
             summary=f"rotate the log of {service.name}: {folder_name}/{name} ({found.size} bytes, {how})",
-            before={"inode": str(found.inode), "size": str(found.size), "archive": archive},
+            before={
+                "log": f"{folder_name}/{name}",
+                "inode": str(found.inode),
+                "size": str(found.size),
+                "archive": archive,
+            },
+            aim=("log",),
         )
 
     def probe(self, plan: Plan, service: Service) -> ProbeResult:

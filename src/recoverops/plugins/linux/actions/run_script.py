@@ -110,6 +110,7 @@ class RunScript:
             arguments,
             summary=f"run the script {script.name} for {service.name}: {words}",
             before={"ticket": ticket, "command": words},
+            aim=("command",),
         )
 
     def probe(self, plan: Plan, service: Service) -> ProbeResult:

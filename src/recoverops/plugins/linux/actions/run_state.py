@@ -45,7 +45,8 @@ class StartService:
             service,
             arguments,
             summary=f"start {service.name} (now {process.statement})",
-            before=process.snapshot,
+            before={"program": process.name, **process.snapshot},
+            aim=("program",),
             touches=touched_with(service, self._services),
         )
 
@@ -92,7 +93,8 @@ class StopService:
             service,
             arguments,
             summary=f"stop {service.name} and leave it stopped (now {process.statement})",
-            before=process.snapshot,
+            before={"program": process.name, **process.snapshot},
+            aim=("program",),
             touches=touched_with(service, self._services),
         )
 

@@ -68,6 +68,7 @@ class ScaleWorkers:
             summary=f"{'start' if is_more else 'stop'} the worker {chosen.name} of {service.name} "
             f"({len(running)} of {len(workers)} run now)",
             before={"worker": chosen.name, "running": _listed(running), "goal": _listed(_goal(running, chosen.name))},
+            aim=("worker",),
         )
 
     def probe(self, plan: Plan, service: Service) -> ProbeResult:

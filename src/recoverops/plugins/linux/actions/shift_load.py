@@ -89,7 +89,14 @@ class ShiftLoad:
             service,
             arguments,
             summary=f"{what} its upstream in {self._nginx.file}",
-            before={"file": self._nginx.file, "content": text, "digest": digest(text), "goal": digest(new)},
+            before={
+                "file": self._nginx.file,
+                "backend": backend,
+                "content": text,
+                "digest": digest(text),
+                "goal": digest(new),
+            },
+            aim=("file", "backend"),
         )
 
     def probe(self, plan: Plan, service: Service) -> ProbeResult:

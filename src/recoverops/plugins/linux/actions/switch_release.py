@@ -78,13 +78,16 @@ class SwitchRelease:
             summary=f"switch {service.name} from release {current.name} (since {current.since:%H:%M:%SZ}) back to "
             f"{previous} and restart it (now {process.statement})",
             before={
+                "link": str(link),
                 "release": current.name,
                 "target": current.target,
                 "since": current.since.isoformat(),
                 "goal": previous,
                 "goal_target": str(Path(current.target).with_name(previous)),
+                "program": process.name,
                 **process.snapshot,
             },
+            aim=("link", "goal", "program"),
             touches=self._touches(service),
         )
 

@@ -52,6 +52,7 @@ class _OnUnit(ABC):
             arguments,
             summary=f"{self.name.partition('-')[0]} {service.name} (systemd {unit.name}, now {unit.statement})",
             before=unit.snapshot,
+            aim=("unit",),
             touches=touched_with(service, self._services),
         )
 
