@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -171,11 +172,17 @@ def test_a_link_that_leads_out_of_the_releases_is_refused(tmp_path: Path) -> Non
             releases.directory(link, name)
 
 
-def test_without_a_history_the_newest_other_release_is_the_previous_one(tmp_path: Path) -> None:
-    for name in ("1", "2", "3"):
+def test_without_a_history_the_newest_release_from_before_the_link_is_the_previous_one(tmp_path: Path) -> None:
+    for second, name in enumerate(("1", "2", "3", ".tmp-upload", "4", "5")):
         (tmp_path / "releases" / name).mkdir(parents=True)
-    (tmp_path / "current").symlink_to("releases/3")
-    assert Releases("releases").previous(current_of(tmp_path / "current")) == "2"
+        os.utime(tmp_path / "releases" / name, (1000 + second, 1000 + second))
+    link = tmp_path / "current"
+    link.symlink_to("releases/4")
+    os.utime(link, (1004, 1004), follow_symlinks=False)
+    assert Releases("releases").previous(current_of(link)) == "3"  # neither 5, the next one, nor an upload
+    for name in ("1", "2", "3"):
+        os.utime(tmp_path / "releases" / name, (1006, 1006))
+    assert Releases("releases").previous(current_of(link)) is None  # touched since: a person knows better
 
 
 UPSTREAM = """upstream shop {
