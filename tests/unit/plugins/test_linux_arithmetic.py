@@ -6,6 +6,7 @@ import ipaddress
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -173,16 +174,18 @@ def test_a_link_that_leads_out_of_the_releases_is_refused(tmp_path: Path) -> Non
 
 
 def test_without_a_history_the_newest_release_from_before_the_link_is_the_previous_one(tmp_path: Path) -> None:
-    for second, name in enumerate(("1", "2", "3", ".tmp-upload", "4", "5")):
-        (tmp_path / "releases" / name).mkdir(parents=True)
-        os.utime(tmp_path / "releases" / name, (1000 + second, 1000 + second))
-    link = tmp_path / "current"
-    link.symlink_to("releases/4")
-    os.utime(link, (1004, 1004), follow_symlinks=False)
-    assert Releases("releases").previous(current_of(link)) == "3"  # neither 5, the next one, nor an upload
-    for name in ("1", "2", "3"):
-        os.utime(tmp_path / "releases" / name, (1006, 1006))
-    assert Releases("releases").previous(current_of(link)) is None  # touched since: a person knows better
+    folder, link = tmp_path / "releases", tmp_path / "current"
+    for name in ("1", "2", "3", ".tmp-upload"):
+        (folder / name).mkdir(parents=True)
+    time.sleep(0.05)  # a file system's clock ticks every few milliseconds
+    link.symlink_to("releases/3")
+    time.sleep(0.05)
+    (folder / "4").mkdir()
+    os.utime(folder / "4", (1000, 1000))  # the next release, unpacked with the time of its build
+    assert Releases("releases").previous(current_of(link)) == "2"
+    for name in ("1", "2"):
+        (folder / name / "touched").mkdir()
+    assert Releases("releases").previous(current_of(link)) is None  # a person knows better
 
 
 UPSTREAM = """upstream shop {

@@ -2,9 +2,9 @@
 
 A symlink does not remember where it pointed before, and a directory's own time moves when the release writes into it.
 So every switch that is seen or made is written into a small file beside the link, `.<link>.history.json`; the source
-writes what it sees, the action what it does. Only where the file says nothing, the newest other directory from before the
-link counts as the previous release: what was changed later may be the next one, or half unpacked. A release that we left
-because it was bad is no candidate until somebody else switches to it again.
+writes what it sees, the action what it does. Only where the file says nothing, the newest other directory that was not
+changed since the link was made counts as the previous release: a later one may be the next one, or half unpacked. A
+release that we left because it was bad is no candidate until somebody else switches to it again.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class Releases:
             made_ns = os.lstat(current.link).st_mtime_ns
             with os.scandir(folder) as entries:
                 others = [
-                    (entry.stat(follow_symlinks=False).st_mtime_ns, entry.name)
+                    (_changed_ns(entry), entry.name)
                     for entry in entries
                     if entry.is_dir(follow_symlinks=False) and entry.name not in {current.name, *abandoned}
                 ]
@@ -188,6 +188,12 @@ class Releases:
             with os.fdopen(descriptor, "w", encoding="utf-8") as out:
                 json.dump(plain, out)
             temporary.replace(file)
+
+
+def _changed_ns(entry: os.DirEntry[str]) -> int:
+    """The later of its two times: unpacking sets the mtime to that of the build, but nobody can set the ctime."""
+    status = entry.stat(follow_symlinks=False)
+    return max(status.st_mtime_ns, status.st_ctime_ns)
 
 
 def replay(switches: tuple[Switch, ...]) -> tuple[set[str], list[str]]:
