@@ -156,13 +156,17 @@ class Releases:
             made_ns = os.lstat(current.link).st_mtime_ns
             with os.scandir(folder) as entries:
                 others = [
-                    (_changed_ns(entry), entry.name)
+                    (entry.stat(follow_symlinks=False), entry.name)
                     for entry in entries
                     if entry.is_dir(follow_symlinks=False) and entry.name not in {current.name, *abandoned}
                 ]
         except OSError as error:
             raise UnreachableError(f"the releases in {folder} cannot be listed: {error.strerror}") from error
-        earlier = [(at_ns, name) for at_ns, name in others if at_ns <= made_ns and not name.startswith(".")]
+        earlier = [
+            (status.st_mtime_ns, name)
+            for status, name in others
+            if _changed_ns(status) <= made_ns and not name.startswith(".")
+        ]
         return max(earlier)[1] if earlier else None
 
     def _file(self, link: Path) -> Path:
@@ -190,9 +194,8 @@ class Releases:
             temporary.replace(file)
 
 
-def _changed_ns(entry: os.DirEntry[str]) -> int:
-    """The later of its two times: unpacking sets the mtime to that of the build, but nobody can set the ctime."""
-    status = entry.stat(follow_symlinks=False)
+def _changed_ns(status: os.stat_result) -> int:
+    """The later of the two times: unpacking sets the mtime to that of the build, but nobody can set the ctime."""
     return max(status.st_mtime_ns, status.st_ctime_ns)
 
 
