@@ -60,7 +60,9 @@ def _listener(path: str, timeout_s: float) -> int:
             client.connect(path)
             credentials = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
         except OSError as error:
-            raise UnreachableError(f"supervisor at unix://{path} cannot be reached: {error.strerror}") from error
+            raise UnreachableError(
+                f"supervisor at unix://{path} cannot be reached: {error.strerror or error}"
+            ) from error
     return int(struct.unpack("3i", credentials)[0])
 
 

@@ -100,13 +100,15 @@ class Supervised:
         return process
 
     def stop(self, name: str, attempt: Attempt) -> Process:
-        """Not running when it returns."""
+        """Not running when it returns. One that died by itself and was started again meanwhile is stopped as well."""
         process = self.look(name, within_s=attempt.left_s())
-        if process.is_alive or process.state is State.BACKOFF:
+        while process.is_alive or process.state is State.BACKOFF:
             try:
                 self._change("stopProcess", name, attempt)
+                break
             except FaultError as error:
-                if error.code not in {Fault.NOT_RUNNING, Fault.FAILED} or self.look(name).is_alive:
+                process = self.look(name, within_s=attempt.left_s())
+                if error.code != Fault.NOT_RUNNING and (error.code != Fault.FAILED or process.is_alive):
                     raise PermanentError(fault_sentence(error, name)) from error
         return self._until(name, {State.STOPPING}, attempt)
 

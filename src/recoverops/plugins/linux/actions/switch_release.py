@@ -32,7 +32,7 @@ from recoverops.plugins.linux.supervised import LOOKS, STARTS, STOPS, Supervised
 from recoverops.ports import Clock, Parameter, Permission
 
 _SURELY_S = 0.01
-"""Longer than a clock is read apart from a file system's time."""
+"""Seconds beyond the end of a second, so that no rounding leads back into it."""
 
 
 class SwitchRelease:
