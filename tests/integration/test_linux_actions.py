@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -262,13 +263,7 @@ def test_a_file_that_comes_into_use_after_the_plan_stays_and_the_others_go(small
 
 
 def test_a_bad_release_is_left_and_the_way_back_is_kept(tmp_path: Path) -> None:
-    for name in ("1", "2"):
-        (tmp_path / "releases" / name).mkdir(parents=True)
-        (tmp_path / "releases" / name / "main.py").write_text(
-            f"import time\nprint('I am {name}', flush=True)\ntime.sleep(600)\n"
-        )
-    link = tmp_path / "current"
-    link.symlink_to("releases/2")
+    link = releases_of(tmp_path)
     programs = [Program(name="checkout", command=[sys.executable, str(link / "main.py")])]
     service = supervised("checkout", release=str(link))
     with running_supervisor(tmp_path / "supervisor", programs) as supervisor:
@@ -301,6 +296,107 @@ def test_an_interruption_between_link_and_restart_is_gone_on_with(tmp_path: Path
         done = switch.execute(plan, service, idempotency_key="run-1:1")
         assert done.status is ExecutionStatus.SUCCEEDED, done.statement
         assert str(supervisor.info("checkout")["pid"]) != plan.before["pid"]
+
+
+def releases_of(folder: Path) -> Path:
+    """Releases 1 and 2 that say who they are, and the link to 2, which is the bad one."""
+    for name in ("1", "2"):
+        (folder / "releases" / name).mkdir(parents=True)
+        (folder / "releases" / name / "main.py").write_text(
+            f"import time\nprint('I am {name}', flush=True)\ntime.sleep(600)\n"
+        )
+    link = folder / "current"
+    link.symlink_to("releases/2")
+    return link
+
+
+@contextmanager
+def crashing_checkout(folder: Path) -> Iterator[tuple[Supervisor, Any, Service]]:
+    """It is started again by supervisord whenever it dies; with the action that switches its release."""
+    link = releases_of(folder)
+    command = [sys.executable, str(link / "main.py")]
+    service = supervised("checkout", release=str(link))
+    programs = [Program(name="checkout", command=command, autorestart=True, startsecs=0)]
+    with running_supervisor(folder / "supervisor", programs) as supervisor:
+        yield supervisor, action("switch-release", parts(service, supervisor=supervisor)), service
+
+
+def crashed(supervisor: Supervisor) -> int:
+    """It has died and was started again; the new pid."""
+    old = supervisor.kill_program("checkout")
+    within(5, lambda: supervisor.info("checkout")["pid"] not in {0, old}, "supervisord did not start it again")
+    return int(supervisor.info("checkout")["pid"])
+
+
+def says(supervisor: Supervisor, release: str) -> None:
+    """The process that was started last is this release."""
+    within(5, lambda: supervisor.log("checkout").endswith(f"I am {release}\n"), f"release {release} does not run")
+
+
+def test_a_bad_release_that_restarts_itself_after_the_plan_is_left_all_the_same(tmp_path: Path) -> None:
+    with crashing_checkout(tmp_path) as (supervisor, switch, service):
+        plan = switch.plan(service, {})
+        bad = crashed(supervisor)
+        done = switch.execute(plan, service, idempotency_key="run-1:1")
+        assert done.status is ExecutionStatus.SUCCEEDED, done.statement
+        assert not is_alive(bad)
+        says(supervisor, "1")
+        assert switch.probe(plan, service).answer is ProbeAnswer.DONE
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_an_undo_ends_the_release_that_was_restarted_since_and_also_one_that_left_no_word(
+    tmp_path: Path, is_known: bool
+) -> None:
+    with crashing_checkout(tmp_path) as (supervisor, switch, service):
+        plan = switch.plan(service, {})
+        left = dict(switch.execute(plan, service, idempotency_key="run-1:1").after)
+        one = crashed(supervisor) if is_known else int(left["pid"])
+        left = left if is_known else {}  # killed between effect and outcome: it was found done
+        assert switch.probe_undo(plan, left, service).answer is ProbeAnswer.NOT_DONE
+        undone = switch.undo(plan, left, service, idempotency_key="run-1:2")
+        assert undone.status is ExecutionStatus.SUCCEEDED, undone.statement
+        assert not is_alive(one)
+        says(supervisor, "2")
+        assert switch.probe_undo(plan, left, service).answer is ProbeAnswer.DONE
+        again = switch.undo(plan, left, service, idempotency_key="run-1:2")
+        assert again.statement.startswith("nothing to undo"), again.statement
+        assert str(supervisor.info("checkout")["pid"]) == undone.after["pid"]
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_an_undo_that_was_interrupted_before_the_restart_is_gone_on_with(tmp_path: Path, is_known: bool) -> None:
+    with crashing_checkout(tmp_path) as (supervisor, switch, service):
+        plan = switch.plan(service, {})
+        done = switch.execute(plan, service, idempotency_key="run-1:1")
+        left = dict(done.after) if is_known else {}
+        crashed(supervisor)
+        (tmp_path / "new").symlink_to("releases/2")
+        (tmp_path / "new").replace(tmp_path / "current")
+        assert switch.probe_undo(plan, left, service).answer is ProbeAnswer.NOT_DONE
+        assert switch.undo(plan, left, service, idempotency_key="run-1:2").status is ExecutionStatus.SUCCEEDED
+        says(supervisor, "2")
+        assert switch.probe_undo(plan, left, service).answer is ProbeAnswer.DONE
+
+
+def test_a_switch_that_was_interrupted_before_the_restart_ends_the_bad_release_and_repeats_nothing_after_it(
+    tmp_path: Path,
+) -> None:
+    with crashing_checkout(tmp_path) as (supervisor, switch, service):
+        plan = switch.plan(service, {})
+        bad = crashed(supervisor)
+        (tmp_path / "new").symlink_to("releases/1")
+        (tmp_path / "new").replace(tmp_path / "current")  # in the second in which it was started, or the next one
+        assert switch.probe(plan, service).answer is ProbeAnswer.NOT_DONE
+        done = switch.execute(plan, service, idempotency_key="run-1:1")
+        assert done.status is ExecutionStatus.SUCCEEDED, done.statement
+        assert not is_alive(bad)
+        says(supervisor, "1")
+        good = crashed(supervisor)
+        assert switch.probe(plan, service).answer is ProbeAnswer.DONE
+        again = switch.execute(plan, service, idempotency_key="run-1:1")
+        assert again.statement.startswith("not repeated"), again.statement
+        assert supervisor.info("checkout")["pid"] == good
 
 
 # rotate-logs

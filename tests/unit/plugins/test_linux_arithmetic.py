@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -171,11 +173,19 @@ def test_a_link_that_leads_out_of_the_releases_is_refused(tmp_path: Path) -> Non
             releases.directory(link, name)
 
 
-def test_without_a_history_the_newest_other_release_is_the_previous_one(tmp_path: Path) -> None:
-    for name in ("1", "2", "3"):
-        (tmp_path / "releases" / name).mkdir(parents=True)
-    (tmp_path / "current").symlink_to("releases/3")
-    assert Releases("releases").previous(current_of(tmp_path / "current")) == "2"
+def test_without_a_history_the_newest_release_from_before_the_link_is_the_previous_one(tmp_path: Path) -> None:
+    folder, link = tmp_path / "releases", tmp_path / "current"
+    for name in ("1", "2", "3", ".tmp-upload"):
+        (folder / name).mkdir(parents=True)
+    time.sleep(0.05)  # a file system's clock ticks every few milliseconds
+    link.symlink_to("releases/3")
+    time.sleep(0.05)
+    (folder / "4").mkdir()
+    os.utime(folder / "4", (1000, 1000))  # the next release, unpacked with the time of its build
+    assert Releases("releases").previous(current_of(link)) == "2"
+    for name in ("1", "2"):
+        (folder / name / "touched").mkdir()
+    assert Releases("releases").previous(current_of(link)) is None  # a person knows better
 
 
 UPSTREAM = """upstream shop {

@@ -2,8 +2,9 @@
 
 A symlink does not remember where it pointed before, and a directory's own time moves when the release writes into it.
 So every switch that is seen or made is written into a small file beside the link, `.<link>.history.json`; the source
-writes what it sees, the action what it does. Only where the file says nothing, the newest other directory counts as the
-previous release. A release that we left because it was bad is no candidate until somebody else switches to it again.
+writes what it sees, the action what it does. Only where the file says nothing, the newest other directory that was not
+changed since the link was made counts as the previous release: a later one may be the next one, or half unpacked. A
+release that we left because it was bad is no candidate until somebody else switches to it again.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ class Current:
     """The directory's own name: the release."""
     since: datetime
     """When the link was made; a switch makes a new one."""
+    moved_s: int
+    """The second since 1970 in which it was put there, by the ctime: copied links bring an older mtime along."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,8 @@ def current_of(link: Path) -> Current:
     except OSError as error:
         raise PermanentError(f"{link} is no symbolic link to a release ({error.strerror})") from error
     since = datetime.fromtimestamp(status.st_mtime, UTC)
-    return Current(link=link, target=target, name=Path(target).name, since=since)
+    moved_s = status.st_ctime_ns // 10**9
+    return Current(link=link, target=target, name=Path(target).name, since=since, moved_s=moved_s)
 
 
 class Releases:
@@ -146,17 +150,24 @@ class Releases:
         return True
 
     def _newest_other(self, current: Current, abandoned: set[str]) -> str | None:
+        """The newest other directory that was complete when the link was made; tools hide unfinished ones by a dot."""
         folder = self.folder_of(current.link)
         try:
+            made_ns = os.lstat(current.link).st_mtime_ns
             with os.scandir(folder) as entries:
                 others = [
-                    (entry.stat(follow_symlinks=False).st_mtime_ns, entry.name)
+                    (entry.stat(follow_symlinks=False), entry.name)
                     for entry in entries
                     if entry.is_dir(follow_symlinks=False) and entry.name not in {current.name, *abandoned}
                 ]
         except OSError as error:
             raise UnreachableError(f"the releases in {folder} cannot be listed: {error.strerror}") from error
-        return max(others)[1] if others else None
+        earlier = [
+            (status.st_mtime_ns, name)
+            for status, name in others
+            if _changed_ns(status) <= made_ns and not name.startswith(".")
+        ]
+        return max(earlier)[1] if earlier else None
 
     def _file(self, link: Path) -> Path:
         return link.with_name(f".{link.name}.history.json")
@@ -181,6 +192,11 @@ class Releases:
             with os.fdopen(descriptor, "w", encoding="utf-8") as out:
                 json.dump(plain, out)
             temporary.replace(file)
+
+
+def _changed_ns(status: os.stat_result) -> int:
+    """The later of the two times: unpacking sets the mtime to that of the build, but nobody can set the ctime."""
+    return max(status.st_mtime_ns, status.st_ctime_ns)
 
 
 def replay(switches: tuple[Switch, ...]) -> tuple[set[str], list[str]]:

@@ -61,8 +61,11 @@ def parse(line: str) -> Socket:
 
 
 def listeners(port: int, host: str, known: Iterable[Socket]) -> tuple[Socket, ...]:
-    """The sockets that keep others from listening on `host:port`: at this address or at all. Pure for an address."""
-    wanted = _addresses(host)
+    """The sockets that keep others from listening on `host:port`: at this address or at all. Pure for an address.
+
+    The host is taken as one of this machine; of one that nobody knows every address counts.
+    """
+    wanted = addresses_of(host)
     return tuple(
         one
         for one in known
@@ -115,8 +118,8 @@ def _address(text: str) -> Address:
     return mapped or address
 
 
-def _addresses(host: str) -> frozenset[Address]:
-    """The addresses that a host's name or number means; none when nobody knows it: then every address counts."""
+def addresses_of(host: str) -> frozenset[Address]:
+    """The addresses that a host's name or number means; none when nobody knows it."""
     try:
         return frozenset({ipaddress.ip_address(host)})
     except ValueError:

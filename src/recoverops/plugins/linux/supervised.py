@@ -13,6 +13,7 @@ from typing import Any
 from recoverops.model import PermanentError, Service, UnreachableError
 from recoverops.plugins.linux.answers import Attempt
 from recoverops.plugins.linux.faults import Fault, fault_sentence
+from recoverops.plugins.linux.locality import absence
 from recoverops.plugins.linux.process import Process, State, process_name, process_of
 from recoverops.plugins.linux.procfs import Processes, Stat, scan
 from recoverops.plugins.linux.rpc import CallNotMadeError, FaultError, SupervisorClient
@@ -52,6 +53,18 @@ class Supervised:
             raise UnreachableError(f"supervisor at {self._client.url} answered {answer!r:.80} instead of its pid")
         return answer
 
+    def check_is_here(self) -> None:
+        """Raises `PermanentError` unless the daemon is surely a process of this host, in the same pid namespace.
+
+        `tree_of` sees it by a process that runs; this is for actions on what is here while the program may not run.
+        """
+        pid, url = self.daemon_pid(), self._client.url
+        why = absence(url, pid, timeout_s=self._timeout_s)
+        if why is not None:
+            raise PermanentError(
+                f"supervisor at {url}, process {pid} by its own word, is not surely on this host: {why}"
+            )
+
     def tree_of(self, process: Process, processes: Processes | None = None) -> tuple[Stat, ...]:
         """Its processes on this host, the main one first; none when it does not run.
 
@@ -67,8 +80,7 @@ class Supervised:
         if main.ppid != daemon:
             raise PermanentError(
                 f"process {process.pid} here is not the {process.name} of supervisor at {self._client.url}: that "
-                f"daemon "
-                "runs on another host or in another container; run RecoverOps beside it"
+                "daemon runs on another host or in another container; run RecoverOps beside it"
             )
         return picture.tree(process.pid)
 
@@ -88,13 +100,15 @@ class Supervised:
         return process
 
     def stop(self, name: str, attempt: Attempt) -> Process:
-        """Not running when it returns."""
+        """Not running when it returns. One that died by itself and was started again meanwhile is stopped as well."""
         process = self.look(name, within_s=attempt.left_s())
-        if process.is_alive or process.state is State.BACKOFF:
+        while process.is_alive or process.state is State.BACKOFF:
             try:
                 self._change("stopProcess", name, attempt)
+                break
             except FaultError as error:
-                if error.code not in {Fault.NOT_RUNNING, Fault.FAILED} or self.look(name).is_alive:
+                process = self.look(name, within_s=attempt.left_s())
+                if error.code != Fault.NOT_RUNNING and (error.code != Fault.FAILED or process.is_alive):
                     raise PermanentError(fault_sentence(error, name)) from error
         return self._until(name, {State.STOPPING}, attempt)
 

@@ -2,7 +2,8 @@
 
 The port is the one in the service's `http` address. Who holds it is read from the kernel, never from a log. It is
 refused for every process of a service of the inventory, for RecoverOps, its parents and its supervisord, for pid 1,
-and for system accounts (root among them) unless the process works in a folder that the settings name.
+and for system accounts (root among them) unless the process works in a folder that the settings name. Where the address
+or the supervisord is another host's, or another container's, it is refused altogether.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from recoverops.plugins.linux.actions.end_process import KILLS
 from recoverops.plugins.linux.answers import Attempt, ask, check_arguments, planned, probed, succeeded
 from recoverops.plugins.linux.endings import end
 from recoverops.plugins.linux.evidence import evidence
+from recoverops.plugins.linux.locality import is_local
 from recoverops.plugins.linux.process import ADDRESS, process_name
 from recoverops.plugins.linux.procfs import Processes, Stat, command_line, owner, scan
 from recoverops.plugins.linux.restart import touched_with
@@ -110,7 +112,7 @@ class FreePort:
 
     def plan(self, service: Service, arguments: Mapping[str, str]) -> Plan:
         check_arguments(self.name, self.parameters, arguments)
-        host, port = place_of(service)
+        host, port = self._place(service)
         process = self._supervised.look_at(service)
         found = self._holders(host, port)
         if not found:
@@ -138,7 +140,7 @@ class FreePort:
         return ask(lambda: self._probe(plan, service))
 
     def _probe(self, plan: Plan, service: Service) -> ProbeResult:
-        host, port = place_of(service)
+        host, port = self._place(service)
         process, held = self._supervised.look_at(service), self._holders(host, port)
         planned_ones, tree = _planned(plan), {stat.pid for stat in self._supervised.tree_of(process)}
         if any(one.stat.identity in planned_ones for one in held):
@@ -155,7 +157,7 @@ class FreePort:
         return attempt.run(lambda attempt: self._free(plan, service, attempt))
 
     def _free(self, plan: Plan, service: Service, attempt: Attempt) -> Execution:
-        (host, port), name = place_of(service), process_name(service)
+        (host, port), name = self._place(service), process_name(service)
         tree = {stat.pid for stat in self._supervised.tree_of(self._supervised.look(name))}
         held = [one for one in self._holders(host, port) if one.stat.pid not in tree]
         unplanned = [one for one in held if one.stat.identity not in _planned(plan)]
@@ -176,6 +178,17 @@ class FreePort:
         ended = end(stats, grace_s=min(self._grace_s, attempt.left_s()), clock=self._clock)
         attempt.kept["ended"] = ended.statement
         return f"freed port {port}: {ended.statement} ({_told(held)})"
+
+    def _place(self, service: Service) -> tuple[str, int]:
+        """Host and port, both of this host; raises `PermanentError` when nobody here can be in the service's way."""
+        host, port = place_of(service)
+        if not is_local(host):
+            raise PermanentError(
+                f'the port is not freed: "{host}" in the http address of {service.name} is no address of this host, so '
+                f"whoever listens on port {port} here is not in its way; run RecoverOps there"
+            )
+        self._supervised.check_is_here()
+        return host, port
 
     def _holders(self, host: str, port: int) -> tuple[Holder, ...]:
         """Raises `UnreachableError` when somebody listens and we may not see who."""

@@ -1,8 +1,10 @@
 """The action `switch-release`: point the service's release link to the release before, and restart the service.
 
 The link is replaced in one step by a rename; where it pointed and where it will point stand in `Plan.before`, so a call
-that was interrupted between the link and the restart goes on where it stopped. Undo switches back only while the link
-still points where we left it. A link, or a release, outside the declared folder is never touched.
+that was interrupted between the link and the restart goes on where it stopped. A process runs what the link named when
+it was started, so only one that was started in a later second than the link was moved counts as switched; every other
+one is stopped and started. Undo switches back only while the link still points where we left it. A link, or a release,
+outside the declared folder is never touched.
 """
 
 from __future__ import annotations
@@ -23,11 +25,14 @@ from recoverops.model import (
 )
 from recoverops.plugins.linux.answers import Attempt, ask, check_arguments, failed, planned, probed, succeeded
 from recoverops.plugins.linux.evidence import evidence
-from recoverops.plugins.linux.process import Process, process_name
+from recoverops.plugins.linux.process import Process, clock_time, process_name
 from recoverops.plugins.linux.releases import ADDRESS, Current, Releases, current_of, link_of
-from recoverops.plugins.linux.restart import judge, touched_with
+from recoverops.plugins.linux.restart import touched_with
 from recoverops.plugins.linux.supervised import LOOKS, STARTS, STOPS, Supervised
 from recoverops.ports import Clock, Parameter, Permission
+
+_SURELY_S = 0.01
+"""Seconds beyond the end of a second, so that no rounding leads back into it."""
 
 
 class SwitchRelease:
@@ -113,7 +118,7 @@ class SwitchRelease:
         name, link, before = process_name(service), link_of(service), plan.before
         current, process = current_of(link), self._supervised.look(name)
         attempt.kept = {**evidence(service, self._supervised.tree_of(process)), **_left(current, process)}
-        if current.target == before["goal_target"] and judge(before, process).answer is ProbeAnswer.DONE:
+        if current.target == before["goal_target"] and _restarted(current, process, before).answer is ProbeAnswer.DONE:
             return succeeded(
                 f"not repeated: {link} points to {current.name} already and {name} was restarted", attempt.kept
             )
@@ -124,7 +129,7 @@ class SwitchRelease:
             raise PermanentError(
                 f"{link} points to {current.name} by now, the plan was made on {before['release']}; plan anew"
             )
-        now = self._restart(name, attempt, f"{link} was switched to {before['goal']}, but ", plan.before, process)
+        now = self._restart(link, name, attempt, f"{link} was switched to {before['goal']}, but ")
         attempt.kept |= _left(current_of(link), now)
         return succeeded(
             f"{link} was switched from {before['release']} to {before['goal']}; {name} is {now.statement}", attempt.kept
@@ -140,9 +145,8 @@ class SwitchRelease:
         name, link, before = process_name(service), link_of(service), plan.before
         current, process = current_of(link), self._supervised.look(name)
         attempt.kept = {**evidence(service, self._supervised.tree_of(process)), **_left(current, process)}
-        since = _since(plan, left)
         if current.target == before["target"]:
-            if not (left and process.has_same_start(since)):
+            if _restarted(current, process, _since(plan, left)).answer is not ProbeAnswer.NOT_DONE:
                 return succeeded(f"nothing to undo: {link} points to {current.name} as before", attempt.kept)
         elif current.target != before["goal_target"]:
             return failed(
@@ -153,7 +157,7 @@ class SwitchRelease:
         else:
             self._releases.directory(link, before["release"])
             self._point(link, before["target"], before["release"], by="undone", key=f"{key}:undo")
-        now = self._restart(name, attempt, f"{link} was switched back to {before['release']}, but ", since, process)
+        now = self._restart(link, name, attempt, f"{link} was switched back to {before['release']}, but ")
         attempt.kept |= _left(current_of(link), now)
         return succeeded(f"{link} was switched back to {before['release']}; {name} is {now.statement}", attempt.kept)
 
@@ -162,8 +166,6 @@ class SwitchRelease:
 
     def _probe_undo(self, plan: Plan, left: Mapping[str, str], service: Service) -> ProbeResult:
         current, process = current_of(link_of(service)), self._supervised.look_at(service)
-        if not left and current.target == plan.before["target"]:
-            return probed(ProbeAnswer.DONE, f"{current.link} points to {current.name} as before")
         return _stands(current, process, where="target", to=plan.before["release"], since=_since(plan, left), plan=plan)
 
     def _point(self, link: Path, target: str, release: str, *, by: str, key: str) -> None:
@@ -171,17 +173,23 @@ class SwitchRelease:
         self._releases.point(link, target, key=key)
         self._releases.note(link, release, by=by, at=self._clock.now())
 
-    def _restart(self, name: str, attempt: Attempt, so_far: str, since: Mapping[str, str], process: Process) -> Process:
-        """Stops the process that ran the other release; one that was started since the switch is left alone."""
+    def _restart(self, link: Path, name: str, attempt: Attempt, so_far: str) -> Process:
+        """Stops whatever runs: it may have been started before the link was moved, whatever it was when we looked."""
         attempt.begun(so_far)
-        if process.has_same_start(since):
-            self._supervised.stop(name, attempt)
+        self._supervised.stop(name, attempt)
+        self._let_its_second_pass(current_of(link), attempt)
         return self._supervised.start(name, attempt)
+
+    def _let_its_second_pass(self, current: Current, attempt: Attempt) -> None:
+        """supervisord tells starts in whole seconds; a second at most, also where a clock was set back since."""
+        left_s = current.moved_s + 1 - self._clock.now().timestamp()
+        if left_s > 0:
+            self._clock.sleep(min(left_s + _SURELY_S, 1 + _SURELY_S, attempt.left_s()))
 
 
 def _since(plan: Plan, left: Mapping[str, str]) -> Mapping[str, str]:
-    """The process that ran the release that is undone."""
-    return left if {"pid", "start"} <= left.keys() else plan.before
+    """The process that ran the release which is undone; nothing when the effect did not come to say, or never was."""
+    return left if left.get("target") == plan.before["goal_target"] else {}
 
 
 def _left(current: Current, process: Process) -> dict[str, str]:
@@ -202,7 +210,26 @@ def _stands(
         return probed(ProbeAnswer.UNKNOWN, f"{current.link} points to {current.name}, where we did not put it")
     if current.target != before[where]:
         return probed(ProbeAnswer.NOT_DONE, f"{current.link} points to {current.name}, not to {to}")
-    restarted = judge(since, process)
+    restarted = _restarted(current, process, since)
     if restarted.answer is ProbeAnswer.NOT_DONE:
         return probed(ProbeAnswer.NOT_DONE, f"{current.link} points to {to}, but {restarted.statement}")
     return probed(restarted.answer, f"{current.link} points to {to}; {restarted.statement}")
+
+
+def _restarted(current: Current, process: Process, since: Mapping[str, str]) -> ProbeResult:
+    """Whether the process runs what the link names: another one than `since`, started after the link was moved. Pure.
+
+    One that was started in the same second counts as started before: it costs one more restart at most.
+    """
+    name = process.name
+    if process.has_same_start(since):
+        return probed(ProbeAnswer.NOT_DONE, f"{name} has not been started since; it is {process.statement}")
+    if process.start <= current.moved_s:
+        return probed(
+            ProbeAnswer.NOT_DONE,
+            f"{name} has not been started since the link was moved at {clock_time(current.moved_s)}; "
+            f"it is {process.statement}",
+        )
+    if not process.is_alive:
+        return probed(ProbeAnswer.UNKNOWN, f"{name} is {process.statement}; nobody can tell who started it")
+    return probed(ProbeAnswer.DONE, f"{name} was started at {clock_time(process.start)} (pid {process.pid})")

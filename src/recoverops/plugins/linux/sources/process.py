@@ -35,7 +35,10 @@ class _History:
 
 
 class ProcessSource:
-    """Implements `ports.Source`. Services without a supervisor address, or whose daemon is elsewhere, are left out."""
+    """Implements `ports.Source`. Services without a supervisor address, or whose daemon is elsewhere, are left out.
+
+    So are those whose process runs and is not to be seen (`hidepid`, another container): that is not none.
+    """
 
     name = NAME
 
@@ -58,8 +61,9 @@ class ProcessSource:
 
     def poll(self) -> tuple[Sample, ...]:
         try:
-            processes = self._supervised.all()
-            picture = scan()
+            processes, picture = self._supervised.all(), scan()
+            if any(_is_unseen(_process(service, processes), picture) for service in self._services):
+                processes, picture = self._supervised.all(), scan()  # it may have ended in between
             daemon = self._daemon_of(processes, picture)
         except PermanentError as error:
             raise UnreachableError(f"supervisor does not tell its processes: {error}") from error
@@ -67,7 +71,7 @@ class ProcessSource:
         samples: list[Sample] = []
         for service in self._services:
             process = _process(service, processes)
-            if process is None:
+            if process is None or _is_unseen(process, picture):
                 continue
             main = picture.by_pid.get(process.pid)
             if main is not None and main.ppid != daemon:
@@ -146,6 +150,11 @@ def growth_of(memory: Sequence[tuple[float, float]], *, window_s: float) -> floa
         for later in memory[position + 1 :]
     ]
     return float(median(slopes))
+
+
+def _is_unseen(process: Process | None, picture: Processes) -> bool:
+    """Whether supervisord names a process that /proc does not show. Pure."""
+    return process is not None and process.pid != 0 and process.pid not in picture.by_pid
 
 
 def _process(service: Service, processes: Mapping[str, Process]) -> Process | None:
