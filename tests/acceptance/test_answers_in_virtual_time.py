@@ -181,3 +181,16 @@ def test_a_no_ends_with_its_incident(tmp_path: Path) -> None:
         world.live(60, until=lambda: bool(world.ledger))
 
         assert len(world.ledger) == 1
+
+
+def test_a_question_whose_time_is_up_when_nobody_has_to_answer_any_more_refuses_nothing_later(tmp_path: Path) -> None:
+    short = HASTY.model_copy(update={"approval_ttl": timedelta(seconds=60)})
+    with Switched(directory=tmp_path, decision=short, heals=False) as world:
+        broken(world).live(30, until=world.is_asking)
+        world.demanded = ()  # the switch is off, and nothing wakes the incident before the question's time is up
+        world.live(70)
+        assert (len(world.ledger), world.story.approval and world.story.approval.state) == (1, ApprovalState.WITHDRAWN)
+        world.live(30)
+        world.switch("the switch is on")
+        world.live(60, until=world.is_asking)
+        assert world.decisions[-1].reason is Reason.APPROVAL_NEEDED

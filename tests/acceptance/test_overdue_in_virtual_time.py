@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from tests.acceptance.virtual_world import CHECKOUT, World
@@ -118,3 +119,12 @@ def test_a_restart_in_the_call_tells_nobody_again(tmp_path: Path) -> None:
         assert (world.boots, action.calls, world.incident.reason) == (2, 2, "undone")
         assert len(told(world)) == 1
         assert calls_of_people(world) == 2, "that it hangs, and that it did not help"
+
+
+def test_a_call_that_returned_while_the_telling_waited_for_its_turn_is_not_told_of(tmp_path: Path) -> None:
+    action = Hangs(LIMIT_S - 1)
+    world = broken(tmp_path, action)
+    world.live(20 * LIMIT_S, until=world.is_(IncidentState.RESOLVED))
+    (intent,) = world.story.runs[0].actions
+    world.store.write(partial(world.sweep._overdue._write, intent, took_s=LIMIT_S))
+    assert told(world) == []

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from tests.acceptance.virtual_world import ACTING, CHECKOUT, LONG_TICK, World
 
-from recoverops.model import IncidentState, Sample, Service
+from recoverops.model import AlertStatus, IncidentState, Resource, ResourceKind, Sample, Service
 
 HOUR = 3600
 
@@ -87,3 +89,50 @@ def test_what_comes_back_at_once_is_the_same_trouble(tmp_path: Path) -> None:
         world.is_up = False
         world.live(300, tick=LONG_TICK)
         assert len(world.decisions) == decided
+
+
+def _with_an_alert_that_ended(world: World) -> None:
+    """It is down and measured so; an alert about it has ended. The response is over, a person was called."""
+    world.live(5)
+    world.break_service()
+    world.live(10)
+    world.alert(AlertStatus.FIRING)
+    world.live(200, tick=LONG_TICK)
+    world.alert(AlertStatus.RESOLVED)
+    world.live(1.2 * HOUR, tick=LONG_TICK)
+    assert world.is_(IncidentState.ESCALATED)()
+
+
+def test_after_a_restart_nothing_is_gone_because_nothing_was_heard_yet(tmp_path: Path) -> None:
+    with ProbedWorld(directory=tmp_path, decision=ACTING, heals=False, is_probed=False) as world:
+        _with_an_alert_that_ended(world)
+        acted = len(world.ledger)
+        world.boot()
+        world.sweep.tick()
+        world.live(60)
+        assert world.is_(IncidentState.ESCALATED)()
+        assert (len(world.incidents), len(world.ledger)) == (1, acted)
+
+
+@pytest.mark.parametrize("by", [timedelta(minutes=65), timedelta(seconds=-45)], ids=["forward", "back"])
+def test_a_step_of_the_clock_lets_nothing_vanish(tmp_path: Path, by: timedelta) -> None:
+    with ProbedWorld(directory=tmp_path, decision=ACTING, heals=False, is_probed=False) as world:
+        _with_an_alert_that_ended(world)
+        world.clock._now += by
+        world.observer.take_samples([])
+        world.sweep.tick()
+        world.live(60)
+        assert (world.incident.state, len(world.incidents)) == (IncidentState.ESCALATED, 1)
+
+
+def test_what_a_blind_source_does_not_see_is_not_gone(tmp_path: Path) -> None:
+    with ProbedWorld(directory=tmp_path, decision=ACTING, heals=False) as world:
+        world.repaired_without_its_probe()
+        blind = Resource(kind=ResourceKind.SOURCE, name="prober")
+        until = world.clock.now() + timedelta(hours=2)
+        while world.clock.now() < until:
+            down = Sample(resource=blind, metric="source.up", value=0.0, at=world.clock.now(), source="prober")
+            world.observer.take_samples([down])
+            world.live(30, tick=LONG_TICK)
+        first = min(world.incidents, key=lambda one: one.opened_at)
+        assert first.state is IncidentState.ESCALATED

@@ -68,9 +68,6 @@ def joined(incident: Incident, anomaly: Anomaly, *, now: datetime) -> Incident:
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=10), timedelta(minutes=10)
 
 
-GONE_AFTER = timedelta(hours=1)
-
-
 def may_reopen_at(incident: Incident, *, now: datetime) -> datetime:
     """When new evidence may start the response of a finished incident afresh: at once the first time, then ever later.
 
@@ -110,29 +107,23 @@ def is_clear(
 ) -> bool:
     """Whether every series at fault has been seen normal for `settled`, on evidence no older than `max_age`.
 
-    A series that nobody reports any more is unknown, so the incident stays open; but for those that are `gone`.
+    A series that nobody reports any more is unknown, so the incident stays open.
     """
     by_series = {one.series: one for one in conditions}
-    left = set(incident.series) - gone(incident, by_series.values(), now=now, max_age=max_age)
-    return bool(left) and all(
-        _is_settled(by_series.get(series), now=now, settled=settled, max_age=max_age) for series in left
+    return bool(incident.series) and all(
+        _is_settled(by_series.get(series), now=now, settled=settled, max_age=max_age) for series in incident.series
     )
 
 
-def gone(incident: Incident, conditions: Iterable[Condition], *, now: datetime, max_age: timedelta) -> frozenset[str]:
-    """The series at fault of which nothing was heard for an hour, through which another one has been seen normal.
-
-    A probe or a threshold was taken away, an exporter was replaced. An alert is not gone: its sender tells its end.
-    """
-    by_series = {one.series: one for one in conditions}
-    known = [by_series.get(series) for series in incident.series]
-    if not any(_is_settled(one, now=now, settled=GONE_AFTER, max_age=max_age) for one in known):
-        return frozenset()
-    return frozenset(
-        series
-        for series, one in zip(incident.series, known, strict=True)
-        if one is None or not (one.sticky or now - one.last_at < GONE_AFTER)
-    )
+def unheard(
+    incident: Incident, conditions: Iterable[Condition], *, now: datetime, settled: timedelta, max_age: timedelta
+) -> frozenset[str]:
+    """The series at fault that nobody tells of now, when all the others are well, one of them by measurement."""
+    by_series = {one.series: one for one in fresh(conditions, now=now, max_age=max_age)}
+    others = [by_series[series] for series in incident.series if series in by_series]
+    is_well = all(_is_settled(one, now=now, settled=settled, max_age=max_age) for one in others)
+    is_measured = any(not one.sticky for one in others)
+    return frozenset(incident.series) - by_series.keys() if is_well and is_measured else frozenset()
 
 
 def _is_settled(condition: Condition | None, *, now: datetime, settled: timedelta, max_age: timedelta) -> bool:

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from recoverops.model import Condition, ConditionStatus, Resource, Sample
+from recoverops.model import Condition, ConditionStatus, Resource, ResourceKind, Sample
 
 
 class Conditions:
@@ -87,6 +87,12 @@ class Conditions:
         """Since the start. Before that its trouble is one that may have been there all along."""
         with self._lock:
             return series in self._been_normal
+
+    def any_bad(self, kind: ResourceKind) -> bool:
+        """Whether anything of this kind is in trouble."""
+        with self._lock:
+            known = (one for conditions in self._by_resource.values() for one in conditions.values())
+            return any(one.is_bad and one.resource.kind is kind for one in known)
 
     def normal_before(self, series: str) -> timedelta:
         """How long it had been normal when its newest trouble began; nothing where that was not seen."""

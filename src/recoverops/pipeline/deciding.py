@@ -276,7 +276,10 @@ def _begin_run(parts: Parts, tx: Tx, incident: Incident, decision: Decision, *, 
 def _yes_spent_by(tx: Tx, incident: Incident, *, now: datetime) -> Approval | None:
     """A yes pays for the next action, needed or not; a question that is open while nobody has to agree is withdrawn.
     Otherwise either would pay for a later action."""
-    withdraw_question(tx, incident, now=now, note="it acts without the answer: nobody has to agree any more")
+    asked = tx.approvals.newest_of(incident.id)
+    if asked is not None and asked.state is ApprovalState.PENDING:
+        note = "it acts without the answer: nobody has to agree any more"  # also when its time is up: nobody refused
+        tx.approvals.settle(asked.id, ApprovalState.WITHDRAWN, by=ENGINE, at=now, note=note)
     given = usable_approval(tx, incident)
     return given if given is not None and given.state is ApprovalState.APPROVED else None
 

@@ -82,6 +82,8 @@ class _Joining:
         """Whether all was well for long enough to end it, but for what nobody measures any more."""
         if known.response is not ResponseStage.FINISHED or known.request is not None:
             return False
+        if self._parts.wall.last_step() is not None:
+            return False  # how long it was well is not known
         told = incidents.fresh(
             self._parts.conditions.of_resource(anomaly.resource),
             now=self._now,

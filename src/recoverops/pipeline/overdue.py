@@ -37,6 +37,8 @@ class Overdue:
                 self._parts.nudge(None)
 
     def _write(self, intent: ActionRecord, tx: Tx, *, took_s: float) -> None:
+        if all(one.intent.key != intent.key for one in self._parts.calls.under_way()):
+            return  # it returned while this waited for its turn to write
         incident = tx.incidents.get(tx.runs.get(intent.run_id).incident_id)
         lines = tx.incidents.timeline(incident.id)
         if any(one.event == OVERDUE and one.detail.get("call") == intent.key for one in lines):

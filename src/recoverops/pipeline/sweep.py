@@ -35,6 +35,7 @@ from recoverops.pipeline.paging import PAGE, every_incident
 from recoverops.pipeline.parts import ENGINE, Parts
 from recoverops.pipeline.rules_again import RulesAgain
 from recoverops.pipeline.story import tell
+from recoverops.pipeline.vanished import GONE_AFTER, Vanished
 from recoverops.ports import Engine, Tx
 
 ORPHAN_AFTER = timedelta(seconds=10)
@@ -64,6 +65,7 @@ class Sweep:
         self._engine = engine
         self._unattended: dict[str, datetime] = {}
         self._rules_again = RulesAgain(parts)
+        self._vanished = Vanished(parts)
         self._forgetting = Forgetting(parts)
         self._overdue = Overdue(parts)
 
@@ -167,13 +169,17 @@ class Sweep:
 
     def _close_cleared(self) -> None:
         parts, now = self._parts, self._parts.clock.now()
+        self._vanished.begin()
         for incident in every_incident(parts.store, _CLEARABLE):
             if incident.response is ResponseStage.DUE:
                 continue  # a response is working on it
             conditions = parts.conditions.of_resource(incident.resource)
             settled, max_age = incidents.quiet_needed(incident, parts.incidents), parts.decision.evidence_max_age
             if incidents.is_clear(incident, conditions, now=now, settled=settled, max_age=max_age):
-                self._close(incident, incidents.gone(incident, conditions, now=now, max_age=max_age), now)
+                self._close(incident, f"every series at fault has been normal for {settled.total_seconds():g} s", now)
+            elif gone := self._vanished.of(incident, conditions, now=now, settled=settled):
+                if self._close(incident, _told_without(gone), now):
+                    parts.conditions.forget(one for one in conditions if one.series in gone)
             else:
                 self._rules_again.note(incident)
 
@@ -195,21 +201,20 @@ class Sweep:
             return  # something was done about it in between; the next tick looks again
         self._engine.start(_key(fresh), severity=fresh.severity)
 
-    def _close(self, incident: Incident, gone: Collection[str], now: datetime) -> None:
-        settled = incidents.quiet_needed(incident, self._parts.incidents).total_seconds()
-        told = f"every series at fault has been normal for {settled:g} s"
-        if gone:
-            hours = f"{incidents.GONE_AFTER.total_seconds():g} s"
-            named = said(", ".join(sorted(gone)), longest=_LONGEST_LIST)
-            told = f"of the series at fault the others have been normal for {hours}, in which nobody told of {named}"
+    def _close(self, incident: Incident, told: str, now: datetime) -> bool:
+        """False when a response took it up in between."""
         try:
             self._parts.store.write(
                 lambda tx: resolve(self._parts, tx, incident, reason="recovered_by_itself", statement=told, now=now)
             )
         except ConflictError:
-            return  # a response took it up in between
-        known = self._parts.conditions.of_resource(incident.resource)
-        self._parts.conditions.forget(one for one in known if one.series in gone)
+            return False
+        return True
+
+
+def _told_without(gone: Collection[str]) -> str:
+    named = said(", ".join(sorted(gone)), longest=_LONGEST_LIST)
+    return f"for {GONE_AFTER.total_seconds():g} s everything else at fault has been normal, and nobody told of {named}"
 
 
 def _due_waits(tx: Tx, *, now: datetime) -> list[Wait]:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recoverops.model import MisconfiguredError, PermanentError, Service, UnreachableError
-from recoverops.plugins.linux.actions.free_port import Holder, Protected, place_of
+from recoverops.plugins.linux.actions.free_port import Holder, Protected, ends_of, place_of
 from recoverops.plugins.linux.actions.scale_workers import pattern_of
 from recoverops.plugins.linux.folders import matching, opened
 from recoverops.plugins.linux.procfs import Processes, Stat, command_line, parse_stat, shortened
@@ -45,6 +45,23 @@ def test_ancestors_end_at_the_top_even_in_a_circle() -> None:
     picture = Processes([stat(1, 0), stat(2, 1), stat(3, 2), stat(8, 9), stat(9, 8)])
     assert list(picture.ancestors(3)) == [3, 2, 1]
     assert list(picture.ancestors(8)) == [8, 9]
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "is_same"),
+    [
+        ("web: 12 requests served", "web: 4711 requests served", True),
+        ("job --run 5f0e9ac31d --parent 100", "job --run 77a1b2c3d4 --parent 200", True),
+        ("python3 listener.py 8080", "python3 other.py 8080", False),
+    ],
+)
+def test_a_stray_that_counts_in_its_title_is_the_same_and_another_program_is_not(
+    then: str, now: str, is_same: bool
+) -> None:
+    first, second = (
+        ends_of([Holder(stat=stat(7), user=1000, folder="/srv/web", command=one, told="")]) for one in (then, now)
+    )
+    assert (first == second) is is_same
 
 
 def test_growth_is_unknown_until_the_history_is_long_enough() -> None:

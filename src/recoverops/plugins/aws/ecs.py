@@ -102,20 +102,23 @@ def previous_revision(service: EcsService, active: Iterable[str]) -> str:
     replaces is what had failed.
     """
     replaced = [one for one in service.deployments if not one.is_primary and one.revision != service.revision]
-    given_up = next((one for one in replaced if one.is_failed or _is_newer(one.revision, service.revision)), None)
-    if given_up is not None:
+    newer = next((one for one in replaced if _is_newer(one.revision, service.revision)), None)
+    if newer is not None:
         raise PermanentError(
-            f"{service.ident} is on its way back already, from {given_up.revision} to {service.revision}; wait for it"
+            f"{service.ident} is on its way back already, from {newer.revision} to {service.revision}; wait for it"
         )
     if service.was_rolled_back:
         raise PermanentError(
             f"{service.ident} runs {service.revision}, to which ECS went back by itself after a deployment had failed; "
             "going further back is for a person"
         )
-    if replaced:
-        return replaced[0].revision
+    good = [one.revision for one in replaced if not one.is_failed]
+    if good:
+        return good[0]
+    failed = {one.revision for one in replaced}
     family, _, number = service.revision.rpartition(":")
-    earlier = [one for one in map(_numbered, active) if one[0] == family and one[1] < int(number)]
+    numbered = [_numbered(one) for one in active if revision_of(one) not in failed]
+    earlier = [one for one in numbered if one[0] == family and one[1] < int(number)]
     if not earlier:
         raise PermanentError(f"{service.ident} runs {service.revision}, and no earlier revision is active")
     return f"{family}:{max(number for _, number in earlier)}"

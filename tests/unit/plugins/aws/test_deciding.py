@@ -70,11 +70,14 @@ def test_what_ecs_is_going_back_from_is_no_goal() -> None:
         previous_revision(ecs("cart:6", "cart:7"), ["cart:5", "cart:6", "cart:7"])
 
 
-def test_what_ecs_has_given_up_is_no_goal_whatever_its_number() -> None:
+@pytest.mark.parametrize("also_there", [("cart:4",), ()])
+def test_what_ecs_has_given_up_is_no_goal(also_there: tuple[str, ...]) -> None:
+    """A person deployed 6 over the failed 5, and 6 is bad as well."""
     found = ecs("cart:6")
     failed = Deployment(id="old", is_primary=False, revision="cart:5", is_failed=True)
-    with pytest.raises(PermanentError, match="on its way back already, from cart:5"):
-        previous_revision(msgspec.structs.replace(found, deployments=(*found.deployments, failed)), ["cart:4"])
+    others = [Deployment(id="older", is_primary=False, revision=one) for one in also_there]
+    service = msgspec.structs.replace(found, deployments=(*found.deployments, failed, *others))
+    assert previous_revision(service, ["cart:3", "cart:4", "cart:5", "cart:6"]) == "cart:4"
 
 
 def test_after_ecs_went_back_by_itself_nobody_goes_further() -> None:

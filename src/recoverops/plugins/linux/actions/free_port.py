@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -42,6 +43,8 @@ from recoverops.redact import redact
 HTTP = "http"
 _WHOLE = 4096
 """A command line is read no further; so nothing of it is cut."""
+_NUMBER = re.compile(r"[0-9a-fA-F]{8,}|[0-9]+")
+"""Also what stands for a run: a digest, the parts of a UUID."""
 _FIRST_PERSON = 1000
 """User ids below are accounts of the system, on every common distribution."""
 
@@ -128,7 +131,7 @@ class FreePort:
                 "program": process.name,
                 **process.snapshot,
                 "port": str(port),
-                "ends": _ends(found),
+                "ends": ends_of(found),
                 "holders": json.dumps([list(one.stat.identity) for one in found]),
                 "holder": "; ".join(one.told for one in found),
             },
@@ -267,10 +270,12 @@ def _holder(stat: Stat) -> Holder:
     return Holder(stat=stat, user=0 if user is None else user, folder=folder, command=command, told=told)
 
 
-def _ends(found: Sequence[Holder]) -> str:
+def ends_of(found: Sequence[Holder]) -> str:
     """Whom the plan ends, by command, user and folder. Without pids: a stray that comes back whenever it ends, or has
-    more workers by now, would never be what was approved; another program is not."""
-    return redact("; ".join(sorted({f"{one.command} of user id {one.user} in {one.folder}" for one in found})))
+    more workers by now, would never be what was approved; another program is not. Nor with the other numbers of the
+    command: some programs count in it what they have served."""
+    commands = sorted({f"{_NUMBER.sub('#', one.command)} of user id {one.user} in {one.folder}" for one in found})
+    return redact("; ".join(commands))
 
 
 def _planned(plan: Plan) -> set[tuple[int, int]]:
