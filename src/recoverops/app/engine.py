@@ -166,8 +166,10 @@ class RecoverOps:
         self._look_after_claim(self._store)
         if not self._is_alone:
             self.stop = SharedStop(self.stop, self._store)
-        anchoring = Anchoring(self._store, AuditAnchor(self.settings.data_dir / ANCHOR_FILE), self.clock)
-        anchoring.stop_on_another_store(self.stop, channels=self.settings.stop_channels)
+        anchor = AuditAnchor(self.settings.data_dir / ANCHOR_FILE)
+        channels = self.settings.stop_channels
+        anchoring = Anchoring(self._store, anchor, self.clock, switch=self.stop, channels=channels)
+        anchoring.stop_on_another_store()
         self._closing.callback(anchoring.write)
         self._cautions = tuple(CautionWorker(one, self.clock, self.metrics) for one in self.loaded.cautions)
         parts = self._parts_built = self._parts(self._store)
