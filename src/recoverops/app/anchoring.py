@@ -60,7 +60,7 @@ class Anchoring:
             self._anchor.write(head)
 
     def _compared(self, tx: Tx) -> tuple[AuditEntry | None, str | None]:
-        """The newest entry, and why its log is not the one that was anchored. Reads two entries, however many there are.
+        """The newest entry, and why its log is not the one that was anchored. Reads two or three entries, never all.
 
         The head comes first: what is cut after it was read shows in the comparison, now or the next time.
         """
