@@ -72,7 +72,7 @@ bench-detection: setup ## measure detection: how right, how honest, how fast
 test-programs:
 	@sh scripts/debian-packages.sh 'postgresql:/usr/lib/postgresql/*/bin/initdb' \
 		prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager prometheus-alertmanager:amtool \
-		'nginx:/usr/sbin/nginx' 'systemd:/usr/bin/systemd-analyze'
+		'nginx:/usr/sbin/nginx' 'systemd:/usr/bin/systemd-analyze' sqlite3:sqlite3
 
 clean: ## remove .venv, caches and built files; never a data directory
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

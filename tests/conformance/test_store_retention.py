@@ -118,6 +118,40 @@ def test_an_incident_that_was_open_for_long_is_kept_from_its_end_on(
     assert prune(store)["incidents"] == 1
 
 
+def test_incidents_that_were_open_for_long_keep_nothing_behind_them(
+    store: SqlStore, clock: ManualClock, a: Records
+) -> None:
+    closed_in_one_go = a.at + 80 * DAY
+
+    def fill(tx: Tx) -> None:
+        for number in range(BATCH + 20):
+            at = a.at + timedelta(seconds=number)
+            forgotten = a.incident(f"long-{number}", state=IncidentState.RESOLVED, resolved_at=closed_in_one_go)
+            tx.incidents.insert(msgspec.structs.replace(forgotten, opened_at=at))
+        for number in range(5):
+            at = a.at + DAY + timedelta(seconds=number)
+            ended = a.incident(f"short-{number}", state=IncidentState.RESOLVED, resolved_at=at)
+            tx.incidents.insert(msgspec.structs.replace(ended, opened_at=at))
+
+    store.write(fill)
+    clock.advance(92 * DAY)
+    assert prune(store)["incidents"] == 5
+    clock.advance(79 * DAY)
+    assert prune(store)["incidents"] == BATCH + 20
+
+
+@pytest.mark.parametrize("part", [timedelta(0), timedelta(microseconds=1), timedelta(milliseconds=999)])
+def test_an_incident_goes_right_after_its_time_and_not_before(
+    part: timedelta, store: SqlStore, clock: ManualClock, a: Records
+) -> None:
+    ended = a.at + part
+    store.write(lambda tx: tx.incidents.insert(a.incident(state=IncidentState.RESOLVED, resolved_at=ended)))
+    clock.advance(ended + 90 * DAY - clock.now())
+    assert prune(store) == {}
+    clock.advance(timedelta(microseconds=1))
+    assert prune(store)["incidents"] == 1
+
+
 def test_a_long_story_goes_in_several_batches_and_none_of_them_is_large(
     store: SqlStore, clock: ManualClock, a: Records
 ) -> None:

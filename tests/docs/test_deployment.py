@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,9 @@ from ruamel.yaml import YAML
 from tests.docs.reading import DOCS, ROOT, Snippet, code_in, snippets
 
 from recoverops.cli.exits import Exit
+from recoverops.clock import SystemClock
+from recoverops.ports import Tx
+from recoverops.storage import StorageSettings, open_store
 
 UNIT = ROOT / "deploy/systemd/recoverops.service"
 GUIDE = DOCS / "deployment.md"
@@ -69,6 +74,33 @@ def test_only_what_time_can_heal_is_tried_again() -> None:
     assert unit["Restart"] == "on-failure"
     given_up = {Exit(int(code)) for code in unit["RestartPreventExitStatus"].split()}
     assert given_up == {Exit.USAGE, Exit.MISCONFIGURED}
+
+
+def test_the_copy_of_the_store_can_be_made_again_and_again_and_a_failed_one_leaves_the_one_before(
+    tmp_path: Path,
+) -> None:
+    (backup,) = [one.text for one in snippets() if one.document == GUIDE and "VACUUM INTO" in one.text]
+    script = backup.replace("sudo -u recoverops ", "").replace("/var/lib/recoverops", str(tmp_path))
+    copy = tmp_path / "backup.sqlite"
+
+    def copied() -> int:
+        subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=60, check=True)
+        with closing(sqlite3.connect(copy)) as database:
+            return int(database.execute("SELECT count(*) FROM audit_entry").fetchone()[0])
+
+    with open_store(StorageSettings(), data_dir=tmp_path, clock=SystemClock()) as store:
+        for number in (1, 2, 3):
+            store.write(_acted)
+            assert copied() == number
+    kept = copy.read_bytes()
+    (tmp_path / "recoverops.sqlite").write_bytes(b"no database at all, " * 1000)
+    with pytest.raises(subprocess.CalledProcessError):
+        copied()
+    assert copy.read_bytes() == kept
+
+
+def _acted(tx: Tx) -> None:
+    tx.audit.append(at=SystemClock().now(), actor="recoverops", event="acted", subject="run-1", detail={})
 
 
 def test_the_data_directory_in_the_guide_is_the_one_that_systemd_makes_private() -> None:

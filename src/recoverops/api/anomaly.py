@@ -23,7 +23,7 @@ from recoverops.api.doors import Doors
 from recoverops.api.keyring import Right
 from recoverops.api.problems import problem, problem_of
 from recoverops.api.rendering import RecordResponse
-from recoverops.model import RecoverOpsError, Resource, ResourceKind, to_plain
+from recoverops.model import LARGEST_NUMBER, RecoverOpsError, Resource, ResourceKind, to_plain
 from recoverops.operations.anomaly_answers import Question, TrainingWish, UnfitQuestionError
 
 ANOMALY, ANOMALY_BATCH = "/anomaly", "/anomaly/batch"
@@ -180,7 +180,7 @@ class TrainingRequest(BaseModel):
 class ActivationRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    version: int = Field(ge=1, description="The version that is to be current, also an earlier one.")
+    version: int = Field(ge=1, le=LARGEST_NUMBER, description="The version that is to be current, also an earlier one.")
 
 
 def router(doors: Doors) -> APIRouter:

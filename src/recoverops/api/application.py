@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 from http import HTTPStatus
+from typing import Annotated
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Header
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -17,7 +18,7 @@ from recoverops.api.anomaly import ANOMALY, ANOMALY_BATCH, AnomalyDoorway
 from recoverops.api.bounded import BodyLimit
 from recoverops.api.doors import Doors
 from recoverops.api.intake import ALERTMANAGER_API, ALERTMANAGER_API_SOURCE, Intake
-from recoverops.api.keyring import UnauthenticatedError
+from recoverops.api.keyring import Right, UnauthenticatedError
 from recoverops.api.metric_dialects import Otlp, RemoteWrite
 from recoverops.api.metric_intake import MetricDoor
 from recoverops.api.problems import problem, problem_of
@@ -33,10 +34,11 @@ def make_application(doors: Doors) -> FastAPI:
         summary="Closes the loop on incidents.",
         docs_url=None,
         redoc_url=None,
-        openapi_url="/api/v1/openapi.json",
+        openapi_url=None,  # it would be told to everybody
     )
     for room in (vitals, debug, incidents, events, approvals, runs, silences, emergency, remediation, anomaly):
         application.include_router(room.router(doors))
+    _describe(application, doors)
     application.mount("/intake", Intake(doors))
     application.router.routes.append(Route(ALERTMANAGER_API, Intake(doors, source=ALERTMANAGER_API_SOURCE)))
     application.router.routes.append(Route(REMOTE_WRITE, MetricDoor(doors, RemoteWrite())))
@@ -50,6 +52,13 @@ def make_application(doors: Doors) -> FastAPI:
     application.add_exception_handler(HTTPException, partial(_refused, doors))
     application.add_exception_handler(Exception, _failed)
     return application
+
+
+def _describe(application: FastAPI, doors: Doors) -> None:
+    @application.get("/api/v1/openapi.json", include_in_schema=False)
+    def description(authorization: Annotated[str | None, Header()] = None) -> JSONResponse:
+        doors.authorise(authorization, Right.READ)
+        return JSONResponse(application.openapi())
 
 
 async def _known(_: Request, error: Exception) -> JSONResponse:

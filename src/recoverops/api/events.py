@@ -10,7 +10,7 @@ from pydantic import AwareDatetime
 from recoverops.api.doors import Doors
 from recoverops.api.keyring import Right
 from recoverops.api.rendering import RecordResponse
-from recoverops.model import EventKind, Resource, to_plain
+from recoverops.model import LARGEST_NUMBER, EventKind, Resource, to_plain
 from recoverops.operations import list_events
 
 
@@ -24,7 +24,7 @@ def router(doors: Doors) -> APIRouter:
         resource: Annotated[str | None, Query(description="As kind:name, e.g. service:checkout.")] = None,
         since: Annotated[AwareDatetime | None, Query()] = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-        before: Annotated[int | None, Query(ge=1, description="`next` of the page before.")] = None,
+        before: Annotated[int | None, Query(ge=1, le=LARGEST_NUMBER, description="`next` of the page before.")] = None,
     ) -> RecordResponse:
         doors.authorise(authorization, Right.READ)
         page = list_events(

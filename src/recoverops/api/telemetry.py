@@ -21,6 +21,7 @@ COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "recoverops_alerts_stored_total": ("Alerts stored durably and acknowledged.", ("source",)),
     "recoverops_alerts_duplicate_total": ("Deliveries of alerts that were known already.", ("source",)),
     "recoverops_intake_rejected_total": ("Deliveries that were not accepted.", ("source", "status")),
+    "recoverops_deliveries_truncated_total": ("Deliveries from which their sender left alerts out.", ("source",)),
     "recoverops_deliveries_refused_total": ("Deliveries that were not believed, by why.", ("source", "reason")),
     "recoverops_incidents_opened_total": ("Incidents opened.", ("symptom",)),
     "recoverops_incidents_resolved_total": ("Incidents resolved, by how.", ("reason",)),

@@ -167,9 +167,7 @@ class RecoverOps:
         self._look_after_claim(self._store)
         if not self._is_alone:
             self.stop = SharedStop(self.stop, self._store)
-        anchoring = Anchoring(self._store, AuditAnchor(self.settings.data_dir / ANCHOR_FILE), self.clock)
-        anchoring.stop_on_another_store(self.stop, channels=self.settings.stop_channels)
-        self._closing.callback(anchoring.write)
+        anchoring = self._anchored(self._store)
         self._cautions = tuple(CautionWorker(one, self.clock, self.metrics) for one in self.loaded.cautions)
         parts = self._parts_built = self._parts(self._store)
         if (newest := self._store.read(lambda tx: tx.audit.head())) is not None:
@@ -247,6 +245,13 @@ class RecoverOps:
         """Whether an action outlasts the stop. Then lock and claim end with the process: whoever took its place before
         would find that action not done yet, and do it as well."""
         return self._workflows is not None and self._workflows.is_running_any
+
+    def _anchored(self, store: SqlStore) -> Anchoring:
+        anchor = AuditAnchor(self.settings.data_dir / ANCHOR_FILE)
+        anchoring = Anchoring(store, anchor, self.clock, switch=self.stop, channels=self.settings.stop_channels)
+        anchoring.stop_on_another_store()
+        self._closing.callback(anchoring.write)
+        return anchoring
 
     def _look_after_claim(self, store: SqlStore) -> None:
         if store.claim is not None and not self._is_alone:

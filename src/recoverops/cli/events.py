@@ -9,7 +9,7 @@ import typer
 
 from recoverops.cli.exits import told_errors
 from recoverops.cli.options import ConfigOption, JsonOption, parsed_duration, parsed_resource, print_json, settings_of
-from recoverops.model import EventKind, Resource, to_plain
+from recoverops.model import LARGEST_NUMBER, EventKind, Resource, to_plain
 
 
 def events(
@@ -24,7 +24,9 @@ def events(
         timedelta | None, typer.Option(parser=parsed_duration, metavar="DURATION", help="Only so far back, e.g. 24h.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many, newest first.")] = 50,
-    before: Annotated[int | None, typer.Option(min=1, help="The number that the page before ended with.")] = None,
+    before: Annotated[
+        int | None, typer.Option(min=1, max=LARGEST_NUMBER, help="The number that the page before ended with.")
+    ] = None,
 ) -> None:
     """List deployments, changes and security events that streams brought, newest first."""
     from recoverops.app.offline import opened_store

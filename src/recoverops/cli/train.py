@@ -13,7 +13,7 @@ import typer
 
 from recoverops.cli.exits import WrongUsageError, told_errors
 from recoverops.cli.options import ConfigOption, JsonOption, parsed_resource, print_json, settings_of
-from recoverops.model import MisconfiguredError, NotFoundError, Resource, to_plain
+from recoverops.model import LARGEST_NUMBER, MisconfiguredError, NotFoundError, Resource, to_plain
 
 if TYPE_CHECKING:
     from recoverops.app.settings import Settings
@@ -70,9 +70,12 @@ def train(
         Path | None, typer.Option("--labels", help="A CSV `timestamp,label`: not 0 where a person says abnormal.")
     ] = None,
     evaluate: Annotated[bool, typer.Option("--evaluate", help="Train nothing: say what a version does.")] = False,
-    version: Annotated[int | None, typer.Option("--version", min=1, help="Evaluate this one, not the current.")] = None,
+    version: Annotated[
+        int | None, typer.Option("--version", min=1, max=LARGEST_NUMBER, help="Evaluate this one, not the current.")
+    ] = None,
     activate: Annotated[
-        int | None, typer.Option("--activate", min=1, help="Train nothing: make this version current again.")
+        int | None,
+        typer.Option("--activate", min=1, max=LARGEST_NUMBER, help="Train nothing: make this version current again."),
     ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,

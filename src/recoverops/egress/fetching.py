@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import errno
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recoverops.egress.target import Target, allowed, look_up
+from recoverops.egress.trust import disbelief
 from recoverops.model import UnreachableError
 from recoverops.ports import Clock
 
@@ -56,6 +58,14 @@ class NoAnswerError(UnreachableError):
         """True when the time was over."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question:
+    method: str
+    target: Target
+    headers: Mapping[str, str]
+    content: bytes | None
+
+
 class Fetcher:
     """Thread-safe. httpx is imported by the first request, or by `prepare`."""
 
@@ -78,41 +88,45 @@ class Fetcher:
         self._transport: httpx.HTTPTransport | None = None
 
     def fetch(self, method: str, target: Target, *, headers: Mapping[str, str], content: bytes | None = None) -> Answer:
-        """Raises `NoAnswerError`. The whole exchange with an address takes at most the timeout."""
+        """Raises `NoAnswerError`. Takes at most the timeout once the name is resolved, over all of its addresses."""
         import httpx
 
         try:
             host = target.url.raw_host.decode()
             addresses = allowed(host, self._look_up(host, target.url.port or 0))
-            return self._first_that_connects(method, target, addresses, headers, content)
+            question = _Question(method=method, target=target, headers=headers, content=content)
+            return self._first_that_connects(question, addresses)
         except httpx.TimeoutException as error:
             raise NoAnswerError(target.shown, f"no answer within {self._timeout_s:.3g} s", is_late=True) from error
         except (httpx.HTTPError, OSError, ValueError) as error:
             raise _failure(target, error) from error
 
-    def _first_that_connects(
-        self,
-        method: str,
-        target: Target,
-        addresses: tuple[str, ...],
-        headers: Mapping[str, str],
-        content: bytes | None,
-    ) -> Answer:
+    def _first_that_connects(self, question: _Question, addresses: tuple[str, ...]) -> Answer:
+        """Each address but the last has its share of the time that is left to connect; nothing was sent to it then."""
         import httpx
 
-        for address in addresses[:-1]:
+        ends = self._clock.monotonic() + self._timeout_s
+        for index, address in enumerate(addresses[:-1]):
+            left = self._until(ends)
             try:
-                return self._ask(method, target, address, headers, content)
-            except httpx.ConnectError:
+                return self._ask(question, address, httpx.Timeout(left, connect=left / (len(addresses) - index)))
+            except (httpx.ConnectError, httpx.ConnectTimeout):
                 continue
-        return self._ask(method, target, addresses[-1], headers, content)
+        return self._ask(question, addresses[-1], httpx.Timeout(self._until(ends)))
 
-    def _ask(
-        self, method: str, target: Target, address: str, headers: Mapping[str, str], content: bytes | None
-    ) -> Answer:
+    def _until(self, ends: float) -> float:
+        import httpx
+
+        left = ends - self._clock.monotonic()
+        if left <= 0:
+            raise httpx.ConnectTimeout("the time of the exchange is over")
+        return left
+
+    def _ask(self, question: _Question, address: str, timeout: httpx.Timeout) -> Answer:
         """To this address of the target: the one that was checked, whatever its name resolves to next."""
         import httpx
 
+        target = question.target
         own = {
             "Host": target.url.netloc.decode(),
             "User-Agent": "recoverops",
@@ -122,12 +136,12 @@ class Fetcher:
         if target.authorization:
             own["Authorization"] = target.authorization
         request = httpx.Request(
-            method,
+            question.method,
             target.url.copy_with(host=address),
-            headers={**own, **headers},
-            content=content,
+            headers={**own, **question.headers},
+            content=question.content,
             extensions={
-                "timeout": httpx.Timeout(self._timeout_s).as_dict(),
+                "timeout": timeout.as_dict(),
                 "sni_hostname": target.url.raw_host.decode(),
             },
         )
@@ -176,6 +190,9 @@ class Fetcher:
 
 def _failure(target: Target, error: Exception) -> NoAnswerError:
     for cause in _chain(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            found = disbelief(cause)
+            return NoAnswerError(target.shown, found.reason, is_own_trouble=found.is_own_trouble)
         if isinstance(cause, PermissionError) and cause.errno is None:
             return NoAnswerError(target.shown, str(cause))
         if isinstance(cause, OSError) and cause.strerror:

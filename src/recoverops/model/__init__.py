@@ -42,6 +42,7 @@ from recoverops.model.errors import (
 from recoverops.model.event import Event, EventKind, StoredEvent
 from recoverops.model.hypothesis import Evidence, Hypothesis
 from recoverops.model.ids import (
+    LARGEST_NUMBER,
     ApprovalId,
     DecisionId,
     Fingerprint,
@@ -92,6 +93,7 @@ from recoverops.model.verdict import Verdict, VerdictStatus
 
 __all__ = [
     "GENESIS",
+    "LARGEST_NUMBER",
     "LEGAL_TRANSITIONS",
     "LONGEST_PAUSE",
     "STOP_CLEARED",

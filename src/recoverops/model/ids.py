@@ -16,6 +16,9 @@ SilenceId = NewType("SilenceId", str)
 Fingerprint = NewType("Fingerprint", str)
 """Names one trouble of one resource: the same trouble seen twice has the same fingerprint."""
 
+LARGEST_NUMBER = 2**63 - 1
+"""Of what is numbered instead: a store counts no further."""
+
 
 def _new(prefix: str, at: datetime) -> str:
     return f"{prefix}-{at:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -159,12 +159,24 @@ _EVENTS = _before(event.c.seq, event.c.received_at)
 _STREAM_IDS = _before(stream_record.c.id, stream_record.c.seen_at, limit=_SMALL_ROWS)
 _LOG_COUNTS = _before(log_count.c.minute, log_count.c.minute, limit=1)
 """A minute with all that was counted in it."""
-_RESOLVED = _before(
-    incident.c.record,
-    incident.c.opened_at,
-    incident.c.state == IncidentState.RESOLVED.value,
-    order=[incident.c.opened_at, incident.c.id],
-)
+_RESOLVED_AT = {
+    "sqlite": sa.func.json_extract(incident.c.record, "$.resolved_at"),
+    "postgresql": sa.cast(incident.c.record, sa.JSON())["resolved_at"].as_string(),
+}
+"""It stands in the record alone."""
+_TO_SECONDS = len("2026-01-31T12:00:00")
+"""Of a time as records have it, in UTC: so much of it has the same length in all of them, and sorts as time does."""
+_ENDED = {
+    dialect: _before(
+        incident.c.record,
+        incident.c.opened_at,
+        incident.c.state == IncidentState.RESOLVED.value,
+        sa.func.substr(resolved_at, 1, _TO_SECONDS) <= sa.bindparam("second", type_=sa.Text()),
+        order=[incident.c.opened_at, incident.c.id],
+    )
+    for dialect, resolved_at in _RESOLVED_AT.items()
+}
+"""The database passes over those that were open for long and are not due: however many, they keep nobody back."""
 
 
 _ROWS: tuple[tuple[sa.Column[Any], sa.ColumnElement[bool]], ...] = (
@@ -209,5 +221,7 @@ def _of_incidents(connection: sa.Connection, *, before: datetime) -> Doomed:
 
 def _ended(connection: sa.Connection, *, before: datetime) -> tuple[str, ...]:
     """Those whose end is old enough; one that was open for long waits for its own time."""
-    found = (from_json(Incident, text) for text in connection.execute(_RESOLVED, {"before": before}).scalars())
+    given = {"before": before, "second": before.astimezone(UTC).isoformat()[:_TO_SECONDS]}
+    records = connection.execute(_ENDED[connection.dialect.name], given).scalars()
+    found = (from_json(Incident, text) for text in records)
     return tuple(one.id for one in found if one.resolved_at is not None and one.resolved_at < before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,8 +32,9 @@ class Received:
 class Receiver:
     """A running server. `reply` may be replaced at any time."""
 
-    def __init__(self, *, port: int) -> None:
+    def __init__(self, *, port: int, scheme: str = "http") -> None:
         self.reply = Reply()
+        self._scheme = scheme
         self.released = threading.Event()
         self._port = port
         self._lock = threading.Lock()
@@ -40,8 +42,8 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        """`http://127.0.0.1:<port>`"""
-        return f"http://127.0.0.1:{self._port}"
+        """`http://127.0.0.1:<port>`, or with https"""
+        return f"{self._scheme}://127.0.0.1:{self._port}"
 
     @property
     def port(self) -> int:
@@ -103,10 +105,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def running_receiver(*, port: int = 0) -> Iterator[Receiver]:
-    """Listens on 127.0.0.1, on a free port by default; ended with the context."""
+def running_receiver(*, port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
+    """Listens on 127.0.0.1, on a free port by default, with TLS when it is given; ended with the context."""
     server = _Server(("127.0.0.1", port), _Handler)
-    server.receiver = receiver = Receiver(port=int(server.server_address[1]))
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    scheme = "http" if tls is None else "https"
+    server.receiver = receiver = Receiver(port=int(server.server_address[1]), scheme=scheme)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

@@ -288,3 +288,20 @@ def test_a_page_of_incidents_goes_on_after_the_one_before_and_an_unknown_one_is_
     rest = house.ask("GET", f"/api/v1/incidents?before={first['next']}", Role.VIEWER).json()
     assert [one["id"] for one in rest["incidents"]] == [one["id"] for one in whole["incidents"][1:]]
     assert is_problem(house.ask("GET", "/api/v1/incidents?before=nowhere", Role.VIEWER), 404)
+
+
+@pytest.mark.parametrize("number", [str(2**63), "9" * 21, "9" * 300, "9" * 5000])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/events?before=", "/api/v1/events?limit=", "/api/v1/incidents?limit=", "/api/v1/silences?limit="]
+)
+def test_a_number_beyond_what_a_store_counts_is_an_invalid_request(house: House, path: str, number: str) -> None:
+    assert is_problem(house.ask("GET", f"{path}{number}", Role.VIEWER), 422)
+
+
+def test_a_version_beyond_what_a_store_counts_is_an_invalid_request(house: House) -> None:
+    path = "/anomaly/models/web/activate"
+    assert is_problem(house.ask("POST", path, Role.RESPONDER, json={"version": 10**300}), 422)
+
+
+def test_the_largest_number_of_an_event_is_only_not_there(house: House) -> None:
+    assert is_problem(house.ask("GET", f"/api/v1/events?before={2**63 - 1}", Role.VIEWER), 404)

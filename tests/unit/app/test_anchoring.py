@@ -1,4 +1,4 @@
-"""What is noted about the audit log outside of the store, and what a start makes of it when the two do not fit."""
+"""What is noted about the audit log outside of the store, and what the engine does when the two do not fit."""
 
 from __future__ import annotations
 
@@ -32,14 +32,22 @@ class Place:
         self.store = store
         self.switch = StopFile(directory / "EMERGENCY_STOP", clock=SystemClock())
         self.clock = SteppingClock(SystemClock().now())
-        self.anchoring = Anchoring(store, AuditAnchor(self.head), self.clock)
+        self.anchoring = Anchoring(store, AuditAnchor(self.head), self.clock, switch=self.switch, channels=CHANNELS)
 
     def acts(self) -> None:
         now = SystemClock().now()
         self.store.write(lambda tx: tx.audit.append(at=now, actor="engine", event="acted", subject="run-1", detail={}))
 
     def start(self) -> None:
-        self.anchoring.stop_on_another_store(self.switch, channels=CHANNELS)
+        self.anchoring.stop_on_another_store()
+
+    def cut(self, after: int) -> None:
+        """Somebody who has the database, and not the folder, removes the newest entries."""
+        with closing(sqlite3.connect(self.head.with_name("recoverops.sqlite"))) as database, database:
+            (guard,) = database.execute("SELECT sql FROM sqlite_master WHERE name = 'audit_entry_kept'").fetchone()
+            database.execute("DROP TRIGGER audit_entry_kept")
+            database.execute("DELETE FROM audit_entry WHERE seq > ?", (after,))
+            database.execute(guard)
 
     @property
     def kept(self) -> list[Path]:
@@ -130,3 +138,54 @@ def test_a_clock_that_is_set_back_does_not_keep_the_head_from_being_noted(place:
     place.clock.advance(timedelta(seconds=1))
     place.anchoring.sometimes()
     assert place.head.read_text() != noted
+
+
+def test_a_log_that_is_cut_while_the_engine_runs_stops_it_and_its_head_is_kept(place: Place) -> None:
+    for _ in range(17):
+        place.acts()
+    place.anchoring.write()
+    anchored = place.head.read_text()
+    place.cut(after=11)
+    place.anchoring.write()
+    stop = place.switch.read()
+    assert "ends at entry 11, but 17 was anchored" in stop.reason
+    (kept,) = place.kept
+    assert kept.read_text() == anchored
+    assert kept.name in stop.reason
+    engaged = place.store.read(lambda tx: tx.audit.newest(STOP_SUBJECT, events=(STOP_ENGAGED,)))
+    assert engaged is not None
+    assert engaged.detail["reason"] == stop.reason
+    # and it is told once, and goes on from the store that there is
+    place.anchoring.write()
+    place.anchoring.write()
+    assert place.kept == [kept]
+    assert len(place.store.read(lambda tx: tx.outbox.due(SystemClock().now(), limit=10, only="console"))) == 1
+    assert '"seq":12' in place.head.read_text()
+
+
+def test_a_log_that_was_cut_and_has_grown_again_stops_too(place: Place) -> None:
+    for _ in range(5):
+        place.acts()
+    place.anchoring.write()
+    place.cut(after=3)
+    for _ in range(4):
+        place.acts()
+    place.anchoring.write()
+    assert "entry 5 is not the one that was anchored" in place.switch.read().reason
+
+
+def test_a_cut_that_cannot_be_written_down_is_not_forgotten(place: Place) -> None:
+    for _ in range(5):
+        place.acts()
+    place.anchoring.write()
+    anchored = place.head.read_text()
+    place.cut(after=3)
+    with closing(sqlite3.connect(place.head.with_name("recoverops.sqlite"), isolation_level=None)) as blocker:
+        blocker.execute("BEGIN IMMEDIATE")
+        with pytest.raises(UnreachableError, match="the stop holds, but it could not be written down"):
+            place.anchoring.write()
+        blocker.execute("ROLLBACK")
+    assert place.switch.read().stopped
+    assert place.head.read_text() == anchored
+    place.anchoring.write()
+    assert [one.read_text() for one in place.kept] == [anchored]

@@ -137,6 +137,10 @@ def test_incidents_go_on_where_the_page_before_ended(place: Place, a: Records) -
         ("silence", "service:checkout", "--for", "1h", "--reason", " "),
         ("events", "--resource", "checkout"),
         ("events", "--last", "soon"),
+        ("events", "--before", "9" * 21),
+        ("events", "--before", str(2**63)),
+        ("train", "--evaluate", "--version", "9" * 300),
+        ("train", "--activate", "9" * 300),
         ("train", "--resource", "checkout"),
         ("train", "--prometheus", "http://127.0.0.1:1", "--query", "nameless"),
         ("incidents", "--state", "odd"),
@@ -144,6 +148,13 @@ def test_incidents_go_on_where_the_page_before_ended(place: Place, a: Records) -
 )
 def test_an_option_with_a_value_that_cannot_be_meant_is_wrong_usage(place: Place, command: tuple[str, ...]) -> None:
     assert place.run(*command).exit_code == Exit.USAGE
+
+
+def test_a_number_beyond_what_a_store_counts_is_told_in_a_sentence(place: Place) -> None:
+    done = place.run("events", "--before", "9" * 21)
+    assert "--before" in done.stderr
+    assert str(2**63 - 1) in done.stderr
+    assert place.run("events", "--before", str(2**63 - 1)).exit_code == Exit.NOT_FOUND
 
 
 def test_a_sandbox_for_longer_than_it_may_is_wrong_usage() -> None:

@@ -10,8 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recoverops.api.telemetry import Metrics
 from recoverops.model import Alert, AlertStatus, PermanentError
+from recoverops.plugins.prometheus import PrometheusSettings, plugin
 from recoverops.plugins.prometheus.alertmanager import AlertmanagerSource
+from recoverops.ports import PluginContext
 from recoverops.testing import ManualClock, check_push_source
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -154,8 +157,25 @@ def test_a_start_far_ahead_is_refused_and_an_end_ahead_is_as_usual() -> None:
 def test_too_many_alerts_are_refused_as_a_whole_with_both_numbers() -> None:
     source = AlertmanagerSource(max_alerts=2, clock=ManualClock(NOON))
     body = json.dumps(REAL_BODY | {"alerts": [entry()] * 3}).encode()
-    with pytest.raises(PermanentError, match="3 alerts, at most 2"):
+    with pytest.raises(PermanentError, match="3 alerts, at most 2") as refusal:
         source.decode({}, body)
+    assert "group by more labels" in str(refusal.value)
+    assert "leaves alerts out" in str(refusal.value), "it must not advise what loses alerts"
+
+
+@pytest.mark.parametrize(("said", "told"), [(7, [7]), (0, []), (None, [])])
+def test_alerts_that_alertmanager_left_out_are_told_and_counted(
+    said: int | None, told: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    metrics = Metrics()
+    context = PluginContext(clock=ManualClock(NOON), services={}, secret=str, telemetry=metrics)
+    (source, _) = plugin.build(PrometheusSettings(), context).push_sources
+    body = {**REAL_BODY, "truncatedAlerts": said}
+    assert source.decode({}, json.dumps(body).encode()) == decode(REAL_BODY)
+    lines = [one for one in caplog.records if one.message == "alerts_left_out"]
+    assert [getattr(one, "count", 0) for one in lines] == told
+    counted = b'recoverops_deliveries_truncated_total{source="alertmanager"} 1.0' in metrics.page()
+    assert counted is bool(told)
 
 
 def test_ten_thousand_alerts_are_taken() -> None:

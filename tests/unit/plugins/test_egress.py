@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from tests.unit.plugins.conftest import Contexts
@@ -101,6 +101,63 @@ def test_a_name_is_tried_at_all_its_addresses(receiver: Receiver) -> None:
     outgoing = fetcher(timeout_s=2, look_up=lambda _host, _port: ("127.0.0.2", "127.0.0.1"))
     assert outgoing.fetch("GET", target, headers={}).status == 200
     assert receiver.requests[0].headers["host"] == f"shop.example:{receiver.port}"
+
+
+@contextlib.contextmanager
+def silent(port: int) -> Iterator[str]:
+    """An address where nobody answers: its queue of connections is full, so the kernel drops what comes."""
+    with contextlib.ExitStack() as opened:
+        listener = opened.enter_context(socket.socket())
+        listener.bind(("127.0.0.2", port))
+        listener.listen(0)
+        for _ in range(3):
+            waiting = opened.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.2", port))
+        yield "127.0.0.2"
+
+
+@pytest.mark.parametrize("dead", [1, 3])
+def test_an_address_that_does_not_answer_leaves_time_for_the_next(dead: int, receiver: Receiver) -> None:
+    target = target_of(f"http://shop.example:{receiver.port}/health", where="x")
+    with silent(receiver.port) as address:
+        outgoing = fetcher(timeout_s=2, look_up=lambda _host, _port: (*[address] * dead, "127.0.0.1"))
+        started = time.monotonic()
+        assert outgoing.fetch("POST", target, headers={}, content=b"{}").status == 200
+        took = time.monotonic() - started
+    assert took >= 2 * dead / (dead + 1) - 0.1, "it was a silent one"
+    assert [one.body for one in receiver.requests] == [b"{}"]
+
+
+def test_addresses_that_do_not_answer_take_no_longer_than_the_timeout_together(receiver: Receiver) -> None:
+    target = target_of(f"http://shop.example:{receiver.port}/health", where="x")
+    with silent(receiver.port) as address:
+        outgoing = fetcher(timeout_s=1, look_up=lambda _host, _port: (address,) * 4)
+        outgoing.prepare()
+        started = time.monotonic()
+        with pytest.raises(NoAnswerError, match=r"no answer within 1 s") as late:
+            outgoing.fetch("GET", target, headers={})
+        took = time.monotonic() - started
+    assert late.value.is_late
+    assert took < 2, "each had the whole timeout"
+
+
+def test_a_slow_answer_of_the_first_address_has_the_whole_timeout() -> None:
+    with socket.create_server(("127.0.0.1", free_port())) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(4096)
+                time.sleep(1.5)  # more than its share to connect
+                connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        target = target_of(f"http://shop.example:{listener.getsockname()[1]}/", where="x")
+        outgoing = fetcher(timeout_s=2.5, look_up=lambda _host, _port: ("127.0.0.1", "127.0.0.2"))
+        assert outgoing.fetch("GET", target, headers={}).status == 204
+        thread.join(timeout=60)
 
 
 def test_a_resolver_that_does_not_answer_is_our_own_trouble() -> None:

@@ -1,11 +1,13 @@
 """Whether each service answers over HTTP, and how fast. All services are asked at once.
 
-A refused connection, no answer in time and an unexpected status are facts about the service: 0, with the reason. When
-this host has run out of sockets, nothing is known about the service: no sample.
+A refused connection, no answer in time, an expired certificate and an unexpected status are facts about the service:
+0, with the reason. When this host has run out of sockets, or does not know the issuer of the certificate, nothing is
+known about the service: no sample, and a line in the log.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future, wait
@@ -17,6 +19,9 @@ from recoverops.model import MisconfiguredError, Sample, Service, UnreachableErr
 from recoverops.plugins.http.rates import Rates
 from recoverops.plugins.http.settings import ProbeSettings
 from recoverops.ports import Clock
+from recoverops.redact import redact
+
+_LOG = logging.getLogger("recoverops.plugins.http")
 
 ADDRESS = "http"
 """The key in a service's address that this plugin understands."""
@@ -58,6 +63,7 @@ class HttpProbe:
         self._fetcher = Fetcher(timeout_s=self._timeout_s, max_bytes=0, cuts=True, clock=clock)
         self._slots = threading.BoundedSemaphore(_AT_ONCE)
         self._under_way: dict[str, Future[Answer]] = {}
+        self._unknown: dict[str, str] = {}
         self._targets = _targets_of(services)
 
     @property
@@ -70,6 +76,8 @@ class HttpProbe:
         asked = {service.name: self._ask(service) for service in probed}
         wait([future for future in asked.values() if future is not None], timeout=self._timeout_s + _GRACE_S)
         answers = {service.name: self._answer(asked[service.name]) for service in probed}
+        for name, answer in answers.items():
+            self._note(name, "" if answer is None or not answer.own_trouble else redact(answer.reason))
         now = self._clock.now()
         samples = tuple(
             sample
@@ -82,6 +90,14 @@ class HttpProbe:
                 f"no service could be probed from here: {'; '.join(reasons) or 'no thread was free'}"
             )
         return samples
+
+    def _note(self, name: str, why: str) -> None:
+        """Remembers of whom nothing is known, and logs each change once: the other services hide that it is missing."""
+        if why == self._unknown.get(name, ""):
+            return
+        self._unknown[name] = why
+        level = logging.WARNING if why else logging.INFO
+        _LOG.log(level, "probe_changed", extra={"service": name, "statement": why or "can be probed"})
 
     def _due(self) -> list[Service]:
         """Those whose turn it is: all of them, unless some are asked more often than the others now."""

@@ -6,6 +6,7 @@ Alerts come through Alertmanager (`POST /intake/alertmanager`) or straight from 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from recoverops.plugins.prometheus.settings import PrometheusSettings, QuerySettings, ScrapeSettings, ServerSettings
@@ -22,7 +23,9 @@ def _build(settings: PrometheusSettings, context: PluginContext) -> PluginParts:
     from recoverops.plugins.prometheus.alertmanager import AlertmanagerSource
     from recoverops.plugins.prometheus.api_alerts import AlertmanagerApiSource
 
-    webhook = AlertmanagerSource(max_alerts=settings.max_alerts, clock=context.clock)
+    webhook = AlertmanagerSource(
+        max_alerts=settings.max_alerts, clock=context.clock, truncated=partial(_count_truncated, context)
+    )
     api = AlertmanagerApiSource(
         max_alerts=settings.max_alerts, same_alert_within=settings.same_alert_within, clock=context.clock
     )
@@ -31,6 +34,13 @@ def _build(settings: PrometheusSettings, context: PluginContext) -> PluginParts:
         push_sources=(webhook, api),
         readers=(_reader(settings.server, context),),
     )
+
+
+def _count_truncated(context: PluginContext) -> None:
+    from recoverops.plugins.prometheus.alertmanager import NAME, TRUNCATED
+
+    if context.telemetry is not None:
+        context.telemetry.count(TRUNCATED, source=NAME)
 
 
 def _scrape(settings: ScrapeSettings, context: PluginContext) -> tuple[Source, ...]:

@@ -1,13 +1,15 @@
-"""Alertmanager's webhook, version 4, as alerts. Pure but for the clock: the door owns route, limits and authentication.
+"""Alertmanager's webhook, version 4, as alerts. The door owns route, limits and authentication.
 
+Pure but for the clock, and for telling when Alertmanager says that it left alerts out.
 The format: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config. Unknown fields are accepted, so a
 newer Alertmanager of the same version is understood; whatever does not fit is refused with the value that does not.
 """
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -18,6 +20,9 @@ from recoverops.ports import Clock
 
 NAME = "alertmanager"
 VERSION = "4"
+TRUNCATED = "recoverops_deliveries_truncated_total"
+
+_LOG = logging.getLogger("recoverops.plugins.prometheus")
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _FORMAT = Format("an Alertmanager webhook delivery")
@@ -35,6 +40,7 @@ class _Entry(msgspec.Struct, frozen=True):
 class _Envelope(msgspec.Struct, frozen=True):
     version: str
     alerts: list[_Entry]
+    truncatedAlerts: int | None = None  # noqa: N815
 
 
 class AlertmanagerSource:
@@ -42,8 +48,10 @@ class AlertmanagerSource:
 
     name = NAME
 
-    def __init__(self, *, max_alerts: int, clock: Clock) -> None:
+    def __init__(self, *, max_alerts: int, clock: Clock, truncated: Callable[[], None] = lambda: None) -> None:
+        """`truncated` is called for each delivery from which alerts were left out."""
         self._max_alerts = max_alerts
+        self._truncated = truncated
         self._clock = clock
         self._decoder = msgspec.json.Decoder(_Envelope)
 
@@ -54,10 +62,18 @@ class AlertmanagerSource:
         if len(envelope.alerts) > self._max_alerts:
             raise _FORMAT.refused(
                 f"it carries {len(envelope.alerts)} alerts, at most {self._max_alerts} are taken; "
-                "set `max_alerts` in Alertmanager's webhook_config, or group by more labels"
+                "group by more labels (`group_by`), or send a part of them over a route of its own. `max_alerts` in "
+                "Alertmanager's webhook_config is no way out: it leaves alerts out, and nobody hears of them"
             )
+        if envelope.truncatedAlerts:
+            self._tell(envelope.truncatedAlerts)
         now = self._clock.now()
         return tuple(_alert(entry, f"alerts[{index}]", now) for index, entry in enumerate(envelope.alerts))
+
+    def _tell(self, left_out: int) -> None:
+        way_out = "remove `max_alerts` from Alertmanager's webhook_config, and group by more labels (`group_by`)"
+        _LOG.warning("alerts_left_out", extra={"source": NAME, "count": left_out, "way_out": way_out})
+        self._truncated()
 
 
 def _alert(entry: _Entry, where: str, now: datetime) -> Alert:
