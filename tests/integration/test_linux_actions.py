@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -256,6 +258,95 @@ def test_a_file_that_comes_into_use_after_the_plan_stays_and_the_others_go(small
     assert (taken.exists(), free.exists()) == (True, False)
     assert move.undo(plan, done.after, service, idempotency_key="run-1:2").status is ExecutionStatus.SUCCEEDED
     assert free.exists()
+
+
+class QuickClock(SystemClock):
+    """Three seconds pass whenever it is looked at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._passed = 0.0
+
+    def monotonic(self) -> float:
+        self._passed += 3.0
+        return super().monotonic() + self._passed
+
+
+def names(folder: Path) -> set[str]:
+    return {file.name for file in folder.iterdir()}
+
+
+def test_a_file_that_its_owner_touches_on_the_way_stays_and_the_others_go(small_disk: Path, tmp_path: Path) -> None:
+    (tmp_path / "quarantine").mkdir()
+    everything = {old_file(small_disk / f"{number}.cache", 5000).name for number in range(60)}
+    service = Service(name="checkout", group="shop", address={"disk": str(small_disk)})
+    rule = spare(small_disk, quarantine=str(tmp_path / "quarantine"))
+    move = action("quarantine-files", parts(service, free_disk=[rule]))
+    plan = move.plan(service, {})
+    first, *_, last = (small_disk / str(row[1]) for row in json.loads(plan.before["files"]))
+
+    def touch_it_when_the_first_has_gone() -> None:
+        deadline = time.monotonic() + 20
+        while first.exists():
+            assert time.monotonic() < deadline, "the first file never went"
+        os.utime(last)
+
+    with ThreadPoolExecutor(1) as owner:
+        touching = owner.submit(touch_it_when_the_first_has_gone)
+        done = move.execute(plan, service, idempotency_key="run-1:1")
+        touching.result()
+
+    assert done.status is ExecutionStatus.SUCCEEDED, done.statement
+    assert "59 of 60 files are in quarantine; 1 came into use or changed since the plan, and stay" in done.statement
+    assert names(small_disk) == {last.name}
+    last.unlink()  # it never was ours: its end does not keep the others away
+    assert move.probe_undo(plan, done.after, service).answer is ProbeAnswer.NOT_DONE
+    assert move.undo(plan, done.after, service, idempotency_key="run-1:2").status is ExecutionStatus.SUCCEEDED
+    assert names(small_disk) == everything - {last.name}
+    assert move.probe_undo(plan, done.after, service).answer is ProbeAnswer.DONE
+
+
+def test_what_was_moved_until_the_end_of_the_time_is_the_result(small_disk: Path, tmp_path: Path) -> None:
+    (tmp_path / "quarantine").mkdir()
+    for number in range(10):
+        old_file(small_disk / f"{number}.cache", 5000)
+    service = Service(name="checkout", group="shop", address={"disk": str(small_disk)})
+    declared = [spare(small_disk, quarantine=str(tmp_path / "quarantine"))]
+    context = PluginContext(clock=QuickClock(), services={service.name: service}, secret=str)
+    settings = LinuxSettings.model_validate({"free_disk": declared, "timeout": "20s"})
+    move = action("quarantine-files", plugin.build(settings, context))
+    plan = move.plan(service, {})
+    assert move.probe(plan, service).answer is ProbeAnswer.NOT_DONE
+    done = move.execute(plan, service, idempotency_key="run-1:1")
+    moved = int(done.after["files"])
+    assert done.status is ExecutionStatus.SUCCEEDED, done.statement
+    assert (0 < moved < 10, len(names(small_disk))) == (True, 10 - moved)
+    assert f"{moved} of 10 files are in quarantine; the rest stays: it took longer than 20 s" in done.statement
+    assert move.probe(plan, service).answer is ProbeAnswer.HALF_DONE
+
+    back = action("quarantine-files", parts(service, free_disk=declared))
+    again = back.execute(plan, service, idempotency_key="run-1:1")
+    assert (again.status, again.after["files"]) == (ExecutionStatus.SUCCEEDED, "10")
+    assert back.undo(plan, again.after, service, idempotency_key="run-1:2").status is ExecutionStatus.SUCCEEDED
+    assert len(names(small_disk)) == 10
+
+
+def test_what_was_moved_until_the_quarantine_was_full_is_the_result(small_disk: Path, tmp_path: Path) -> None:
+    home = tmp_path / "cache"
+    home.mkdir()
+    for name in ("a.cache", "b.cache"):
+        old_file(home / name, 1_500_000)
+    service = Service(name="checkout", group="shop", address={"disk": str(home)})
+    move = action("quarantine-files", parts(service, free_disk=[spare(home, quarantine=str(small_disk))]))
+    plan = move.plan(service, {})
+    (small_disk / "somebody-else").write_bytes(b"x" * 1_500_000)
+    done = move.execute(plan, service, idempotency_key="run-1:1")
+    assert done.status is ExecutionStatus.SUCCEEDED, done.statement
+    assert "1 of 2 files are in quarantine; the rest stays:" in done.statement
+    assert "No space left on device" in done.statement
+    assert len(names(home)) == 1
+    assert move.undo(plan, done.after, service, idempotency_key="run-1:2").status is ExecutionStatus.SUCCEEDED
+    assert names(home) == {"a.cache", "b.cache"}
 
 
 # switch-release

@@ -59,7 +59,7 @@ def _named(services: list[Service]) -> tuple[tuple[Service, str], ...]:
 
 
 def sample_of(service: Service, unit: Unit, *, at: datetime) -> Sample:
-    """1 when it runs, 0 with the reason otherwise; a unit that does not exist does not run. Not for silent ones. Pure."""
+    """1 when it runs, 0 with the reason otherwise; a unit that does not exist does not run. Not for silent ones."""
     value = 1.0 if unit.is_alive else 0.0
     return Sample(
         resource=service.resource,
