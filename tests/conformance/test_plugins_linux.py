@@ -307,6 +307,11 @@ def test_quarantine_files_keeps_the_contract(tmp_path: Path, other_disk: Path) -
         "quarantine": str(other_disk),
     }  # fmt: skip
 
+    def full() -> None:
+        for one in other_disk.iterdir():
+            shutil.rmtree(one)
+        spare(folder)
+
     def everything() -> object:
         return [
             list(one.values()) for one in (contents(folder, folder.with_name("cache-elsewhere")), contents(other_disk))
@@ -315,7 +320,7 @@ def test_quarantine_files_keeps_the_contract(tmp_path: Path, other_disk: Path) -
     check_action(
         action("quarantine-files", parts(checkout, free_disk=[declared])),
         checkout,
-        break_it=lambda: spare(folder),
+        break_it=full,
         snapshot=everything,
         cut_off=lambda: moved_away(folder),
         undoing=Undoing(

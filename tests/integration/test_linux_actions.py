@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from recoverops.clock import SystemClock
@@ -388,10 +389,69 @@ def test_an_interruption_between_link_and_restart_is_gone_on_with(tmp_path: Path
         plan = switch.plan(service, {})
         link.unlink()
         link.symlink_to("releases/1")
-        assert switch.probe(plan, service).answer is ProbeAnswer.NOT_DONE
+        assert switch.probe(plan, service).answer is ProbeAnswer.HALF_DONE
         done = switch.execute(plan, service, idempotency_key="run-1:1")
         assert done.status is ExecutionStatus.SUCCEEDED, done.statement
         assert str(supervisor.info("checkout")["pid"]) != plan.before["pid"]
+
+
+def test_a_switch_that_failed_half_way_is_taken_back_and_one_that_never_began_touches_nothing(tmp_path: Path) -> None:
+    code = {"1": "raise SystemExit(3)\n", "2": "import time\nprint('I am 2', flush=True)\ntime.sleep(600)\n"}
+    for name, text in code.items():
+        (tmp_path / "releases" / name).mkdir(parents=True)
+        (tmp_path / "releases" / name / "main.py").write_text(text)
+    link = tmp_path / "current"
+    link.symlink_to("releases/2")
+    programs = [Program(name="checkout", command=[sys.executable, str(link / "main.py")], startretries=0)]
+    service = supervised("checkout", release=str(link))
+    with running_supervisor(tmp_path / "supervisor", programs) as supervisor:
+        switch = action("switch-release", parts(service, supervisor=supervisor))
+        plan = switch.plan(service, {})
+        pid = supervisor.info("checkout")["pid"]
+        with_another_goal = msgspec.structs.replace(plan, before={**plan.before, "goal": "gone"})
+        refused = switch.execute(with_another_goal, service, idempotency_key="run-0:1")
+        assert refused.status is ExecutionStatus.FAILED, refused.statement
+        lefts: tuple[dict[str, str], ...] = (dict(refused.after), {})
+        for left in lefts:
+            nothing = switch.undo(plan, left, service, idempotency_key="run-0:2")
+            assert (nothing.status, "nothing to undo" in nothing.statement) == (ExecutionStatus.SUCCEEDED, True)
+            assert switch.probe_undo(plan, left, service).answer is ProbeAnswer.DONE
+        assert supervisor.info("checkout")["pid"] == pid
+
+        failed = switch.execute(plan, service, idempotency_key="run-1:1")
+        assert failed.status is ExecutionStatus.FAILED, failed.statement
+        assert (os.readlink(link), supervisor.info("checkout")["pid"]) == ("releases/1", 0)
+        assert switch.probe_undo(plan, failed.after, service).answer is ProbeAnswer.NOT_DONE
+        undone = switch.undo(plan, failed.after, service, idempotency_key="run-1:2")
+        assert undone.status is ExecutionStatus.SUCCEEDED, undone.statement
+        assert os.readlink(link) == "releases/2"
+        within(5, lambda: supervisor.log("checkout").endswith("I am 2\n"), "the release of before does not run")
+        assert switch.probe_undo(plan, failed.after, service).answer is ProbeAnswer.DONE
+
+
+def test_a_switch_whose_end_was_lost_is_taken_back_with_its_process(tmp_path: Path) -> None:
+    for name in ("1", "2"):
+        (tmp_path / "releases" / name).mkdir(parents=True)
+        says = f"import time\nprint('I am {name}', flush=True)\ntime.sleep(600)\n"
+        (tmp_path / "releases" / name / "main.py").write_text(says)
+    link = tmp_path / "current"
+    link.symlink_to("releases/2")
+    programs = [Program(name="checkout", command=[sys.executable, str(link / "main.py")])]
+    service = supervised("checkout", release=str(link))
+    with running_supervisor(tmp_path / "supervisor", programs) as supervisor:
+        switch = action("switch-release", parts(service, supervisor=supervisor))
+        plan = switch.plan(service, {})
+        link.unlink()
+        link.symlink_to("releases/1")
+        pid = supervisor.info("checkout")["pid"]
+        assert switch.undo(plan, {}, service, idempotency_key="run-0:2").status is ExecutionStatus.SUCCEEDED
+        assert (os.readlink(link), supervisor.info("checkout")["pid"]) == ("releases/2", pid)
+
+        assert switch.execute(plan, service, idempotency_key="run-1:1").status is ExecutionStatus.SUCCEEDED
+        within(5, lambda: supervisor.log("checkout").endswith("I am 1\n"), "the previous release does not run")
+        assert switch.undo(plan, {}, service, idempotency_key="run-1:2").status is ExecutionStatus.SUCCEEDED
+        within(5, lambda: supervisor.log("checkout").endswith("I am 2\n"), "the other release still runs")
+        assert os.readlink(link) == "releases/2"
 
 
 # rotate-logs

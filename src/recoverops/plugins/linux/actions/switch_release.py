@@ -23,7 +23,7 @@ from recoverops.model import (
 )
 from recoverops.plugins.linux.answers import Attempt, ask, check_arguments, failed, planned, probed, succeeded
 from recoverops.plugins.linux.evidence import evidence
-from recoverops.plugins.linux.process import Process, process_name
+from recoverops.plugins.linux.process import Process, State, process_name
 from recoverops.plugins.linux.releases import ADDRESS, Current, Releases, current_of, link_of
 from recoverops.plugins.linux.restart import judge, touched_with
 from recoverops.plugins.linux.supervised import LOOKS, STARTS, STOPS, Supervised
@@ -138,19 +138,49 @@ class SwitchRelease:
         current, process = current_of(link), self._supervised.look(name)
         attempt.kept = {**evidence(service, self._supervised.tree_of(process)), **_left(current, process)}
         since = _since(plan, left)
-        if current.target == before["target"]:
-            if not (left and process.has_same_start(since)):
-                return succeeded(f"nothing to undo: {link} points to {current.name} as before", attempt.kept)
-        elif current.target != before["goal_target"]:
+        if current.target not in {before["target"], before["goal_target"]}:
             return failed(
                 f"not undone: somebody switched {link} to {current.name} since, it was left at {before['goal']}; "
                 "nothing was touched",
                 attempt.kept,
             )
+        if since is None:
+            return self._switch_back_unfinished(plan, name, current, process, attempt, key)
+        if current.target == before["target"]:
+            if not process.has_same_start(since):
+                return succeeded(f"nothing to undo: {link} points to {current.name} as before", attempt.kept)
         else:
             self._releases.directory(link, before["release"])
             self._point(link, before["target"], before["release"], by="undone", key=f"{key}:undo")
         now = self._restart(name, attempt, f"{link} was switched back to {before['release']}, but ", since, process)
+        attempt.kept |= _left(current_of(link), now)
+        return succeeded(f"{link} was switched back to {before['release']}; {name} is {now.statement}", attempt.kept)
+
+    def _switch_back_unfinished(
+        self, plan: Plan, name: str, current: Current, process: Process, attempt: Attempt, key: str
+    ) -> Execution:
+        """The switch failed, or was cut off: nobody knows which process ran the other release, if any did.
+
+        The process of the plan ran the release of the plan and goes on. Any other is stopped before the link is
+        switched back, so that a call that is cut off leaves none that runs the other release.
+        """
+        before, link = plan.before, current.link
+        if current.target == before["target"] and (process.is_alive or not _ran(before)):
+            told = f"nothing to undo: {link} points to {current.name} as before, and {name} is {process.statement}"
+            return succeeded(told, attempt.kept)
+        if current.target == before["goal_target"]:
+            self._releases.directory(link, before["release"])
+            goes_on = process.is_alive and process.has_same_start(before)
+            if not goes_on:
+                attempt.begun(f"{name} was to be stopped, but ")
+                self._supervised.stop(name, attempt)
+            self._point(link, before["target"], before["release"], by="undone", key=f"{key}:undo")
+            if goes_on or not (process.is_alive or _ran(before)):
+                attempt.kept |= _left(current_of(link), process)
+                told = f"{link} was switched back to {before['release']}; {name} is {process.statement}, as before"
+                return succeeded(told, attempt.kept)
+        attempt.begun(f"{link} was switched back to {before['release']}, but ")
+        now = self._supervised.start(name, attempt)
         attempt.kept |= _left(current_of(link), now)
         return succeeded(f"{link} was switched back to {before['release']}; {name} is {now.statement}", attempt.kept)
 
@@ -159,9 +189,14 @@ class SwitchRelease:
 
     def _probe_undo(self, plan: Plan, left: Mapping[str, str], service: Service) -> ProbeResult:
         current, process = current_of(link_of(service)), self._supervised.look_at(service)
-        if not left and current.target == plan.before["target"]:
-            return probed(ProbeAnswer.DONE, f"{current.link} points to {current.name} as before")
-        return _stands(current, process, where="target", to=plan.before["release"], since=_since(plan, left), plan=plan)
+        since = _since(plan, left)
+        if since is None and current.target == plan.before["target"]:
+            is_back = process.is_alive or not _ran(plan.before)
+            told = f"{current.link} points to {current.name} as before, and {process.name} is {process.statement}"
+            return probed(ProbeAnswer.DONE if is_back else ProbeAnswer.HALF_DONE, told)
+        return _stands(
+            current, process, where="target", to=plan.before["release"], since=since or plan.before, plan=plan
+        )
 
     def _point(self, link: Path, target: str, release: str, *, by: str, key: str) -> None:
         self._releases.note(link, current_of(link).name, by="seen", at=self._clock.now())
@@ -176,9 +211,16 @@ class SwitchRelease:
         return self._supervised.start(name, attempt)
 
 
-def _since(plan: Plan, left: Mapping[str, str]) -> Mapping[str, str]:
-    """The process that ran the release that is undone."""
-    return left if {"pid", "start"} <= left.keys() else plan.before
+def _since(plan: Plan, left: Mapping[str, str]) -> Mapping[str, str] | None:
+    """The process that ran the release that is undone. None: the switch did not come to its end, so nobody knows."""
+    if not {"pid", "start", "target"} <= left.keys() or left["target"] != plan.before["goal_target"]:
+        return None
+    is_restarted = (left["pid"], left["start"]) != (plan.before["pid"], plan.before["start"])
+    return left if is_restarted else None
+
+
+def _ran(before: Mapping[str, str]) -> bool:
+    return before["state"] in {State.RUNNING.name, State.STARTING.name}
 
 
 def _left(current: Current, process: Process) -> dict[str, str]:
@@ -201,5 +243,5 @@ def _stands(
         return probed(ProbeAnswer.NOT_DONE, f"{current.link} points to {current.name}, not to {to}")
     restarted = judge(since, process)
     if restarted.answer is ProbeAnswer.NOT_DONE:
-        return probed(ProbeAnswer.NOT_DONE, f"{current.link} points to {to}, but {restarted.statement}")
+        return probed(ProbeAnswer.HALF_DONE, f"{current.link} points to {to}, but {restarted.statement}")
     return probed(restarted.answer, f"{current.link} points to {to}; {restarted.statement}")
