@@ -142,12 +142,7 @@ class ShiftLoad:
         is_ours = now == old or self._is_marked(digest(new))
         if now == old:
             self._test(attempt, "nginx refuses its configuration as it is, so nothing was changed")
-            self._mark(digest(new))
-            try:
-                self._write(new)
-            except PermanentError:
-                self._unmark()
-                raise
+            self._write(new)
         if is_ours:
             attempt.begun(f"{file} was changed, but ")
             attempt.kept |= {"digest": digest(new), "content": new}
@@ -236,6 +231,15 @@ class ShiftLoad:
             raise PermanentError(f"{path} is not UTF-8: {error.reason}") from error
 
     def _write(self, text: str) -> None:
+        """Marks that nginx has not loaded this text, and puts it into the file."""
+        self._mark(digest(text))
+        try:
+            self._put(text)
+        except PermanentError:
+            self._unmark()
+            raise
+
+    def _put(self, text: str) -> None:
         """A new file with the old one's mode and owner takes its place in one step."""
         path = Path(self._nginx.file)
         temporary = path.with_name(f".{path.name}.recoverops")

@@ -37,9 +37,8 @@ class UnitSource:
     def poll(self) -> tuple[Sample, ...]:
         units = self._systemctl.all([name for _, name in self._named])
         now = self._clock.now()
-        samples = tuple(
-            sample_of(service, units[name], at=now) for service, name in self._named if not units[name].is_silent
-        )
+        looked = (sample_of(service, units[name], at=now) for service, name in self._named)
+        samples = tuple(sample for sample in looked if sample is not None)
         if self._named and not samples:
             raise UnreachableError(f"systemd says of no unit whether it runs; {units[self._named[0][1]].why_silent}")
         return samples
@@ -58,8 +57,10 @@ def _named(services: list[Service]) -> tuple[tuple[Service, str], ...]:
     return tuple(found)
 
 
-def sample_of(service: Service, unit: Unit, *, at: datetime) -> Sample:
-    """1 when it runs, 0 with the reason otherwise; a unit that does not exist does not run. Not for silent ones."""
+def sample_of(service: Service, unit: Unit, *, at: datetime) -> Sample | None:
+    """1 when it runs, 0 with the reason otherwise, as for one that does not exist. None: systemd does not say. Pure."""
+    if unit.is_silent:
+        return None
     value = 1.0 if unit.is_alive else 0.0
     return Sample(
         resource=service.resource,
