@@ -27,8 +27,10 @@ from recoverops.model import (
 from recoverops.operations import IncidentStory, request_undo, silence, tell_incident
 from recoverops.testing import LedgerAction
 from recoverops.topology import Inventory
+from recoverops.workflows import SimulatedCrash
 
 ADA = "person:ada"
+MINUTES = timedelta(minutes=5)
 SHOP = Inventory([Service(name=CHECKOUT, group=CHECKOUT)])
 
 
@@ -51,7 +53,7 @@ class Switch(LedgerAction):
         now = self.file.read_text()
         if now == "off":
             return Execution(status=ExecutionStatus.SUCCEEDED, statement="it is off already")
-        if now != left["switch"]:
+        if now != left.get("switch", "on"):
             told = f'somebody changed it since: it is "{now}"; nothing was touched'
             return Execution(status=ExecutionStatus.FAILED, statement=told)
         self._crashes.moment("before it is turned off")
@@ -61,7 +63,7 @@ class Switch(LedgerAction):
         return Execution(status=ExecutionStatus.SUCCEEDED, statement="turned off again")
 
     def probe_undo(self, plan: Plan, left: Mapping[str, str], service: Service) -> ProbeResult:
-        answers = {"off": ProbeAnswer.DONE, left["switch"]: ProbeAnswer.NOT_DONE}
+        answers = {"off": ProbeAnswer.DONE, left.get("switch", "on"): ProbeAnswer.NOT_DONE}
         now = self.file.read_text()
         return ProbeResult(answer=answers.get(now, ProbeAnswer.UNKNOWN), statement=f'it is "{now}"')
 
@@ -253,6 +255,101 @@ def test_what_cannot_be_undone_is_refused_by_name(tmp_path: Path) -> None:
         ):
             with pytest.raises(error, match=words):
                 request_undo(world.store, world.clock, named, by=ADA, reason="", act_within=timedelta(minutes=1))
+
+
+class HalfWay(Switch):
+    """Fails, or loses its answer, before or after the switch is on."""
+
+    def __init__(self, folder: Path, *, word: str, status: ExecutionStatus) -> None:
+        super().__init__(folder, Crashes())
+        self.file.write_text("off")
+        self._word, self._status = word, status
+
+    def execute(self, plan: Plan, service: Service, *, idempotency_key: str) -> Execution:
+        self.file.write_text(self._word)
+        return Execution(status=self._status, statement="the other side hung up")
+
+    def probe(self, plan: Plan, service: Service) -> ProbeResult:
+        return ProbeResult(answer=ProbeAnswer.UNKNOWN, statement="it does not answer")
+
+
+@pytest.mark.parametrize("status", [ExecutionStatus.FAILED, ExecutionStatus.UNKNOWN])
+@pytest.mark.parametrize(("word", "turned_off"), [("on", 1), ("off", 0)])
+def test_what_failed_half_way_is_left_by_the_engine_and_taken_back_when_a_person_asks(
+    tmp_path: Path, status: ExecutionStatus, word: str, turned_off: int
+) -> None:
+    switch = HalfWay(tmp_path, word=word, status=status)
+    with World(directory=tmp_path, action=switch) as world:
+        world.live(2)
+        world.break_service()
+        world.live(60, until=world.is_(IncidentState.ESCALATED))
+        assert (world.incident.reason, switch.turned_off) == (f"action_{status}", 0)
+        (run,) = world.runs
+
+        asked = request_undo(world.store, world.clock, world.incident.id, by=ADA, reason="", act_within=MINUTES)
+        world.live(5)
+
+        told = tell_incident(world.store, asked.id)
+        assert (told.incident.reason, told.runs[0].run.state) == ("undone", RunState.UNDONE)
+        assert (switch.file.read_text(), switch.turned_off) == ("off", turned_off)
+        said = "turned off again" if turned_off else "it is off already"
+        assert said in next(one.text for one in told.timeline if one.event == "undone")
+        with pytest.raises(ConflictError, match="already_undone"):
+            request_undo(world.store, world.clock, run.id, by=ADA, reason="", act_within=MINUTES)
+
+
+def test_what_failed_half_way_and_was_changed_since_is_left_alone(tmp_path: Path) -> None:
+    switch = HalfWay(tmp_path, word="half", status=ExecutionStatus.FAILED)
+    with World(directory=tmp_path, action=switch) as world:
+        world.live(2)
+        world.break_service()
+        world.live(60, until=world.is_(IncidentState.ESCALATED))
+        asked = request_undo(world.store, world.clock, world.incident.id, by=ADA, reason="", act_within=MINUTES)
+        world.live(5)
+        told = tell_incident(world.store, asked.id)
+        assert (told.incident.state, told.incident.reason) == (IncidentState.ESCALATED, "undo_failed")
+        assert switch.file.read_text() == "half"
+
+
+def test_what_was_cut_off_half_way_is_gone_on_with_but_not_through_a_shut_gate(tmp_path: Path) -> None:
+    class CutOff(HalfWay):
+        def execute(self, plan: Plan, service: Service, *, idempotency_key: str) -> Execution:
+            self.file.write_text("half")
+            world.stop.engage(reason="migration", by=ADA)
+            raise SimulatedCrash("in the middle")
+
+        def probe(self, plan: Plan, service: Service) -> ProbeResult:
+            return ProbeResult(answer=ProbeAnswer.HALF_DONE, statement="the switch stands half-way")
+
+    switch = CutOff(tmp_path, word="half", status=ExecutionStatus.FAILED)
+    with World(directory=tmp_path, action=switch) as world:
+        world.live(2)
+        world.break_service()
+        world.live(60, until=world.is_(IncidentState.ESCALATED))
+        (run,) = world.runs
+        assert (world.incident.reason, run.state) == ("action_unknown", RunState.UNKNOWN)
+        text = next(
+            one.text for one in tell_incident(world.store, world.incident.id).timeline if one.event == "escalated"
+        )
+        assert "interrupted half-way and not gone on with" in text
+        assert "the switch stands half-way" in text
+
+
+def test_what_was_never_called_has_nothing_to_undo(tmp_path: Path) -> None:
+    switch = HalfWay(tmp_path, word="on", status=ExecutionStatus.SUCCEEDED)
+    with World(directory=tmp_path, action=switch) as world:
+
+        def shut(step: str) -> None:
+            if step == "intent" and not world.stop.read().stopped:
+                world.stop.engage(reason="migration", by=ADA)
+
+        world.before = shut
+        world.live(2)
+        world.break_service()
+        world.live(20)
+        assert [one.state for one in world.runs] == [RunState.ABANDONED]
+        with pytest.raises(ConflictError, match=r"nothing_done.*never began"):
+            request_undo(world.store, world.clock, world.runs[0].id, by=ADA, reason="", act_within=MINUTES)
 
 
 # --- a crash at every moment ------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import shutil
 import signal
@@ -14,15 +15,15 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.conformance.aimed import aimed
 
 from recoverops.clock import SystemClock
-from recoverops.model import Resource, ResourceKind, Service
+from recoverops.model import Plan, ProbeAnswer, Resource, ResourceKind, Service, to_json
 from recoverops.plugins import linux
-from recoverops.ports import Action, PluginContext, PluginParts, Source
+from recoverops.ports import Action, PluginContext, PluginParts, ReversibleAction, Source
 from recoverops.testing import Program, Supervisor, Undoing, check_action, check_source, free_port, running_supervisor
 
 SECRETS = {"env:DB_PASSWORD": "open-sesame"}
@@ -338,6 +339,11 @@ def test_quarantine_files_keeps_the_contract(tmp_path: Path, other_disk: Path) -
         "quarantine": str(other_disk),
     }  # fmt: skip
 
+    def full() -> None:
+        for one in other_disk.iterdir():
+            shutil.rmtree(one)
+        spare(folder)
+
     def everything() -> object:
         return [
             list(one.values()) for one in (contents(folder, folder.with_name("cache-elsewhere")), contents(other_disk))
@@ -346,7 +352,7 @@ def test_quarantine_files_keeps_the_contract(tmp_path: Path, other_disk: Path) -
     check_action(
         action("quarantine-files", parts(checkout, free_disk=[declared])),
         checkout,
-        break_it=lambda: spare(folder),
+        break_it=full,
         snapshot=everything,
         cut_off=lambda: moved_away(folder),
         undoing=Undoing(
@@ -534,6 +540,107 @@ def test_shift_load_keeps_the_contract_before_a_real_nginx(tmp_path: Path) -> No
         assert shift.execute(back, shop, idempotency_key="run-2:1").status == "succeeded"
         within(5, lambda: answers(front) == {"left", "right"}, "nginx does not ask the backend that was put back")
         assert upstreams.read_bytes() == original
+
+
+KILLS_THE_ENGINE = """#!/bin/sh
+case "$*" in *"-s reload") kill -9 $PPID; exit 1;; esac
+exec {binary} "$@"
+"""
+ENGINE = """
+import json, sys
+from recoverops.clock import SystemClock
+from recoverops.model import Plan, Service, from_json
+from recoverops.plugins import linux
+from recoverops.ports import PluginContext
+settings, call, plan, service = json.loads(sys.argv[1]), sys.argv[2], *map(str.encode, sys.argv[3:])
+plan, service = from_json(Plan, plan), from_json(Service, service)
+context = PluginContext(clock=SystemClock(), services={service.name: service}, secret=str)
+parts = linux.plugin.build(linux.LinuxSettings.model_validate({"nginx": settings}), context)
+(shift,) = [one for one in parts.actions if one.name == "shift-load"]
+if call == "execute":
+    shift.execute(plan, service, idempotency_key="run-1:1")
+else:
+    shift.undo(plan, {}, service, idempotency_key="run-1:2")
+"""
+
+
+def killed_before_the_reload(settings: dict[str, Any], folder: Path, call: str, plan: Plan, service: Service) -> None:
+    """A process of its own makes the change, and dies by `kill -9` at the moment when it would tell nginx."""
+    deadly = folder / "deadly-nginx"
+    deadly.write_text(KILLS_THE_ENGINE.format(binary=settings["binary"]))
+    deadly.chmod(0o755)
+    words = [json.dumps({**settings, "binary": str(deadly)}), call, to_json(plan), to_json(service)]
+    died = subprocess.run([sys.executable, "-c", ENGINE, *words], check=False, timeout=60)
+    assert died.returncode == -signal.SIGKILL
+
+
+def test_a_change_that_nginx_was_not_told_of_is_half_done_and_gone_on_with(tmp_path: Path) -> None:
+    with shop_behind_nginx(tmp_path / "nginx") as (upstreams, settings, backends, front):
+        original = upstreams.read_bytes()
+        shop = Service(name="shop-1", group="shop", address={"nginx": f"127.0.0.1:{backends[0]}"})
+        shift = cast(ReversibleAction, action("shift-load", parts(shop, nginx=settings)))
+        plan = shift.plan(shop, {"direction": "away"})
+
+        killed_before_the_reload(settings, tmp_path, "execute", plan, shop)
+        assert b"down" in upstreams.read_bytes()
+        assert answers(front) == {"left", "right"}
+        assert shift.probe(plan, shop).answer is ProbeAnswer.HALF_DONE
+        done = shift.execute(plan, shop, idempotency_key="run-1:1")
+        assert done.status == "succeeded"
+        assert shift.probe(plan, shop).answer is ProbeAnswer.DONE
+        within(5, lambda: answers(front) == {"right"}, "nginx still asks the backend that was taken out")
+
+        killed_before_the_reload(settings, tmp_path, "undo", plan, shop)
+        assert upstreams.read_bytes() == original
+        assert answers(front) == {"right"}
+        assert shift.probe_undo(plan, done.after, shop).answer is ProbeAnswer.HALF_DONE
+        assert shift.undo(plan, done.after, shop, idempotency_key="run-1:2").status == "succeeded"
+        assert shift.probe_undo(plan, done.after, shop).answer is ProbeAnswer.DONE
+        within(5, lambda: answers(front) == {"left", "right"}, "nginx does not ask the backend that was put back")
+        assert not list(upstreams.parent.glob(".*recoverops*"))
+
+
+@pytest.mark.parametrize("is_interrupted", [False, True])
+def test_a_change_that_nginx_cannot_be_told_of_is_not_left_for_the_next_reload(
+    tmp_path: Path, is_interrupted: bool
+) -> None:
+    with shop_behind_nginx(tmp_path / "nginx") as (upstreams, settings, backends, front):
+        original, pid_file = upstreams.read_bytes(), upstreams.with_name("nginx.pid")
+        shop = Service(name="shop-1", group="shop", address={"nginx": f"127.0.0.1:{backends[0]}"})
+        shift = cast(ReversibleAction, action("shift-load", parts(shop, nginx=settings)))
+        plan = shift.plan(shop, {"direction": "away"})
+        within(5, lambda: pid_file.read_text().strip() != "", "nginx never wrote its pid")
+        pid = pid_file.read_text()
+        if is_interrupted:
+            killed_before_the_reload(settings, tmp_path, "execute", plan, shop)
+        pid_file.write_text("stale")
+
+        done = shift.execute(plan, shop, idempotency_key="run-1:1")
+
+        assert (done.status, upstreams.read_bytes()) == ("failed", original)
+        assert "nginx cannot be told to load it" in done.statement
+        assert "the change was taken back" in done.statement
+        assert shift.probe(plan, shop).answer is ProbeAnswer.NOT_DONE
+        pid_file.write_text(pid)
+        subprocess.run(
+            [settings["binary"], "-p", settings["prefix"], "-c", settings["config"], "-s", "reload"], check=True
+        )
+        time.sleep(0.5)
+        assert answers(front) == {"left", "right"}
+        assert not list(upstreams.parent.glob(".*recoverops*"))
+
+
+def test_a_reload_of_which_nobody_knows_the_end_is_left_in_the_file_and_half_done(tmp_path: Path) -> None:
+    with shop_behind_nginx(tmp_path / "nginx") as (upstreams, settings, backends, _):
+        slow = tmp_path / "slow-nginx"
+        slow.write_text(f'#!/bin/sh\ncase "$*" in *"-s reload") exec sleep 60;; esac\nexec {settings["binary"]} "$@"\n')
+        slow.chmod(0o755)
+        shop = Service(name="shop-1", group="shop", address={"nginx": f"127.0.0.1:{backends[0]}"})
+        shift = action("shift-load", parts(shop, nginx={**settings, "binary": str(slow)}, timeout="4s"))
+        plan = shift.plan(shop, {"direction": "away"})
+        done = shift.execute(plan, shop, idempotency_key="run-1:1")
+        assert (done.status, b"down" in upstreams.read_bytes()) == ("unknown", True), done.statement
+        assert shift.probe(plan, shop).answer is ProbeAnswer.HALF_DONE
 
 
 # sources

@@ -10,7 +10,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,16 @@ import pytest
 from tests.conformance.aimed import aimed
 
 from recoverops.clock import SystemClock
-from recoverops.model import ExecutionStatus, MisconfiguredError, PermanentError, Service, UnreachableError
+from recoverops.model import (
+    ExecutionStatus,
+    MisconfiguredError,
+    PermanentError,
+    ProbeAnswer,
+    Service,
+    UnreachableError,
+)
 from recoverops.plugins import linux
-from recoverops.ports import Action, PluginContext, PluginParts
+from recoverops.ports import Action, Doubt, PluginContext, PluginParts
 from recoverops.testing import Program, Systemd, check_action, check_source, running_supervisor, running_systemd
 
 UNIT = """[Unit]
@@ -56,7 +65,7 @@ def systemd(tmp_path: Path) -> Iterator[Systemd]:
         yield running
 
 
-def parts(systemd: Systemd, *services: Service, **settings: Any) -> PluginParts:
+def parts(systemd: Systemd, /, *services: Service, **settings: Any) -> PluginParts:
     context = PluginContext(
         clock=SystemClock(), services={one.name: one for one in services}, secret=lambda reference: reference
     )
@@ -166,6 +175,92 @@ def test_a_unit_that_ends_at_once_is_no_success(tmp_path: Path) -> None:
         done = restart.execute(restart.plan(CHECKOUT, {}), CHECKOUT, idempotency_key="run-1:1")
         assert done.status is ExecutionStatus.FAILED
         assert "exit status 203" in done.statement
+
+
+def exited(folder: Path) -> str:
+    """A unit like those of SysV scripts: systemd calls it active also when its daemon is gone."""
+    return unit_file(folder, code="").replace("Type=exec", "Type=exec\nRemainAfterExit=yes")
+
+
+def wait_for_exit(systemd: Systemd, unit: str) -> None:
+    systemd.start(unit)
+    deadline = time.monotonic() + 10
+    while systemd.show(unit)["SubState"] != "exited":
+        assert time.monotonic() < deadline, systemd.show(unit)
+        time.sleep(0.02)
+
+
+def test_a_unit_that_is_active_without_a_process_is_not_measured_and_not_acted_on(tmp_path: Path) -> None:
+    legacy = Service(name="legacy", group="shop", address={"systemd": "legacy.service"})
+    units = {"legacy.service": exited(tmp_path), "checkout.service": unit_file(tmp_path)}
+    (tmp_path / "checkout.py").write_text("")
+    with running_systemd(tmp_path / "systemd", units) as systemd:
+        wait_for_exit(systemd, "legacy.service")
+        (tmp_path / "checkout.py").write_text(SLEEPS)
+        started(systemd)
+        both = parts(systemd, CHECKOUT, legacy)
+        source = next(one for one in both.sources if one.name == "systemd")
+        assert [(one.resource.name, one.value) for one in source.poll()] == [("checkout", 1.0)]
+        for one in both.actions:
+            with pytest.raises(PermanentError, match=r"legacy\.service is active \(exited\).*does not say whether"):
+                one.plan(legacy, {})
+
+        (check,) = [one for one in both.checks if one.name == "units of systemd"]
+        told = check.look()
+        assert isinstance(told, Doubt)
+        assert told.startswith('nothing is measured of service "legacy": legacy.service is active (exited)')
+
+        alone = next(one for one in parts(systemd, legacy).sources if one.name == "systemd")
+        with pytest.raises(UnreachableError, match="says of no unit whether it runs"):
+            alone.poll()
+
+
+def test_systemd_says_of_other_units_whether_they_run(systemd: Systemd) -> None:
+    (check,) = [one for one in parts(systemd, CHECKOUT).checks if one.name == "units of systemd"]
+    assert check.look() == "it says of 1 services whether they run"
+    with systemd.gone():
+        assert check.look() == "not looked at, because it did not answer"
+
+
+IGNORES_THE_END = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(600)\n"
+
+
+@pytest.mark.parametrize("name", ["stop-service", "restart-service"])
+def test_a_job_that_takes_longer_is_under_way_and_not_failed(tmp_path: Path, name: str) -> None:
+    stubborn = unit_file(tmp_path, code=IGNORES_THE_END).replace("TimeoutStopSec=2", "TimeoutStopSec=4")
+    with running_systemd(tmp_path / "systemd", {"checkout.service": stubborn}) as systemd:
+        started(systemd)
+        time.sleep(0.5)  # until it ignores the signal
+        built = parts(systemd, CHECKOUT, systemd={"systemctl": str(systemd.systemctl), "restart_timeout": "1s"})
+        change = next(one for one in built.actions if one.name == name)
+        plan = change.plan(CHECKOUT, {})
+        done = change.execute(plan, CHECKOUT, idempotency_key="run-1:1")
+        assert done.status is ExecutionStatus.UNKNOWN, done.statement
+        seen = change.probe(plan, CHECKOUT)
+        assert (seen.answer, "systemd is still at it" in seen.statement) == (ProbeAnswer.UNKNOWN, True)
+        systemd.wait_for("checkout.service", "inactive" if name == "stop-service" else "active")
+        assert change.probe(plan, CHECKOUT).answer is ProbeAnswer.DONE
+
+
+def test_start_and_stop_of_a_unit_have_the_time_that_systemd_gives_it(systemd: Systemd) -> None:
+    for name in ("restart-service", "start-service", "stop-service"):
+        assert action(name, systemd).timeout == timedelta(seconds=100)
+
+
+def test_a_stop_joins_one_that_is_under_way_but_ends_no_later_start(tmp_path: Path) -> None:
+    stubborn = unit_file(tmp_path, code=IGNORES_THE_END)
+    with running_systemd(tmp_path / "systemd", {"checkout.service": stubborn}) as systemd:
+        started(systemd)
+        time.sleep(0.5)  # until it ignores the signal
+        stop = action("stop-service", systemd)
+        plan = stop.plan(CHECKOUT, {})
+        systemd.call("--no-block", "stop", "--", "checkout.service")
+        systemd.wait_for("checkout.service", "deactivating")
+        assert stop.execute(plan, CHECKOUT, idempotency_key="run-1:1").status is ExecutionStatus.SUCCEEDED
+        started(systemd)
+        late = stop.execute(plan, CHECKOUT, idempotency_key="run-1:1")
+        assert late.status is ExecutionStatus.FAILED
+        assert "was started anew since" in late.statement
 
 
 def test_a_host_without_systemd_is_told_in_a_sentence(systemd: Systemd) -> None:

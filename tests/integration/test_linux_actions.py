@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -10,10 +11,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from recoverops.clock import SystemClock
@@ -259,6 +262,95 @@ def test_a_file_that_comes_into_use_after_the_plan_stays_and_the_others_go(small
     assert free.exists()
 
 
+class QuickClock(SystemClock):
+    """Three seconds pass whenever it is looked at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._passed = 0.0
+
+    def monotonic(self) -> float:
+        self._passed += 3.0
+        return super().monotonic() + self._passed
+
+
+def names(folder: Path) -> set[str]:
+    return {file.name for file in folder.iterdir()}
+
+
+def test_a_file_that_its_owner_touches_on_the_way_stays_and_the_others_go(small_disk: Path, tmp_path: Path) -> None:
+    (tmp_path / "quarantine").mkdir()
+    everything = {old_file(small_disk / f"{number}.cache", 5000).name for number in range(60)}
+    service = Service(name="checkout", group="shop", address={"disk": str(small_disk)})
+    rule = spare(small_disk, quarantine=str(tmp_path / "quarantine"))
+    move = action("quarantine-files", parts(service, free_disk=[rule]))
+    plan = move.plan(service, {})
+    first, *_, last = (small_disk / str(row[1]) for row in json.loads(plan.before["files"]))
+
+    def touch_it_when_the_first_has_gone() -> None:
+        deadline = time.monotonic() + 20
+        while first.exists():
+            assert time.monotonic() < deadline, "the first file never went"
+        os.utime(last)
+
+    with ThreadPoolExecutor(1) as owner:
+        touching = owner.submit(touch_it_when_the_first_has_gone)
+        done = move.execute(plan, service, idempotency_key="run-1:1")
+        touching.result()
+
+    assert done.status is ExecutionStatus.SUCCEEDED, done.statement
+    assert "59 of 60 files are in quarantine; 1 came into use or changed since the plan, and stay" in done.statement
+    assert names(small_disk) == {last.name}
+    last.unlink()  # it never was ours: its end does not keep the others away
+    assert move.probe_undo(plan, done.after, service).answer is ProbeAnswer.NOT_DONE
+    assert move.undo(plan, done.after, service, idempotency_key="run-1:2").status is ExecutionStatus.SUCCEEDED
+    assert names(small_disk) == everything - {last.name}
+    assert move.probe_undo(plan, done.after, service).answer is ProbeAnswer.DONE
+
+
+def test_what_was_moved_until_the_end_of_the_time_is_the_result(small_disk: Path, tmp_path: Path) -> None:
+    (tmp_path / "quarantine").mkdir()
+    for number in range(10):
+        old_file(small_disk / f"{number}.cache", 5000)
+    service = Service(name="checkout", group="shop", address={"disk": str(small_disk)})
+    declared = [spare(small_disk, quarantine=str(tmp_path / "quarantine"))]
+    context = PluginContext(clock=QuickClock(), services={service.name: service}, secret=str)
+    settings = LinuxSettings.model_validate({"free_disk": declared, "timeout": "20s"})
+    move = action("quarantine-files", plugin.build(settings, context))
+    plan = move.plan(service, {})
+    assert move.probe(plan, service).answer is ProbeAnswer.NOT_DONE
+    done = move.execute(plan, service, idempotency_key="run-1:1")
+    moved = int(done.after["files"])
+    assert done.status is ExecutionStatus.SUCCEEDED, done.statement
+    assert (0 < moved < 10, len(names(small_disk))) == (True, 10 - moved)
+    assert f"{moved} of 10 files are in quarantine; the rest stays: it took longer than 20 s" in done.statement
+    assert move.probe(plan, service).answer is ProbeAnswer.HALF_DONE
+
+    back = action("quarantine-files", parts(service, free_disk=declared))
+    again = back.execute(plan, service, idempotency_key="run-1:1")
+    assert (again.status, again.after["files"]) == (ExecutionStatus.SUCCEEDED, "10")
+    assert back.undo(plan, again.after, service, idempotency_key="run-1:2").status is ExecutionStatus.SUCCEEDED
+    assert len(names(small_disk)) == 10
+
+
+def test_what_was_moved_until_the_quarantine_was_full_is_the_result(small_disk: Path, tmp_path: Path) -> None:
+    home = tmp_path / "cache"
+    home.mkdir()
+    for name in ("a.cache", "b.cache"):
+        old_file(home / name, 1_500_000)
+    service = Service(name="checkout", group="shop", address={"disk": str(home)})
+    move = action("quarantine-files", parts(service, free_disk=[spare(home, quarantine=str(small_disk))]))
+    plan = move.plan(service, {})
+    (small_disk / "somebody-else").write_bytes(b"x" * 1_500_000)
+    done = move.execute(plan, service, idempotency_key="run-1:1")
+    assert done.status is ExecutionStatus.SUCCEEDED, done.statement
+    assert "1 of 2 files are in quarantine; the rest stays:" in done.statement
+    assert "No space left on device" in done.statement
+    assert len(names(home)) == 1
+    assert move.undo(plan, done.after, service, idempotency_key="run-1:2").status is ExecutionStatus.SUCCEEDED
+    assert names(home) == {"a.cache", "b.cache"}
+
+
 # switch-release
 
 
@@ -292,7 +384,7 @@ def test_an_interruption_between_link_and_restart_is_gone_on_with(tmp_path: Path
         plan = switch.plan(service, {})
         link.unlink()
         link.symlink_to("releases/1")
-        assert switch.probe(plan, service).answer is ProbeAnswer.NOT_DONE
+        assert switch.probe(plan, service).answer is ProbeAnswer.HALF_DONE
         done = switch.execute(plan, service, idempotency_key="run-1:1")
         assert done.status is ExecutionStatus.SUCCEEDED, done.statement
         assert str(supervisor.info("checkout")["pid"]) != plan.before["pid"]
@@ -373,7 +465,7 @@ def test_an_undo_that_was_interrupted_before_the_restart_is_gone_on_with(tmp_pat
         crashed(supervisor)
         (tmp_path / "new").symlink_to("releases/2")
         (tmp_path / "new").replace(tmp_path / "current")
-        assert switch.probe_undo(plan, left, service).answer is ProbeAnswer.NOT_DONE
+        assert switch.probe_undo(plan, left, service).answer is ProbeAnswer.HALF_DONE
         assert switch.undo(plan, left, service, idempotency_key="run-1:2").status is ExecutionStatus.SUCCEEDED
         says(supervisor, "2")
         assert switch.probe_undo(plan, left, service).answer is ProbeAnswer.DONE
@@ -387,7 +479,7 @@ def test_a_switch_that_was_interrupted_before_the_restart_ends_the_bad_release_a
         bad = crashed(supervisor)
         (tmp_path / "new").symlink_to("releases/1")
         (tmp_path / "new").replace(tmp_path / "current")  # in the second in which it was started, or the next one
-        assert switch.probe(plan, service).answer is ProbeAnswer.NOT_DONE
+        assert switch.probe(plan, service).answer is ProbeAnswer.HALF_DONE
         done = switch.execute(plan, service, idempotency_key="run-1:1")
         assert done.status is ExecutionStatus.SUCCEEDED, done.statement
         assert not is_alive(bad)
@@ -397,6 +489,65 @@ def test_a_switch_that_was_interrupted_before_the_restart_ends_the_bad_release_a
         again = switch.execute(plan, service, idempotency_key="run-1:1")
         assert again.statement.startswith("not repeated"), again.statement
         assert supervisor.info("checkout")["pid"] == good
+
+
+def test_a_switch_that_failed_half_way_is_taken_back_and_one_that_never_began_touches_nothing(tmp_path: Path) -> None:
+    code = {"1": "raise SystemExit(3)\n", "2": "import time\nprint('I am 2', flush=True)\ntime.sleep(600)\n"}
+    for name, text in code.items():
+        (tmp_path / "releases" / name).mkdir(parents=True)
+        (tmp_path / "releases" / name / "main.py").write_text(text)
+    link = tmp_path / "current"
+    link.symlink_to("releases/2")
+    programs = [Program(name="checkout", command=[sys.executable, str(link / "main.py")], startretries=0)]
+    service = supervised("checkout", release=str(link))
+    with running_supervisor(tmp_path / "supervisor", programs) as supervisor:
+        switch = action("switch-release", parts(service, supervisor=supervisor))
+        plan = switch.plan(service, {})
+        pid = supervisor.info("checkout")["pid"]
+        with_another_goal = msgspec.structs.replace(plan, before={**plan.before, "goal": "gone"})
+        refused = switch.execute(with_another_goal, service, idempotency_key="run-0:1")
+        assert refused.status is ExecutionStatus.FAILED, refused.statement
+        lefts: tuple[dict[str, str], ...] = (dict(refused.after), {})
+        for left in lefts:
+            nothing = switch.undo(plan, left, service, idempotency_key="run-0:2")
+            assert (nothing.status, "nothing to undo" in nothing.statement) == (ExecutionStatus.SUCCEEDED, True)
+            assert switch.probe_undo(plan, left, service).answer is ProbeAnswer.DONE
+        assert supervisor.info("checkout")["pid"] == pid
+
+        failed = switch.execute(plan, service, idempotency_key="run-1:1")
+        assert failed.status is ExecutionStatus.FAILED, failed.statement
+        assert (os.readlink(link), supervisor.info("checkout")["pid"]) == ("releases/1", 0)
+        assert switch.probe_undo(plan, failed.after, service).answer is ProbeAnswer.NOT_DONE
+        undone = switch.undo(plan, failed.after, service, idempotency_key="run-1:2")
+        assert undone.status is ExecutionStatus.SUCCEEDED, undone.statement
+        assert os.readlink(link) == "releases/2"
+        within(5, lambda: supervisor.log("checkout").endswith("I am 2\n"), "the release of before does not run")
+        assert switch.probe_undo(plan, failed.after, service).answer is ProbeAnswer.DONE
+
+
+def test_a_switch_whose_end_was_lost_is_taken_back_with_its_process(tmp_path: Path) -> None:
+    for name in ("1", "2"):
+        (tmp_path / "releases" / name).mkdir(parents=True)
+        says = f"import time\nprint('I am {name}', flush=True)\ntime.sleep(600)\n"
+        (tmp_path / "releases" / name / "main.py").write_text(says)
+    link = tmp_path / "current"
+    link.symlink_to("releases/2")
+    programs = [Program(name="checkout", command=[sys.executable, str(link / "main.py")])]
+    service = supervised("checkout", release=str(link))
+    with running_supervisor(tmp_path / "supervisor", programs) as supervisor:
+        switch = action("switch-release", parts(service, supervisor=supervisor))
+        plan = switch.plan(service, {})
+        link.unlink()
+        link.symlink_to("releases/1")
+        pid = supervisor.info("checkout")["pid"]
+        assert switch.undo(plan, {}, service, idempotency_key="run-0:2").status is ExecutionStatus.SUCCEEDED
+        assert (os.readlink(link), supervisor.info("checkout")["pid"]) == ("releases/2", pid)
+
+        assert switch.execute(plan, service, idempotency_key="run-1:1").status is ExecutionStatus.SUCCEEDED
+        within(5, lambda: supervisor.log("checkout").endswith("I am 1\n"), "the previous release does not run")
+        assert switch.undo(plan, {}, service, idempotency_key="run-1:2").status is ExecutionStatus.SUCCEEDED
+        within(5, lambda: supervisor.log("checkout").endswith("I am 2\n"), "the other release still runs")
+        assert os.readlink(link) == "releases/2"
 
 
 # rotate-logs

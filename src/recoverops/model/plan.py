@@ -66,6 +66,8 @@ class Plan(Record, frozen=True, kw_only=True):
 class ProbeAnswer(StrEnum):
     DONE = "done"
     NOT_DONE = "not_done"
+    HALF_DONE = "half_done"
+    """begun and not finished: called again, the action goes on where it stopped"""
     UNKNOWN = "unknown"
 
 

@@ -3,7 +3,8 @@
 Nothing is undone here. The request, its run and the lock on the target are stored in one transaction; a running engine
 takes it up within a second and undoes exactly as it does after a remedy that did not help. One undo a run: the undo's
 id is made of the run's, so the database refuses a second one. An undo that was held back did nothing; it may be asked
-for again.
+for again. What failed, or has an unknown end, may have been done in part; the action's own compare-and-set finds out,
+and says so when there is nothing to undo.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from recoverops.model import (
     Incident,
     IncidentState,
     NotFoundError,
+    OutcomeStatus,
     ResponseStage,
     Run,
     RunId,
@@ -35,6 +37,10 @@ from recoverops.ports import Clock, Store, Tx
 from recoverops.remediation import HAS_ACTED
 
 SYMPTOM = "undo_requested"
+
+
+_MAY_HAVE_ACTED = HAS_ACTED | {OutcomeStatus.FAILED, OutcomeStatus.UNKNOWN}
+"""The action was called. GATED and EXPIRED say that it was not."""
 
 
 class UndoRefusal(StrEnum):
@@ -125,7 +131,7 @@ def _refusal(tx: Tx, run: Run) -> _Refused | None:
         return _Refused(UndoRefusal.STILL_RUNNING, f"{working.id} of the same incident is {working.state}; wait for it")
     actions = tx.runs.actions_of(run.id)
     effect = next((one for one in actions if not one.is_undo), None)
-    if effect is None or effect.outcome is None or effect.outcome.status not in HAS_ACTED:
+    if effect is None or effect.outcome is None or effect.outcome.status not in _MAY_HAVE_ACTED:
         return _Refused(UndoRefusal.NOTHING_DONE, _how_it_ended(effect))
     if run.plan.effect is not EffectClass.REVERSIBLE:
         return _Refused(UndoRefusal.NOT_REVERSIBLE, f"{run.plan.action} is {run.plan.effect} and has no undo")

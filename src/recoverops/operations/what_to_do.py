@@ -53,8 +53,8 @@ AFTER_AN_ACTION: Mapping[str, str] = {
     "undo_gated": "see whether the change is still in place, and take it back by hand",
     "undo_expired": "see whether the change is still in place, and take it back by hand",
     "undo_unknown": "see whether the change is still in place, and take it back by hand",
-    "action_failed": "act by hand; the sentence says why the action failed",
-    "action_unknown": "see whether the action was done before you do it again",
+    "action_failed": "act by hand; the sentence says why it failed, and `recoverops undo` takes back what can be",
+    "action_unknown": "see whether the action was done before you do it again, or take it back: `recoverops undo`",
     "internal_error": "see the log of the engine, and act by hand",
 }
 _CLOSED_BY_RECOVERY = "It closes by itself once everything is normal; `recoverops close` closes it at once."

@@ -38,7 +38,7 @@ from recoverops.pipeline.permit import ask_gates, rule_of
 from recoverops.pipeline.story import tell
 from recoverops.ports import Tx, WorkflowContext
 from recoverops.redact import redact
-from recoverops.remediation import HAS_ACTED, NextMove, after_execution, after_probe, expired, first_move
+from recoverops.remediation import HAS_ACTED, NextMove, after_execution, after_probe, expired, first_move, half_done
 
 STEP = 1
 """A runbook has one action; its intent's key is `<run id>:1`."""
@@ -141,7 +141,10 @@ def _after_interruption(parts: Parts, permit: Permit) -> Outcome | None:
     after = after_probe(probe, not_after=permit.intent.not_after, now=parts.clock.now())
     if after.move is NextMove.RETURN:
         return after.outcome
-    return parts.store.read(lambda tx: _refusal(parts, tx, permit.run, now=parts.clock.now()))
+    refusal = parts.store.read(lambda tx: _refusal(parts, tx, permit.run, now=parts.clock.now()))
+    if refusal is not None and probe.answer is ProbeAnswer.HALF_DONE:
+        return half_done(probe, why=refusal.statement, now=parts.clock.now())
+    return refusal
 
 
 def _service(parts: Parts, plan: Plan) -> Service | None:

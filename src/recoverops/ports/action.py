@@ -77,7 +77,8 @@ class ReversibleAction(Action, Protocol):
         """Restore `plan.before`, if the target is still as we left it (`left` is `Execution.after`).
 
         Compare-and-set: anything that somebody changed since makes it FAILED, and nothing is touched. A target that
-        is in the state of `plan.before` already is SUCCEEDED without doing anything.
+        is in the state of `plan.before` already is SUCCEEDED without doing anything. A person may ask for it after an
+        `execute` that failed, or whose end nobody knows: then `left` has what was kept until there, or nothing.
         """
 
     def probe_undo(self, plan: Plan, left: Mapping[str, str], service: Service) -> ProbeResult:

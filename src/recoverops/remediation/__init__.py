@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from recoverops.remediation.effect import HAS_ACTED, NextMove, after_execution, after_probe, expired, first_move
+from recoverops.remediation.effect import (
+    HAS_ACTED,
+    NextMove,
+    after_execution,
+    after_probe,
+    expired,
+    first_move,
+    half_done,
+)
 from recoverops.remediation.runbook import Runbook, VerifySettings
 from recoverops.remediation.verification import judge, next_look
 
@@ -15,6 +23,7 @@ __all__ = [
     "after_probe",
     "expired",
     "first_move",
+    "half_done",
     "judge",
     "next_look",
 ]

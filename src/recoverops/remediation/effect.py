@@ -54,9 +54,18 @@ def after_probe(probe: ProbeResult, *, not_after: datetime, now: datetime) -> Af
             at=now,
         )
         return AfterProbe(move=NextMove.RETURN, outcome=unknown)
-    if now > not_after:
-        return AfterProbe(move=NextMove.RETURN, outcome=expired(not_after=not_after, now=now))
-    return AfterProbe(move=NextMove.EXECUTE, outcome=None)
+    if now <= not_after:
+        return AfterProbe(move=NextMove.EXECUTE, outcome=None)
+    if probe.answer is ProbeAnswer.HALF_DONE:
+        late = half_done(probe, why=f"it had to go on before {not_after:%H:%M:%S} UTC", now=now)
+        return AfterProbe(move=NextMove.RETURN, outcome=late)
+    return AfterProbe(move=NextMove.RETURN, outcome=expired(not_after=not_after, now=now))
+
+
+def half_done(probe: ProbeResult, *, why: str, now: datetime) -> Outcome:
+    """It was begun, was cut off, and is not gone on with: neither "not started" nor "failed" would be true."""
+    told = f"interrupted half-way and not gone on with ({why}): {probe.statement}"
+    return Outcome(status=OutcomeStatus.UNKNOWN, statement=told, at=now)
 
 
 def expired(*, not_after: datetime, now: datetime) -> Outcome:
@@ -83,6 +92,7 @@ _REPORTED = {
 _PROBED = {
     ProbeAnswer.DONE: OutcomeStatus.SUCCEEDED,
     ProbeAnswer.NOT_DONE: OutcomeStatus.FAILED,
+    ProbeAnswer.HALF_DONE: OutcomeStatus.UNKNOWN,
     ProbeAnswer.UNKNOWN: OutcomeStatus.UNKNOWN,
 }
 

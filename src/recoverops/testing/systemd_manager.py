@@ -196,6 +196,9 @@ class Manager:
             unit.watcher = None
             self._enqueue(unit, self._start)
             return
+        if file.stays_active and not status:
+            unit.be("active", "exited")
+            return
         unit.be("failed" if status else "inactive", "failed" if status else "dead", result)
 
     async def _stop(self, unit: Unit) -> None:

@@ -27,6 +27,7 @@ _KNOWN = {
         "Restart",
         "RestartSec",
         "TimeoutStopSec",
+        "RemainAfterExit",
         "StandardOutput",
     },
 }
@@ -46,6 +47,8 @@ class UnitFile:
     stop_s: float = 90.0
     start_limit_s: float = 10.0
     start_limit: int = 5
+    stays_active: bool = False
+    """`RemainAfterExit`: it counts as active also after its process has ended well."""
     output: str = ""
     """A file that its output is appended to; empty: it is thrown away."""
 
@@ -75,6 +78,8 @@ def _unit(path: Path, values: dict[str, str], environment: list[str]) -> UnitFil
         raise MisconfiguredError(f"the systemd double does only Type=simple and Type=exec ({path})")
     if values.get("Restart", "no") not in {"no", "on-failure", "always"}:
         raise MisconfiguredError(f"the systemd double does only Restart=no, on-failure and always ({path})")
+    if values.get("RemainAfterExit", "no") not in {"yes", "no"}:
+        raise MisconfiguredError(f"the systemd double does only RemainAfterExit=yes and no ({path})")
     if re.search(r"[$%]", values.get("ExecStart", "$")):
         raise MisconfiguredError(f"the systemd double needs one ExecStart without specifiers and variables ({path})")
     output = values.get("StandardOutput", "null")
@@ -91,6 +96,7 @@ def _unit(path: Path, values: dict[str, str], environment: list[str]) -> UnitFil
         stop_s=_seconds(values.get("TimeoutStopSec", "90")),
         start_limit_s=_seconds(values.get("StartLimitIntervalSec", "10")),
         start_limit=int(values.get("StartLimitBurst", "5")),
+        stays_active=values.get("RemainAfterExit") == "yes",
         output=output.removeprefix("append:") if output != "null" else "",
     )
 

@@ -47,11 +47,32 @@ def check_undo(
 ) -> None:
     """Raises `ConformanceError` with the sentence that does not hold."""
     situation.break_it()
+    _check_of_nothing(action, service, arguments, situation, secrets)
+    situation.break_it()
     _check_restores(action, service, arguments, situation, secrets)
     situation.break_it()
     _check_unreachable(action, service, arguments, situation, secrets)
     situation.break_it()
     _check_respects(action, service, arguments, situation, secrets)
+
+
+def _check_of_nothing(
+    action: ReversibleAction,
+    service: Service,
+    arguments: Mapping[str, str],
+    situation: Situation,
+    secrets: Iterable[str],
+) -> None:
+    """A person may ask for the undo of a run that failed, or whose end nobody knows: of that nothing may be left."""
+    plan = stored(action.plan(service, arguments))
+    state = situation.snapshot()
+    undone = action.undo(plan, {}, service, idempotency_key=f"{_KEY}:nothing")
+    claim(
+        undone.status in {ExecutionStatus.SUCCEEDED, ExecutionStatus.FAILED},
+        f"undo of what was never done reports {undone.status}, expected succeeded or failed",
+    )
+    claim_texts(undone.statement, undone.after, secrets, "undo")
+    claim(situation.snapshot() == state, "undo of what was never done changed the target")
 
 
 def _check_restores(

@@ -57,7 +57,7 @@ def test_what_was_stopped_before_is_left_and_is_not_started_by_the_undo(aws: Aws
 def test_one_that_is_refused_does_not_keep_the_others_running_and_is_named(aws: Aws, root: Key) -> None:
     idents, tag = running(aws, 3)
     shop = shop_of(aws, f"ec2 {tag} at_most=3")
-    action = shop.action(NAMED, root)
+    action: Any = shop.action(NAMED, root)
     plan = action.plan(shop["checkout"], {})
     aws.faults.plan("ec2:StopInstances", Fault.NONE, Fault.REFUSED)
 
@@ -69,6 +69,10 @@ def test_one_that_is_refused_does_not_keep_the_others_running_and_is_named(aws: 
     assert done.after["changed"].split() == [idents[0], idents[2]]
     assert states(aws, idents) == ["stopped", "running", "stopped"]
     assert action.probe(plan, shop["checkout"]).answer is ProbeAnswer.UNKNOWN
+    undone = action.undo(plan, done.after, shop["checkout"], idempotency_key="run:1:undo")
+    assert undone.status is ExecutionStatus.FAILED
+    assert "nothing was touched" in undone.statement
+    assert states(aws, idents) == ["stopped", "running", "stopped"]
 
 
 def test_a_stop_whose_answer_is_lost_is_unknown_and_the_others_are_stopped(aws: Aws, root: Key) -> None:

@@ -294,6 +294,14 @@ class UndoesOnce(Toggle):
         return super().undo(plan, left, service, idempotency_key=idempotency_key)
 
 
+class UndoesWhatWasNeverDone(Toggle):
+    def undo(self, plan: Plan, left: Mapping[str, str], service: Service, *, idempotency_key: str) -> Execution:
+        done = super().undo(plan, left, service, idempotency_key=idempotency_key)
+        if not left and done.status is ExecutionStatus.SUCCEEDED:
+            Path(service.address["ledger"]).write_text("neither", encoding="utf-8")
+        return done
+
+
 class UndoProbeActs(Toggle):
     def probe_undo(self, plan: Plan, left: Mapping[str, str], service: Service) -> ProbeResult:
         result = super().probe_undo(plan, left, service)
@@ -341,6 +349,7 @@ def test_a_sound_reversible_action_passes(tmp_path: Path) -> None:
         (UndoesOverPeople, "after a later change by a person, expected failed"),
         (TouchesBeforeItRefuses, "undo changed what a person had changed since"),
         (UndoesOnce, "undo reports failed the second time"),
+        (UndoesWhatWasNeverDone, "undo of what was never done changed the target"),
         (UndoProbeActs, "probe_undo changed the target"),
     ],
 )

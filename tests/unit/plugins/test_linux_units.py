@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
 
-from recoverops.model import MisconfiguredError, ProbeAnswer, Service, UnreachableError
+from recoverops.model import (
+    MisconfiguredError,
+    OutcomeStatus,
+    ProbeAnswer,
+    ProbeResult,
+    Service,
+    UnreachableError,
+)
+from recoverops.plugins.linux.answers import unknown
 from recoverops.plugins.linux.systemctl import changing, permissions
 from recoverops.plugins.linux.units import Unit, judge, judge_stop, unit_name, units_of
+from recoverops.remediation import after_execution
 
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SHOWN = """Type=notify
 MainPID=4711
 ExecMainCode=0
@@ -95,6 +108,10 @@ def test_options_patterns_paths_templates_and_the_machines_own_units_are_refused
         ({**DEAD, "invocation": "77aa"}, ProbeAnswer.UNKNOWN),
         ({"active": "activating", "sub": "auto-restart", "invocation": "77aa"}, ProbeAnswer.UNKNOWN),
         ({"name": "other.service", "invocation": "77aa"}, ProbeAnswer.UNKNOWN),
+        ({"active": "deactivating", "sub": "stop-sigterm", "has_job": True}, ProbeAnswer.UNKNOWN),
+        ({"active": "activating", "sub": "start-pre", "invocation": "77aa"}, ProbeAnswer.UNKNOWN),
+        ({**DEAD, "has_job": True}, ProbeAnswer.UNKNOWN),
+        ({"sub": "exited", "invocation": "77aa", "pid": 0}, ProbeAnswer.UNKNOWN),
     ],
 )
 def test_a_restart_is_known_by_the_id_of_the_start_and_not_by_the_pid(
@@ -111,12 +128,33 @@ def test_a_restart_is_known_by_the_id_of_the_start_and_not_by_the_pid(
         (DEAD, ProbeAnswer.DONE),
         ({"active": "activating", "sub": "auto-restart", "pid": 0}, ProbeAnswer.NOT_DONE),
         ({"invocation": "77aa"}, ProbeAnswer.UNKNOWN),
+        ({"active": "deactivating", "sub": "stop-sigterm", "has_job": True}, ProbeAnswer.UNKNOWN),
+        ({"active": "deactivating", "sub": "final-sigkill"}, ProbeAnswer.UNKNOWN),
+        ({"active": "inactive", "sub": "dead", "pid": 0, "has_job": True}, ProbeAnswer.UNKNOWN),
+        ({"sub": "exited", "pid": 0}, ProbeAnswer.NOT_DONE),
     ],
 )
 def test_a_stop_is_not_repeated_on_a_start_that_came_after_the_plan(
     now: dict[str, object], answer: ProbeAnswer
 ) -> None:
     assert judge_stop(BEFORE, unit(**now)).answer is answer
+
+
+@pytest.mark.parametrize("judged", [judge, judge_stop])
+def test_a_job_that_systemd_is_still_at_is_no_failure(judged: Callable[..., ProbeResult]) -> None:
+    under_way = judged(BEFORE, unit(active="deactivating", sub="stop-sigterm", has_job=True))
+    outcome = after_execution(unknown("systemd was told to stop it, but it took longer"), under_way, now=NOON)
+    assert outcome.status is OutcomeStatus.UNKNOWN
+    assert "systemd is still at it: checkout.service is deactivating (stop-sigterm)" in outcome.statement
+
+
+def test_a_unit_that_is_active_without_a_process_does_not_run() -> None:
+    exited = unit(sub="exited", pid=0, kind="forking")
+    assert not exited.is_alive
+    assert exited.is_silent
+    assert exited.statement == "active (exited)"
+    assert "does not say whether the service runs" in exited.why_silent
+    assert not unit(kind="forking").is_silent
 
 
 def test_a_failed_unit_says_how_it_ended() -> None:

@@ -80,9 +80,11 @@ def test_an_intent_with_any_outcome_is_never_executed_again(status: OutcomeStatu
         (ProbeAnswer.UNKNOWN, True, NextMove.RETURN, OutcomeStatus.UNKNOWN),
         (ProbeAnswer.NOT_DONE, False, NextMove.EXECUTE, None),
         (ProbeAnswer.NOT_DONE, True, NextMove.RETURN, OutcomeStatus.EXPIRED),
+        (ProbeAnswer.HALF_DONE, False, NextMove.EXECUTE, None),
+        (ProbeAnswer.HALF_DONE, True, NextMove.RETURN, OutcomeStatus.UNKNOWN),
     ],
 )
-def test_after_an_interruption_only_a_certain_no_in_time_is_executed(
+def test_after_an_interruption_only_what_is_certainly_not_finished_is_executed_and_in_time(
     answer: ProbeAnswer, late: bool, move: NextMove, status: OutcomeStatus | None
 ) -> None:
     now = NOON + MICROSECOND if late else NOON
@@ -107,6 +109,7 @@ def test_after_an_interruption_only_a_certain_no_in_time_is_executed(
         (ExecutionStatus.UNKNOWN, ProbeAnswer.UNKNOWN, OutcomeStatus.UNKNOWN),
         (ExecutionStatus.UNKNOWN, ProbeAnswer.DONE, OutcomeStatus.SUCCEEDED),
         (ExecutionStatus.UNKNOWN, ProbeAnswer.NOT_DONE, OutcomeStatus.FAILED),
+        (ExecutionStatus.UNKNOWN, ProbeAnswer.HALF_DONE, OutcomeStatus.UNKNOWN),
     ],
 )
 def test_an_unknown_report_is_settled_by_the_probe_and_by_nothing_else(
@@ -142,5 +145,6 @@ def test_only_what_certainly_acted_is_worth_verifying() -> None:
 def test_nothing_is_started_after_its_time(answer: ProbeAnswer, by: timedelta) -> None:
     after = after_probe(probe(answer), not_after=NOON, now=NOON + by)
 
-    assert after.move is not NextMove.EXECUTE or (answer is ProbeAnswer.NOT_DONE and by <= timedelta(0))
+    is_unfinished = answer in {ProbeAnswer.NOT_DONE, ProbeAnswer.HALF_DONE}
+    assert after.move is not NextMove.EXECUTE or (is_unfinished and by <= timedelta(0))
     assert (after.outcome is None) == (after.move is NextMove.EXECUTE)

@@ -6,7 +6,6 @@ A source or action exists only if the settings allow it and some service has the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from recoverops.model import MisconfiguredError
 from recoverops.plugins.linux.action_settings import ScriptSettings, SpareFilesSettings
@@ -23,6 +22,7 @@ from recoverops.plugins.linux.actions.shift_load import Nginx, ShiftLoad
 from recoverops.plugins.linux.actions.switch_release import SwitchRelease
 from recoverops.plugins.linux.actions.unit_state import RestartUnit, StartUnit, StopUnit
 from recoverops.plugins.linux.known_processes import KnownProcesses
+from recoverops.plugins.linux.known_units import KnownUnits
 from recoverops.plugins.linux.process import ADDRESS as SUPERVISOR
 from recoverops.plugins.linux.releases import Releases
 from recoverops.plugins.linux.restart import RestartService
@@ -93,6 +93,8 @@ class _Parts:
     def checks(self) -> Iterator[LiveCheck]:
         if self._supervised is not None:
             yield KnownProcesses(self._supervised, self._context.services)
+        if self._settings.systemd is not None and SYSTEMD in self._addresses:
+            yield KnownUnits(self._systemctl(self._settings.systemd), self._context.services)
 
     def actions(self) -> Iterator[Action]:
         yield from self._run_state_actions()
@@ -130,14 +132,14 @@ class _Parts:
             self._systemctl(own),
             sorted({one.address[SYSTEMD] for one in services.values() if SYSTEMD in one.address}),
         )
-        wanted: tuple[tuple[type[RestartUnit | StartUnit | StopUnit], timedelta, tuple[str, ...], str], ...] = (
-            (RestartUnit, own.restart_timeout, ("restart", "reset-failed"), "to stop it if it runs, and start it"),
-            (StartUnit, self._settings.timeout, ("start", "reset-failed"), "to start it"),
-            (StopUnit, self._settings.timeout, ("stop",), "to end its processes in the way that it declares"),
+        wanted: tuple[tuple[type[RestartUnit | StartUnit | StopUnit], tuple[str, ...], str], ...] = (
+            (RestartUnit, ("restart", "reset-failed"), "to stop it if it runs, and start it"),
+            (StartUnit, ("start", "reset-failed"), "to start it"),
+            (StopUnit, ("stop",), "to end its processes in the way that it declares"),
         )
-        for kind, timeout, verbs, why in wanted:
+        for kind, verbs, why in wanted:
             rights = permissions(names, verbs, program=own.systemctl, sudo=own.sudo, why=why)
-            yield kind(systemctl, services, clock=clock, timeout=timeout, permissions=rights)
+            yield kind(systemctl, services, clock=clock, timeout=own.restart_timeout, permissions=rights)
 
     def _systemctl(self, settings: SystemdSettings) -> Systemctl:
         return Systemctl(settings.systemctl, sudo=settings.sudo, clock=self._context.clock, timeout=settings.timeout)

@@ -119,8 +119,8 @@ class SystemdSettings(BaseModel):
         default=timedelta(seconds=100),
         ge=timedelta(seconds=1),
         le=timedelta(minutes=30),
-        description="How long one restart may take, 1s to 30min; has to exceed the unit's `TimeoutStopSec` plus what "
-        "its start takes. Default 100s: systemd's own default for stopping is 90s.",
+        description="How long one restart, start or stop may take, 1s to 30min; has to exceed the unit's "
+        "`TimeoutStopSec` plus what its start takes. Default 100s: systemd's own default for stopping is 90s.",
     )
 
 
@@ -206,7 +206,8 @@ class LinuxSettings(BaseModel):
         default=timedelta(seconds=60),
         ge=timedelta(seconds=1),
         le=timedelta(minutes=30),
-        description="How long any action but `restart-service` and `run-script` may take, 1s to 30min. Default 60s: "
+        description="How long any action but `run-script`, `restart-service` and those on units of systemd may take, "
+        "1s to 30min. Default 60s: "
         "moving "
         "some gigabytes to quarantine takes longest.",
     )

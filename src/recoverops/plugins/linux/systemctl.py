@@ -51,8 +51,8 @@ class Systemctl:
             raise PermanentError(f"{name} is masked; `systemctl unmask {name}` if it is meant to run")
         if unit.load != "loaded":
             raise PermanentError(f'systemd has no usable {name} ({unit.load}); check the address of "{service.name}"')
-        if unit.kind == "oneshot":
-            raise PermanentError(f"{name} is of Type=oneshot and does not stay up; declare what it does as a script")
+        if unit.is_silent:
+            raise PermanentError(unit.why_silent)
         return unit
 
     def all(self, names: Sequence[str], *, within_s: float | None = None) -> Mapping[str, Unit]:

@@ -48,7 +48,22 @@ class Unit(Record, frozen=True, kw_only=True):
 
     @property
     def is_alive(self) -> bool:
-        return self.active in {"active", "reloading", "refreshing"}
+        return self.active in {"active", "reloading", "refreshing"} and self.sub != "exited"
+
+    @property
+    def is_silent(self) -> bool:
+        """True when systemd does not know whether the service runs: it calls a unit active whose processes ended."""
+        return self.kind == "oneshot" or (self.active == "active" and self.sub == "exited")
+
+    @property
+    def why_silent(self) -> str:
+        if self.kind == "oneshot":
+            return f"{self.name} is of Type=oneshot and does not stay up; declare what it does as a script"
+        return (
+            f"{self.name} is active (exited): by RemainAfterExit=yes systemd calls it active without a process, so it "
+            "does not say whether the service runs; give the unit Type=simple, or Type=forking with a PIDFile= and "
+            "RemainAfterExit=no"
+        )
 
     @property
     def is_moving(self) -> bool:
@@ -141,6 +156,8 @@ def judge(before: Mapping[str, str], now: Unit) -> ProbeResult:
     """Whether the unit has been started since `before` was taken."""
     if not {"unit", "invocation"} <= before.keys() or before["unit"] != now.name:
         return probed(ProbeAnswer.UNKNOWN, f"the plan does not say how {now.name} was before")
+    if now.is_moving:
+        return _under_way(now)
     if now.has_same_start(before):
         return probed(ProbeAnswer.NOT_DONE, f"{now.name} has not been started since; it is {now.statement}")
     if now.is_alive:
@@ -152,8 +169,15 @@ def judge(before: Mapping[str, str], now: Unit) -> ProbeResult:
 
 def judge_stop(before: Mapping[str, str], now: Unit) -> ProbeResult:
     """Whether the start of the plan has been stopped."""
-    if not now.is_alive and not now.is_moving and now.sub != "auto-restart":
+    if now.is_moving:
+        return _under_way(now)
+    if now.active in {"inactive", "failed"}:
         return probed(ProbeAnswer.DONE, f"{now.name} is {now.statement}")
     if now.has_same_start(before):
         return probed(ProbeAnswer.NOT_DONE, f"{now.name} is {now.statement}")
     return probed(ProbeAnswer.UNKNOWN, f"{now.name} was started anew since: {now.statement}")
+
+
+def _under_way(now: Unit) -> ProbeResult:
+    """A job that systemd still has may end either way after this look."""
+    return probed(ProbeAnswer.UNKNOWN, f"systemd is still at it: {now.name} is {now.statement}")

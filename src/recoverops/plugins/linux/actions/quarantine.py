@@ -3,13 +3,14 @@
 Where they go is a folder named after the plan, so an interrupted call finds its own work. A file is copied, made
 durable and only then removed at its old place; undo does the same the other way round, and never over a file that has
 appeared at the old place since. Files that somebody has open stay: a lease is held while a file is copied, so that
-nobody can open it unseen.
+nobody can open it unseen. One file that stays, or the end of the time, does not undo what was moved: that is the
+result, and which files stayed is kept, because what becomes of them is no business of the undo.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from enum import Enum
@@ -23,6 +24,7 @@ from recoverops.model import (
     ProbeAnswer,
     ProbeResult,
     Service,
+    UnreachableError,
     digest,
 )
 from recoverops.plugins.linux.actions.free_disk import REMOVES, SEES_OPEN_FILES
@@ -46,6 +48,8 @@ from recoverops.ports import Clock, Parameter, Permission
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _PIECE = 4 * 2**20
+_STAYED = "stayed"
+"""Key in `Execution.after`: the positions in the plan of the files that were not moved."""
 
 
 class Place(Enum):
@@ -97,19 +101,22 @@ class QuarantineFiles:
         )
 
     def probe(self, plan: Plan, service: Service) -> ProbeResult:
-        return ask(lambda: self._probe(plan, service, wanted=Place.AWAY))
+        return ask(lambda: self._probe(plan, {}, service, wanted=Place.AWAY))
 
     def probe_undo(self, plan: Plan, left: Mapping[str, str], service: Service) -> ProbeResult:
-        return ask(lambda: self._probe(plan, service, wanted=Place.HOME))
+        return ask(lambda: self._probe(plan, left, service, wanted=Place.HOME))
 
-    def _probe(self, plan: Plan, service: Service, *, wanted: Place) -> ProbeResult:
-        with _Move(plan, declared(self.name, service, self._rules)) as move:
+    def _probe(self, plan: Plan, left: Mapping[str, str], service: Service, *, wanted: Place) -> ProbeResult:
+        with _Move(plan, declared(self.name, service, self._rules), stayed=_stayed(left)) as move:
             places = move.places()
         told = ", ".join(f"{places.count(place)} {place.value}" for place in Place if place in places)
         ours = set(places) - {Place.CHANGED}
         if Place.LOST in ours or not ours:
             return probed(ProbeAnswer.UNKNOWN, f"files: {told}")
-        return probed(ProbeAnswer.DONE if ours == {wanted} else ProbeAnswer.NOT_DONE, f"files: {told}")
+        if ours == {wanted}:
+            return probed(ProbeAnswer.DONE, f"files: {told}")
+        is_begun = wanted in ours or Place.BOTH in ours
+        return probed(ProbeAnswer.HALF_DONE if is_begun else ProbeAnswer.NOT_DONE, f"files: {told}")
 
     def execute(self, plan: Plan, service: Service, *, idempotency_key: str) -> Execution:
         return Attempt(self._clock, timeout_s=plan.timeout_s).run(lambda attempt: self._move(plan, service, attempt))
@@ -120,26 +127,41 @@ class QuarantineFiles:
             if set(places) - {Place.CHANGED} == {Place.AWAY}:
                 return succeeded(f"not repeated: {len(places)} files are in quarantine", move.left())
             attempt.kept = {**evidence(service), **move.left()}
-            before, in_use, moved = move.free(), OpenFiles(), 0
-            for one, place in zip(move.chosen, places, strict=True):
-                attempt.left_s()
-                if place in {Place.HOME, Place.BOTH} and not move.is_in_use(one, in_use):
-                    attempt.begun(f"{moved} files are in quarantine, but ")
-                    move.away(one)
-                    moved += 1
-            freed = move.free() - before
-        if not moved:
+            before = move.free()
+            done = _Moved(places.count(Place.AWAY))
+            try:
+                self._move_each(move, places, attempt, done)
+            except (PermanentError, UnreachableError, OSError) as error:
+                if not done.count:
+                    raise
+                done.ended_by = str(error)
+            freed, stayed = move.free() - before, move.not_away()
+        if not done.count:
             raise PermanentError("all files have changed or come into use since the plan; plan anew")
-        attempt.kept |= {"freed_bytes": str(freed), "files": str(moved)}
-        return succeeded(
-            f"{moved} of {len(places)} files moved to quarantine; the file system has {freed} bytes more", attempt.kept
-        )
+        attempt.kept |= {"freed_bytes": str(freed), "files": str(done.count)}
+        if stayed:
+            attempt.kept[_STAYED] = " ".join(map(str, stayed))
+        figures = f"{done.count} of {len(places)} files are in quarantine{done.told}"
+        return succeeded(f"{figures}; the file system has {freed} bytes more", attempt.kept)
+
+    def _move_each(self, move: _Move, places: Sequence[Place], attempt: Attempt, done: _Moved) -> None:
+        in_use = OpenFiles()
+        for one, place in zip(move.chosen, places, strict=True):
+            attempt.left_s()
+            if place not in {Place.HOME, Place.BOTH}:
+                continue
+            if not move.is_in_use(one, in_use) and move.away(one):
+                done.count += 1
+            else:
+                done.in_use += 1
 
     def undo(self, plan: Plan, left: Mapping[str, str], service: Service, *, idempotency_key: str) -> Execution:
-        return Attempt(self._clock, timeout_s=plan.timeout_s).run(lambda attempt: self._back(plan, service, attempt))
+        return Attempt(self._clock, timeout_s=plan.timeout_s).run(
+            lambda attempt: self._back(plan, left, service, attempt)
+        )
 
-    def _back(self, plan: Plan, service: Service, attempt: Attempt) -> Execution:
-        with _Move(plan, declared(self.name, service, self._rules)) as move:
+    def _back(self, plan: Plan, left: Mapping[str, str], service: Service, attempt: Attempt) -> Execution:
+        with _Move(plan, declared(self.name, service, self._rules), stayed=_stayed(left)) as move:
             places = move.places()
             lost = [one.found.name for one, place in zip(move.chosen, places, strict=True) if place is Place.LOST]
             if lost:
@@ -161,8 +183,11 @@ class QuarantineFiles:
 class _Move:
     """The files of one plan, and both ends of their way, for one call."""
 
-    def __init__(self, plan: Plan, rules: Sequence[SpareFiles], *, creating: bool = False) -> None:
-        self.chosen = read_back(plan)
+    def __init__(
+        self, plan: Plan, rules: Sequence[SpareFiles], *, creating: bool = False, stayed: Collection[int] = ()
+    ) -> None:
+        """`stayed`: positions in the plan of files that were never moved; they are left out."""
+        self.chosen = tuple(one for position, one in enumerate(read_back(plan)) if position not in stayed)
         self._is_creating = creating
         self._rules = rules
         self._name = f"recoverops-{digest(str(plan.target), plan.before['files'])[:16]}"
@@ -215,6 +240,10 @@ class _Move:
     def places(self) -> list[Place]:
         return [self._place(one) for one in self.chosen]
 
+    def not_away(self) -> list[int]:
+        """Positions of the files of which no copy is in quarantine."""
+        return [position for position, one in enumerate(self.chosen) if self._stored(one) is None]
+
     def _place(self, one: Chosen) -> Place:
         home, away = look(self._folders.of(one), one.found.name), self._stored(one)
         if home is not None and _is_same(home, one.found):
@@ -235,17 +264,21 @@ class _Move:
         folder = self._away.get(one.rule)
         return None if folder is None else look(folder, _stored_name(one))
 
-    def away(self, one: Chosen) -> None:
+    def away(self, one: Chosen) -> bool:
+        """False when it came into use, or was removed, while it was copied: then it stays as its owner left it."""
         home, away = self._folders.of(one), self._away[one.rule]
         stored = _stored_name(one)
         with suppress(FileNotFoundError):
             os.unlink(stored, dir_fd=away)
+        if self._is_free(one):
+            return False
         with _reading(home, one.found.name) as file, leased(file) as lease:
             _copy(file, away, stored, one.found)
             if lease.is_wanted or not self._folders.is_unchanged(one):
                 os.unlink(stored, dir_fd=away)
-                raise PermanentError(f"{one.found.name} came into use while it was copied; it stays")
+                return False
             os.unlink(one.found.name, dir_fd=home)
+        return True
 
     def back(self, one: Chosen) -> None:
         home, away = self._folders.of(one), self._away[one.rule]
@@ -262,6 +295,26 @@ class _Move:
             finally:
                 os.unlink(waiting, dir_fd=home)
         os.unlink(stored, dir_fd=away)
+
+
+class _Moved:
+    """How far one execution has come."""
+
+    def __init__(self, count: int) -> None:
+        """`count`: what an attempt before this one had moved."""
+        self.count = count
+        self.in_use = 0
+        self.ended_by = ""
+        """Why it ended before the last file."""
+
+    @property
+    def told(self) -> str:
+        in_use = f"; {self.in_use} came into use or changed since the plan, and stay" if self.in_use else ""
+        return in_use + (f"; the rest stays: {self.ended_by}" if self.ended_by else "")
+
+
+def _stayed(left: Mapping[str, str]) -> frozenset[int]:
+    return frozenset(int(position) for position in left.get(_STAYED, "").split())
 
 
 def _stored_name(one: Chosen) -> str:

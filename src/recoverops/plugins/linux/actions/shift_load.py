@@ -1,8 +1,11 @@
 """The action `shift-load`: take a backend out of its nginx upstream, or put it back.
 
 Its `server` line gets or loses the word `down`. nginx is asked whether it accepts its configuration before and after
-the change; a change that it does not accept is taken back and never loaded. Undo restores the file byte for byte, only
-if it still is what we left. The last backend that is up is never taken out.
+the change; a change that it does not accept, or cannot be told of, is taken back. Undo restores the file byte for byte,
+only if it still is what we left. The last backend that is up is never taken out.
+
+Between the change and the reload a mark lies beside the file: with it nobody knows whether nginx has loaded what the
+file says, so the file alone never counts as done.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from recoverops.model import (
     digest,
 )
 from recoverops.plugins.linux.answers import Attempt, ask, check_arguments, failed, planned, probed, succeeded
-from recoverops.plugins.linux.commands import run
+from recoverops.plugins.linux.commands import Finished, run
 from recoverops.plugins.linux.evidence import evidence
 from recoverops.plugins.linux.upstream import ADDRESS, shifted
 from recoverops.ports import Clock, Parameter, Permission
@@ -108,6 +111,9 @@ class ShiftLoad:
     def _stands(self, plan: Plan, *, wanted: str, other: str) -> ProbeResult:
         now = digest(self._read())
         if now == plan.before[wanted]:
+            if self._is_marked(now):
+                told = f"{self._nginx.file} was changed, and it is not known whether nginx has loaded it"
+                return probed(ProbeAnswer.HALF_DONE, told)
             return probed(ProbeAnswer.DONE, f"{self._nginx.file} is as wanted")
         if now == plan.before[other]:
             return probed(ProbeAnswer.NOT_DONE, f"{self._nginx.file} has not been changed")
@@ -140,36 +146,81 @@ class ShiftLoad:
         attempt.kept = {**evidence(service), "file": file, "digest": digest(now), "content": now}
         if now not in {old, new}:
             return failed(f"nothing was touched: {file} was changed by somebody else since; plan anew", attempt.kept)
-        self._test(attempt, "nginx refuses its configuration as it is, so nothing was changed")
-        if now != new:
+        is_ours = now == old or self._is_marked(digest(new))
+        if now == old:
+            self._test(attempt, "nginx refuses its configuration as it is, so nothing was changed")
             self._write(new)
+        if is_ours:
             attempt.begun(f"{file} was changed, but ")
             attempt.kept |= {"digest": digest(new), "content": new}
-            try:
-                self._test(attempt, "nginx refuses the change, which was taken back")
-            except PermanentError:
-                if self._read() == new:
-                    self._write(old)
-                attempt.kept |= {"digest": digest(old), "content": old}
+        try:
+            self._test(attempt, "nginx refuses the change" if is_ours else "nginx refuses its configuration as it is")
+            self._load(attempt)
+        except PermanentError as error:
+            if not is_ours:
                 raise
-        attempt.begun(f"{file} was changed, but nginx does not run with it: ")
-        done = self._run(attempt, "-s", "reload")
-        if done is not None:
-            raise PermanentError(done)
+            raise PermanentError(f"{error}; {self._take_back(old, new, attempt)}") from error
+        self._unmark()
         return succeeded(f"{what} in {file}, and nginx was told to load it", attempt.kept)
 
-    def _test(self, attempt: Attempt, refusal: str) -> None:
-        problem = self._run(attempt, "-t", "-q")
-        if problem is not None:
-            raise PermanentError(f"{refusal}: {problem}")
+    def _load(self, attempt: Attempt) -> None:
+        """Raises `PermanentError` when nginx was certainly not told, `UnreachableError` when nobody knows."""
+        done, told = self._run(attempt, "-s", "reload")
+        if done.exit_status is None:
+            raise UnreachableError(told)
+        if not done.is_good:
+            raise PermanentError(f"nginx cannot be told to load it: {told}")
 
-    def _run(self, attempt: Attempt, *what: str) -> str | None:
-        """None when nginx is content."""
+    def _take_back(self, old: str, new: str, attempt: Attempt) -> str:
+        """What became of the change, in words. Left in the file, the next reload by anybody would load it."""
+        try:
+            if self._read() != new:
+                return "it was changed by somebody else meanwhile, so it was left alone"
+            self._write(old)
+        except (PermanentError, UnreachableError) as error:
+            return f"the change could not be taken back: {error}"
+        self._unmark()
+        attempt.kept |= {"digest": digest(old), "content": old}
+        return "so the change was taken back"
+
+    @property
+    def _mark_file(self) -> Path:
+        path = Path(self._nginx.file)
+        return path.with_name(f".{path.name}.recoverops-unloaded")
+
+    def _is_marked(self, wanted: str) -> bool:
+        """Whether we wrote the content with this digest, and do not know that nginx has loaded it."""
+        try:
+            file = os.open(self._mark_file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        with os.fdopen(file, "rb") as reading:
+            return reading.read(_LARGEST).decode("ascii", "replace") == wanted
+
+    def _mark(self, wanted: str) -> None:
+        """It has to outlast our process, not the host: nginx ends with that, and loads the file when it starts."""
+        self._unmark()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(self._mark_file, flags, 0o600), "wb") as out:
+            out.write(wanted.encode())
+
+    def _unmark(self) -> None:
+        self._mark_file.unlink(missing_ok=True)
+
+    def _test(self, attempt: Attempt, refusal: str) -> None:
+        done, told = self._run(attempt, "-t", "-q")
+        if not done.is_good:
+            raise PermanentError(f"{refusal}: {told}")
+
+    def _run(self, attempt: Attempt, *what: str) -> tuple[Finished, str]:
+        """How it ended, and a sentence about it. Raises `PermanentError` when it was not even begun."""
         command = self._nginx.command(*what)
-        done = run(
-            command, clock=self._clock, timeout_s=attempt.left_s(), environment={"PATH": "/usr/sbin:/usr/bin:/bin"}
-        )
-        return None if done.is_good else f"{' '.join(command)} {done.statement}"
+        try:
+            left_s = attempt.left_s()
+        except UnreachableError as error:
+            raise PermanentError(f"{' '.join(command)} was not begun: {error}") from error
+        done = run(command, clock=self._clock, timeout_s=left_s, environment={"PATH": "/usr/sbin:/usr/bin:/bin"})
+        return done, f"{' '.join(command)} {done.statement}"
 
     def _read(self) -> str:
         path = self._nginx.file
@@ -187,6 +238,15 @@ class ShiftLoad:
             raise PermanentError(f"{path} is not UTF-8: {error.reason}") from error
 
     def _write(self, text: str) -> None:
+        """Marks that nginx has not loaded this text, and puts it into the file."""
+        self._mark(digest(text))
+        try:
+            self._put(text)
+        except PermanentError:
+            self._unmark()
+            raise
+
+    def _put(self, text: str) -> None:
         """A new file with the old one's mode and owner takes its place in one step."""
         path = Path(self._nginx.file)
         temporary = path.with_name(f".{path.name}.recoverops")

@@ -25,7 +25,7 @@ from recoverops.model import (
 )
 from recoverops.plugins.linux.answers import Attempt, ask, check_arguments, failed, planned, probed, succeeded
 from recoverops.plugins.linux.evidence import evidence
-from recoverops.plugins.linux.process import Process, clock_time, process_name
+from recoverops.plugins.linux.process import Process, State, clock_time, process_name
 from recoverops.plugins.linux.releases import ADDRESS, Current, Releases, current_of, link_of
 from recoverops.plugins.linux.restart import touched_with
 from recoverops.plugins.linux.supervised import LOOKS, STARTS, STOPS, Supervised
@@ -145,18 +145,24 @@ class SwitchRelease:
         name, link, before = process_name(service), link_of(service), plan.before
         current, process = current_of(link), self._supervised.look(name)
         attempt.kept = {**evidence(service, self._supervised.tree_of(process)), **_left(current, process)}
-        if current.target == before["target"]:
-            if _restarted(current, process, _since(plan, left)).answer is not ProbeAnswer.NOT_DONE:
-                return succeeded(f"nothing to undo: {link} points to {current.name} as before", attempt.kept)
-        elif current.target != before["goal_target"]:
+        if current.target not in {before["target"], before["goal_target"]}:
             return failed(
                 f"not undone: somebody switched {link} to {current.name} since, it was left at {before['goal']}; "
                 "nothing was touched",
                 attempt.kept,
             )
+        since = _since(plan, left)
+        if current.target == before["target"]:
+            if _is_back(plan, current, process, since):
+                told = f"nothing to undo: {link} points to {current.name} as before, and {name} is {process.statement}"
+                return succeeded(told, attempt.kept)
         else:
             self._releases.directory(link, before["release"])
             self._point(link, before["target"], before["release"], by="undone", key=f"{key}:undo")
+            if since is None and _is_as_planned(plan, process):
+                attempt.kept |= _left(current_of(link), process)
+                told = f"{link} was switched back to {before['release']}; {name} is {process.statement}, as before"
+                return succeeded(told, attempt.kept)
         now = self._restart(link, name, attempt, f"{link} was switched back to {before['release']}, but ")
         attempt.kept |= _left(current_of(link), now)
         return succeeded(f"{link} was switched back to {before['release']}; {name} is {now.statement}", attempt.kept)
@@ -166,7 +172,12 @@ class SwitchRelease:
 
     def _probe_undo(self, plan: Plan, left: Mapping[str, str], service: Service) -> ProbeResult:
         current, process = current_of(link_of(service)), self._supervised.look_at(service)
-        return _stands(current, process, where="target", to=plan.before["release"], since=_since(plan, left), plan=plan)
+        since = _since(plan, left)
+        if since is None and current.target == plan.before["target"]:
+            is_back = _is_back(plan, current, process, since)
+            told = f"{current.link} points to {current.name} as before, and {process.name} is {process.statement}"
+            return probed(ProbeAnswer.DONE if is_back else ProbeAnswer.HALF_DONE, told)
+        return _stands(current, process, where="target", to=plan.before["release"], since=since or {}, plan=plan)
 
     def _point(self, link: Path, target: str, release: str, *, by: str, key: str) -> None:
         self._releases.note(link, current_of(link).name, by="seen", at=self._clock.now())
@@ -187,9 +198,28 @@ class SwitchRelease:
             self._clock.sleep(min(left_s + _SURELY_S, 1 + _SURELY_S, attempt.left_s()))
 
 
-def _since(plan: Plan, left: Mapping[str, str]) -> Mapping[str, str]:
-    """The process that ran the release which is undone; nothing when the effect did not come to say, or never was."""
-    return left if left.get("target") == plan.before["goal_target"] else {}
+def _since(plan: Plan, left: Mapping[str, str]) -> Mapping[str, str] | None:
+    """The process that ran the release that is undone. None: the switch did not come to its end, so nobody knows."""
+    if not {"pid", "start", "target"} <= left.keys() or left["target"] != plan.before["goal_target"]:
+        return None
+    is_restarted = (left["pid"], left["start"]) != (plan.before["pid"], plan.before["start"])
+    return left if is_restarted else None
+
+
+def _is_back(plan: Plan, current: Current, process: Process, since: Mapping[str, str] | None) -> bool:
+    """The link names the release of the plan again, or still: whether nothing else runs. Pure."""
+    if since is None and (_is_as_planned(plan, process) or not process.is_alive):
+        return process.is_alive or not _ran(plan.before)
+    return _restarted(current, process, since or {}).answer is not ProbeAnswer.NOT_DONE
+
+
+def _is_as_planned(plan: Plan, process: Process) -> bool:
+    """Whether it is the process of the plan, which ran the release of the plan; or none runs, as none ran then."""
+    return process.has_same_start(plan.before) if process.is_alive else not _ran(plan.before)
+
+
+def _ran(before: Mapping[str, str]) -> bool:
+    return before["state"] in {State.RUNNING.name, State.STARTING.name}
 
 
 def _left(current: Current, process: Process) -> dict[str, str]:
@@ -212,7 +242,7 @@ def _stands(
         return probed(ProbeAnswer.NOT_DONE, f"{current.link} points to {current.name}, not to {to}")
     restarted = _restarted(current, process, since)
     if restarted.answer is ProbeAnswer.NOT_DONE:
-        return probed(ProbeAnswer.NOT_DONE, f"{current.link} points to {to}, but {restarted.statement}")
+        return probed(ProbeAnswer.HALF_DONE, f"{current.link} points to {to}, but {restarted.statement}")
     return probed(restarted.answer, f"{current.link} points to {to}; {restarted.statement}")
 
 

@@ -74,7 +74,7 @@ class _OnUnit(ABC):
         found = self._judge(plan.before, unit)
         if found.answer is ProbeAnswer.DONE:
             return succeeded(f"not repeated: {found.statement}", unit.snapshot)
-        self._check_before(found)
+        self._check_before(plan, unit)
         attempt.kept = evidence(service, self._systemctl.tree_of(unit))
         now = self._change(unit.name, attempt)
         done = self._judge(plan.before, now)
@@ -82,7 +82,7 @@ class _OnUnit(ABC):
             raise PermanentError(f"it is {now.statement}")
         return succeeded(f"{done.statement} (it was {plan.before['state']})", attempt.kept | now.snapshot)
 
-    def _check_before(self, found: ProbeResult) -> None:  # noqa: B027 - it matters to a stop only
+    def _check_before(self, plan: Plan, unit: Unit) -> None:  # noqa: B027 - it matters to a stop only
         """Raises `PermanentError` when the unit has become another one than planned, and that matters."""
 
     @abstractmethod
@@ -126,9 +126,10 @@ class StopUnit(_OnUnit):
         if judge_stop({}, unit).answer is ProbeAnswer.DONE:
             raise PermanentError(f"nothing to stop: {service.name} is {unit.statement}")
 
-    def _check_before(self, found: ProbeResult) -> None:
-        if found.answer is ProbeAnswer.UNKNOWN:
-            raise PermanentError(f"{found.statement}; plan anew")
+    def _check_before(self, plan: Plan, unit: Unit) -> None:
+        """One that is being stopped already is stopped with it."""
+        if not unit.has_same_start(plan.before):
+            raise PermanentError(f"{unit.name} was started anew since: {unit.statement}; plan anew")
 
     def _change(self, name: str, attempt: Attempt) -> Unit:
         return self._systemctl.stop(name, attempt)
