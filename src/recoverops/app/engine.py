@@ -34,7 +34,7 @@ from recoverops.app.release import release
 from recoverops.app.reload import Reloader
 from recoverops.app.settings import Settings
 from recoverops.app.store_address import with_store_address
-from recoverops.app.store_standing import StoreStanding
+from recoverops.app.store_standing import StopLook, StoreStanding
 from recoverops.app.streams import StreamWorker
 from recoverops.app.structs import prepare_structs
 from recoverops.app.vault import Vault
@@ -49,7 +49,6 @@ from recoverops.model import (
     Sample,
     SegmentKey,
     StoredAlert,
-    UnreachableError,
 )
 from recoverops.model.delivery import MetricDelivery, MetricReceipt
 from recoverops.model.ids import new_engine_id
@@ -86,6 +85,7 @@ class RecoverOps:
         self.metrics = Metrics()
         self.loaded = Loaded(vault=Vault.without_plugins(settings.environment, self.clock))
         self.stop: StopSwitch = StopFile(settings.data_dir / STOP_FILE, clock=self.clock)
+        self._stop_look = StopLook(self.stop.read)
         self.playbook = Playbook(settings.rules, settings.runbooks)
         self._closing = ExitStack()
         self._store: SqlStore | None = None
@@ -166,6 +166,7 @@ class RecoverOps:
         self._look_after_claim(self._store)
         if not self._is_alone:
             self.stop = SharedStop(self.stop, self._store)
+            self._stop_look = StopLook(self.stop.read)
         anchoring = Anchoring(self._store, AuditAnchor(self.settings.data_dir / ANCHOR_FILE), self.clock)
         anchoring.stop_on_another_store(self.stop, channels=self.settings.stop_channels)
         self._closing.callback(anchoring.write)
@@ -376,15 +377,9 @@ class RecoverOps:
     def readings(self) -> Iterable[Reading]:
         """Gauges for /metrics."""
         yield "recoverops_ready", {}, float(self.is_ready())
-        yield "recoverops_emergency_stop", {}, float(self._is_stopped())
+        yield "recoverops_emergency_stop", {}, float(self._stop_look.is_stopped())
         if self._members is not None:
             yield from self._members.gauges()
-
-    def _is_stopped(self) -> bool:
-        try:
-            return self.stop.read().stopped
-        except UnreachableError:
-            return True
 
     def _audit_start(self) -> None:
         disabled = "; ".join(f"{one.name}: {one.statement}" for one in self.loaded.disabled)

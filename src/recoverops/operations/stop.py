@@ -48,7 +48,11 @@ def read_stop(switch: StopSwitch) -> StopState:
 
 def engage_stop(switch: StopSwitch, telling: Callable[[], Telling], clock: Clock, *, reason: str, by: str) -> Stopped:
     """Engages first; opens the store and writes the audit line second, and only if that works."""
-    state = switch.engage(reason=reason, by=by)
+    return tell_of_stop(switch.engage(reason=reason, by=by), telling, clock, reason=reason, by=by)
+
+
+def tell_of_stop(state: StopState, telling: Callable[[], Telling], clock: Clock, *, reason: str, by: str) -> Stopped:
+    """The second half: what is engaged already is written down. Takes as long as the store does."""
     now = clock.now()
     try:
         told = telling()
