@@ -65,8 +65,12 @@ class StopFile:
         return StopState(stopped=False)
 
     def engage(self, *, reason: str, by: str) -> StopState:
-        """Stop. Engaging again replaces the reason. On a full disk an empty file stops just as well."""
-        content = msgspec.json.encode(_Content(reason=reason, by=by, at=self._clock.now()))
+        """Stop. Engaging again replaces the reason. Where that cannot be written, on a full disk or for words that no
+        file takes, an empty file stops just as well."""
+        try:
+            content = msgspec.json.encode(_Content(reason=reason, by=by, at=self._clock.now()))
+        except ValueError as error:  # e.g. half a surrogate, as bytes of a terminal that is not UTF-8 become
+            return self._engaged_without_a_reason(str(error))
         try:
             with ExitStack() as held:
                 with suppress(OSError):  # a lock that cannot be had must not keep anybody from stopping
@@ -75,17 +79,15 @@ class StopFile:
         except OSError as error:
             if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
                 raise self._not_written("engaged", error) from error
-            return self._engaged_without_a_reason(error)
+            return self._engaged_without_a_reason(error.strerror)
         return self.read()
 
-    def _engaged_without_a_reason(self, trouble: OSError) -> StopState:
+    def _engaged_without_a_reason(self, trouble: str | None) -> StopState:
         try:
             self._path.touch(mode=0o600)
         except OSError as error:
             raise self._not_written("engaged", error) from error
-        return StopState(
-            stopped=True, reason=f"{self._path} stops, but who and why could not be written ({trouble.strerror})"
-        )
+        return StopState(stopped=True, reason=f"{self._path} stops, but who and why could not be written ({trouble})")
 
     def clear(self, seen: StopState) -> None:
         try:
