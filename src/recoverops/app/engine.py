@@ -134,10 +134,13 @@ class RecoverOps:
         assert self._members is not None, "the engine has not been started"
         return self._members
 
-    def start(self) -> None:
-        """Raises ConflictError when another process has the data directory, MisconfiguredError and UnreachableError."""
+    def start(self, *, once_alone: Callable[[], None] = lambda: None) -> None:
+        """`once_alone` is called when nobody else has the data, before anything acts; what it raises ends the start.
+
+        Raises ConflictError when another process has the data directory, MisconfiguredError and UnreachableError.
+        """
         try:
-            self._start()
+            self._start(once_alone)
         except BaseException:
             self.close()
             raise
@@ -152,7 +155,7 @@ class RecoverOps:
         self._is_started = False
         self._closing.close()
 
-    def _start(self) -> None:
+    def _start(self, once_alone: Callable[[], None]) -> None:
         self._lock_directory()
         self.loaded = load_plugins(self.settings, self.clock, self.metrics)
         check_names(self.settings, self.loaded)
@@ -163,6 +166,7 @@ class RecoverOps:
             self.settings.storage, data_dir=self.settings.data_dir, clock=self.clock, is_engine=True
         )
         self._closing.callback(self._close_store, self._store)
+        once_alone()
         self._look_after_claim(self._store)
         if not self._is_alone:
             self.stop = SharedStop(self.stop, self._store)

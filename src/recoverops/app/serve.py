@@ -7,6 +7,7 @@ import logging
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from types import FrameType
 
 from recoverops.api.application import make_application
@@ -15,6 +16,7 @@ from recoverops.api.keyring import Keyring, Principal
 from recoverops.app.admin_key import admin_key
 from recoverops.app.api_keys import ADMIN, api_keys
 from recoverops.app.collector import without_collector
+from recoverops.app.door import Door
 from recoverops.app.engine import RecoverOps
 from recoverops.app.http_server import Server
 from recoverops.app.release import release
@@ -32,36 +34,36 @@ _LOG = logging.getLogger("recoverops.serve")
 def serve(engine: RecoverOps, *, on_ready: Callable[[str], None]) -> None:
     """Starts everything, calls `on_ready` with the address, and returns after SIGTERM or SIGINT. SIGHUP reloads.
 
-    Raises what `RecoverOps.start` raises, MisconfiguredError when the port is taken, and ConflictError when another
-    process has taken its place.
+    Raises what `RecoverOps.start` and `Door.bind` raise, and ConflictError when another process has taken its place.
     """
     signal.signal(signal.SIGHUP, _too_early)
     sys.setswitchinterval(SWITCH_EVERY_S)
-    with without_collector():
-        engine.start()
-    try:
-        asyncio.run(_serve(engine, on_ready))
-        engine.raise_if_lost()
-    finally:
-        engine.close()
+    settings = engine.settings.api
+    with closing(Door(settings.host, settings.port, now=engine.clock.monotonic)) as door:
+        with without_collector():
+            engine.start(once_alone=door.bind)
+        try:
+            asyncio.run(_serve(engine, door, on_ready))
+            engine.raise_if_lost()
+        finally:
+            engine.close()
 
 
 def _too_early(_number: int, _frame: FrameType | None) -> None:
     """A reload asked for while it starts: what is on disk is being read anyway, so it must not end the process."""
 
 
-async def _serve(engine: RecoverOps, on_ready: Callable[[str], None]) -> None:
+async def _serve(engine: RecoverOps, door: Door, on_ready: Callable[[str], None]) -> None:
     lag = LoopLag()
     doors = doors_of(engine, lag)
     engine.metrics.read_from(engine.readings)
     engine.metrics.read_from(lambda: [("recoverops_loop_lag_seconds", {}, lag.largest)])
-    settings = engine.settings.api
 
     def ready(address: str) -> None:
         on_ready(address)
         engine.load_late()
 
-    server = Server(make_application(doors), host=settings.host, port=settings.port, on_ready=ready)
+    server = Server(make_application(doors), door=door, on_ready=ready)
     engine.on_lost = server.ask_to_exit
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
