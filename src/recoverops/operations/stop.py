@@ -21,6 +21,9 @@ from recoverops.model import (
 from recoverops.notifications import compose
 from recoverops.ports import Clock, StopSwitch, Store, Tx
 
+_BY_STOP = frozenset({Reason.EMERGENCY_STOP, Reason.STOP_STATE_UNKNOWN})
+"""A stop that could not be read held as well."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped:
@@ -94,4 +97,4 @@ def clear_stop(switch: StopSwitch, store: Store, clock: Clock, *, by: str, chann
 def left_by_stop(store: Store) -> tuple[Incident, ...]:
     """The open incidents that an emergency stop left with a person, newest first. Resuming does not take them up."""
     escalated = store.read(lambda tx: tx.incidents.listed(states=(IncidentState.ESCALATED,), limit=1000))
-    return tuple(one for one in escalated if one.reason == Reason.EMERGENCY_STOP)
+    return tuple(one for one in escalated if one.reason in _BY_STOP)

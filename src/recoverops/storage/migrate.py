@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from recoverops.model import MisconfiguredError
 from recoverops.storage.engines import Engines
+from recoverops.storage.ownership import opened_or_made
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATE_LOCK = "migrate.lock"
@@ -104,7 +105,7 @@ def _copy(file: Path, *, revision: str) -> None:
 @contextmanager
 def _migrating(data_dir: Path) -> Iterator[None]:
     """The file lock of this data directory; waits for another process's upgrade to end."""
-    descriptor = os.open(data_dir / MIGRATE_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    descriptor = opened_or_made(data_dir / MIGRATE_LOCK, os.O_RDWR)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
