@@ -77,9 +77,22 @@ def _is_current(engines: Engines) -> bool:
     if engines.sqlite_file is not None and not engines.sqlite_file.exists():
         return False
     with engines.read.connect() as connection:
-        if not sa.inspect(connection).has_table("alembic_version"):
-            return False
-        return connection.execute(_CURRENT).scalar_one_or_none() == HEAD
+        return revision_of(connection) == HEAD
+
+
+def revision_of(connection: sa.Connection) -> str | None:
+    """None where there is no schema of ours."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(_CURRENT).scalar_one_or_none()
+
+
+def refuse_unknown(revision: str) -> None:
+    """Raises MisconfiguredError for a revision that this release does not know, so a newer one's."""
+    from alembic.script import ScriptDirectory
+
+    known = {one.revision for one in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+    _refuse_newer(revision, HEAD, known=known)
 
 
 def _refuse_newer(current: str | None, head: str, *, known: set[str]) -> None:
