@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from recoverops.api.telemetry import Metrics, Reading
 from recoverops.app.anchoring import Anchoring
 from recoverops.app.anomaly import AnomalyWorker
-from recoverops.app.api_keys import api_keys
 from recoverops.app.caution import CautionWorker, demands_of
 from recoverops.app.claim import ClaimWorker
 from recoverops.app.crosscheck import check_names
@@ -23,6 +22,7 @@ from recoverops.app.debug import Inside, debug_view
 from recoverops.app.detecting import Detecting
 from recoverops.app.files import ANCHOR_FILE, HISTORY_FOLDER
 from recoverops.app.history import HistoryWorker
+from recoverops.app.keys import Keys, loaded_keys
 from recoverops.app.loaded import Loaded
 from recoverops.app.members import Members
 from recoverops.app.metric_intake import MetricIntake
@@ -92,6 +92,7 @@ class RecoverOps:
         self._parts_built: Parts | None = None
         self._workflows: ThreadEngine | None = None
         self._members: Members | None = None
+        self._keys: Keys | None = None
         self._sweep = SweepWorker(self.clock, self.metrics)
         self._couriers: tuple[CourierWorker, ...] = ()
         self._cautions: tuple[CautionWorker, ...] = ()
@@ -130,6 +131,11 @@ class RecoverOps:
         return self._store
 
     @property
+    def keys(self) -> Keys:
+        assert self._keys is not None, "the engine has not been started"
+        return self._keys
+
+    @property
     def members(self) -> Members:
         assert self._members is not None, "the engine has not been started"
         return self._members
@@ -159,7 +165,7 @@ class RecoverOps:
         self._lock_directory()
         self.loaded = load_plugins(self.settings, self.clock, self.metrics)
         check_names(self.settings, self.loaded)
-        api_keys(self.settings, self.loaded.vault)  # the door reads them much later
+        self._keys = loaded_keys(self.settings, self.loaded.vault, self.clock)
         self.settings = with_store_address(self.settings, self.loaded.vault)
         prepare_structs()
         self._store = open_store(
@@ -196,6 +202,7 @@ class RecoverOps:
             loaded=self.loaded,
             store=self._store,
             standing=StoreStanding(self._store, self.clock),
+            keys=self._keys,
             reloader=Reloader(self.settings, self.loaded, self.playbook, self._store, self.clock),
             detecting=detecting,
             pipeline=pipeline,

@@ -12,18 +12,13 @@ from types import FrameType
 
 from recoverops.api.application import make_application
 from recoverops.api.doors import Doors
-from recoverops.api.keyring import Keyring, Principal
-from recoverops.app.admin_key import admin_key
-from recoverops.app.api_keys import ADMIN, api_keys
 from recoverops.app.collector import without_collector
 from recoverops.app.door import Door
 from recoverops.app.engine import RecoverOps
 from recoverops.app.http_server import Server
 from recoverops.app.release import release
 from recoverops.decision import DecisionSettings
-from recoverops.model import RecoverOpsError
 from recoverops.operations import Ceilings
-from recoverops.redact import redact
 
 LAG_EVERY_S, LAG_KEPT = 0.1, 100
 SWITCH_EVERY_S = 0.0005
@@ -68,7 +63,7 @@ async def _serve(engine: RecoverOps, door: Door, on_ready: Callable[[str], None]
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.ask_to_exit)
-    hangups = Hangups(lambda: reload(engine, doors.keyring))
+    hangups = Hangups(lambda: reload(engine))
     loop.add_signal_handler(signal.SIGHUP, hangups.ask)
     working = (asyncio.create_task(lag.measure()), asyncio.create_task(hangups.obey()))
     try:
@@ -78,13 +73,10 @@ async def _serve(engine: RecoverOps, door: Door, on_ready: Callable[[str], None]
             task.cancel()
 
 
-def reload(engine: RecoverOps, keys: Keyring) -> None:
-    """Rules and runbooks, and every secret anew. API keys that cannot be read leave those that hold as they are."""
+def reload(engine: RecoverOps) -> None:
+    """Rules and runbooks, and every secret anew."""
     engine.loaded.vault.renew()
-    try:
-        keys.become(_keyring(engine))
-    except RecoverOpsError as error:
-        _LOG.error("keys_kept", extra={"because": redact("; ".join(str(error).splitlines()))})
+    engine.keys.reload(engine.store)
     engine.reload()
 
 
@@ -131,7 +123,7 @@ class LoopLag:
 def doors_of(engine: RecoverOps, lag: LoopLag | None = None) -> Doors:
     return Doors(
         settings=engine.settings.api,
-        keyring=_keyring(engine),
+        keyring=engine.keys.keyring,
         store=engine.store,
         clock=engine.clock,
         stop=engine.stop,
@@ -161,11 +153,3 @@ def _ceilings(settings: DecisionSettings) -> Ceilings:
     return Ceilings(
         per_hour=settings.max_actions_per_hour, per_day=settings.max_actions_per_day, cooldown=settings.cooldown
     )
-
-
-def _keyring(engine: RecoverOps) -> Keyring:
-    keyring = Keyring()
-    keyring.add(admin_key(engine.settings.data_dir), ADMIN)
-    for one, key in api_keys(engine.settings, engine.loaded.vault):
-        keyring.add(key, Principal(name=one.name, role=one.role))
-    return keyring
