@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from tests.acceptance.harness import eventually, site
+from tests.acceptance.harness import Site, eventually, site
 
 
 def _alert(status: str) -> dict[str, Any]:
@@ -85,6 +92,72 @@ def test_a_stop_from_another_host_reaches_the_engine(tmp_path: Path, postgres_ur
         assert place.json("resume")["cleared"]["reason"] == "drill"
         assert not place.ask("GET", "/api/v1/stop")[1]["stopped"]
         assert place.down() == 0
+
+
+@contextmanager
+def _hanging(url: str) -> Iterator[None]:
+    """Every process of the server stands still: who asks it anything waits, as with a disk that is gone."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        children = [pid for (pid,) in connection.execute("SELECT pid FROM pg_stat_activity").fetchall()]
+        parent = int(Path(f"/proc/{children[0]}/stat").read_text().rpartition(")")[2].split()[1])
+        try:
+            for pid in (parent, *children):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
+            yield
+        finally:
+            for pid in (*children, parent):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+
+def _asks_and_gives_up(place: Site, path: str) -> None:
+    """A page of the dashboard whose answer never comes."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{place.port}{path}", headers={"Authorization": f"Bearer {place.key()}"}
+    )
+    with suppress(OSError):
+        urllib.request.urlopen(request, timeout=1).close()
+
+
+def _status_of(place: Site, path: str) -> int:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{place.port}{path}", timeout=15) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as refusal:
+        return refusal.code
+
+
+def test_the_emergency_stop_over_http_holds_at_once_while_the_database_hangs(tmp_path: Path, postgres_url: str) -> None:
+    with site(tmp_path) as place, ThreadPoolExecutor(50) as clients:
+        place.environment["STORE_URL"] = postgres_url
+        place.configure(storage={"url": "env:STORE_URL"})
+        place.up()
+        with _hanging(postgres_url):
+            # given more questions that hang than the pool of ordinary routes has threads
+            list(clients.map(lambda _: _asks_and_gives_up(place, "/status"), range(50)))
+            # when somebody stops it, then its file is there at once, whatever becomes of the audit line
+            stopping = clients.submit(place.ask, "POST", "/api/v1/stop", {"reason": "it hangs"})
+            eventually("the file of the stop", (place.data_dir / "EMERGENCY_STOP").exists, within_s=4.0)
+            status, stopped = stopping.result()
+            assert (status, stopped["stopped"], stopped["audited"]) == (200, True, False)
+            assert "within 5 s" in stopped["why_not_audited"]
+            # and those who watch RecoverOps hear from it, also who asks what stands
+            began = time.monotonic()
+            assert [_status_of(place, one) for one in ("/health", "/metrics", "/ready")] == [200, 200, 503]
+            assert place.ask("GET", "/api/v1/stop")[1]["reason"] == "it hangs"
+            assert time.monotonic() - began < 9.0
+        # and when the database goes on, the line is written after all
+        eventually("readiness", place.is_ready)
+        eventually("the audit line", lambda: _audited(postgres_url, "stop.engaged") == 1)
+        place.kill()
+
+
+def _audited(url: str, event: str) -> int:
+    with psycopg.connect(url, autocommit=True) as connection:
+        row = connection.execute("SELECT count(*) FROM audit_entry WHERE event = %s", (event,)).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 CLAIM = 0x5EC0_7E50

@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import sqlite3
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -104,6 +106,62 @@ def test_a_runbook_with_an_action_that_nobody_offers_is_not_taken(place: Site) -
 
     status = eventually("the refusal", lambda: _rules(place) if _rules(place)["state"] == "degraded" else None)
     assert 'did you mean "restart-service"' in status["statement"]
+
+
+def _keys(place: Site) -> dict[str, Any]:
+    """The component `keys` of /status."""
+    components = place.ask("GET", "/status")[1]["components"]
+    return next(dict(one) for one in components if one["name"] == "keys")
+
+
+def _is_let_in(place: Site, key: str) -> bool:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{place.port}/api/v1/silences", headers={"Authorization": f"Bearer {key}"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return bool(answer.status == 200)
+    except urllib.error.HTTPError:
+        return False
+
+
+def test_a_key_is_revoked_although_another_cannot_be_read_and_status_and_audit_say_so(tmp_path: Path) -> None:
+    with site(tmp_path) as place:
+        # given two keys in files
+        files = {name: tmp_path / f"{name}.key" for name in ("ops", "sre")}
+        old = {name: f"old-key-of-{name}-0123456789" for name in files}
+        for name, file in files.items():
+            file.write_text(old[name])
+            file.chmod(0o600)
+        keys = [{"name": name, "role": "viewer", "key": f"file:{file}"} for name, file in files.items()]
+        place.configure(api={"port": place.port, "keys": keys})
+        place.up()
+        assert _keys(place)["state"] == "up"
+        # when one gets a new value and the other's file is away
+        files["ops"].write_text("new-key-of-ops-0123456789")
+        files["sre"].rename(tmp_path / "away")
+        _hang_up(place)
+        status = eventually("the refusal", lambda: _keys(place) if _keys(place)["state"] == "degraded" else None)
+        # then the one is revoked, the other holds, and everybody is told
+        assert not _is_let_in(place, old["ops"])
+        assert _is_let_in(place, "new-key-of-ops-0123456789")
+        assert _is_let_in(place, old["sre"])
+        assert "sre is as it was before" in status["statement"]
+        assert str(files["sre"]) in status["statement"]
+        # and once it can be read, all is well, and a reload that changes no key writes nothing down
+        (tmp_path / "away").rename(files["sre"])
+        for _ in range(2):
+            _hang_up(place)
+            eventually("the recovery", lambda: _keys(place)["state"] == "up" or None)
+        written = [one for one in _audit(place) if one["event"].startswith("keys.")]
+        assert [(one["event"], sorted(one["detail"])) for one in written] == [
+            ("keys.reloaded", ["changed"]),
+            ("keys.kept", ["because", "kept"]),
+            ("keys.reloaded", ["changed"]),
+        ]
+        assert [one["detail"].get("changed", one["detail"].get("kept")) for one in written] == ["ops", "sre", ""]
+        assert "0123456789" not in json.dumps(written) + place.log.read_text()
+        assert place.down() == 0
 
 
 def _decisions(place: Site, name: str) -> list[dict[str, Any]]:

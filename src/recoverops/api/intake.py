@@ -12,10 +12,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from recoverops.api.asking import Asking
 from recoverops.api.bounded import bounded_body
 from recoverops.api.doors import Doors
 from recoverops.api.keyring import Right
+from recoverops.api.lanes import Lane
 from recoverops.api.problems import problem, problem_of
 from recoverops.model import RecoverOpsError
 from recoverops.operations import admit
@@ -38,7 +38,7 @@ class Intake:
     def __init__(self, doors: Doors, *, source: str | None = None) -> None:
         self._doors = doors
         self._source = source
-        self._asking = Asking()
+        self._asking = Lane("asking", threads=4, waiting=64, what="deliveries wait to be verified")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -77,7 +77,7 @@ class Intake:
         headers = dict(request.headers)
         question = verification(self._doors.push_sources, name, headers, body)
         if question is not None:
-            await self._asking.answer(question)
+            await self._asking.take(question)
         stored = admit(self._doors.store, self._doors.push_sources, name, headers, body)
         admission = await asyncio.wrap_future(stored)
         self._doors.metrics.add("recoverops_alerts_stored_total", admission.stored, source=name)

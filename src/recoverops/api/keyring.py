@@ -58,8 +58,8 @@ class Keyring:
     def __init__(self) -> None:
         self._by_digest: dict[bytes, Principal] = {}
 
-    def add(self, key: str, principal: Principal) -> None:
-        """Raises MisconfiguredError when the key is too short to be one, or somebody else's."""
+    def add(self, key: str, principal: Principal) -> bytes:
+        """Its digest. Raises MisconfiguredError when the key is too short to be one, or somebody else's."""
         if len(key) < SHORTEST_KEY:
             raise MisconfiguredError(
                 f'api.keys: the key of "{principal.name}" has {len(key)} characters, expected {SHORTEST_KEY} or more; '
@@ -70,6 +70,11 @@ class Keyring:
         if known is not None:
             raise MisconfiguredError(f'api.keys: "{principal.name}" and "{known.name}" have the same key; make another')
         self._by_digest[digest] = principal
+        return digest
+
+    def hold(self, digest: bytes, principal: Principal) -> bool:
+        """Whether a key that was known before is so here; not when it is somebody else's by now."""
+        return self._by_digest.setdefault(digest, principal) is principal
 
     def become(self, other: Keyring) -> None:
         """From here on its keys are known, and no others."""

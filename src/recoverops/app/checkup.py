@@ -8,7 +8,9 @@ from recoverops.api.keyring import Keyring, Principal
 from recoverops.app.admin_key import known_admin_key
 from recoverops.app.api_keys import ADMIN
 from recoverops.app.crosscheck import check_names
+from recoverops.app.door import why_not_bound
 from recoverops.app.doubts import doubts
+from recoverops.app.listening import addresses_of
 from recoverops.app.loaded import Loaded
 from recoverops.app.plugins import load_plugins
 from recoverops.app.settings import Settings
@@ -17,7 +19,7 @@ from recoverops.clock import SystemClock
 from recoverops.model import MisconfiguredError, Record, RecoverOpsError
 from recoverops.ports import Doubt
 from recoverops.redact import redact
-from recoverops.storage import another_owner, why_not_writable
+from recoverops.storage import SQLITE_FILE, StoreLook, another_owner, look_at_store, why_not_writable
 
 WARNING = "warning"
 """What a finding is about that nothing fails for."""
@@ -52,7 +54,9 @@ def check_up(settings: Settings) -> tuple[Finding, ...]:
             for told in (*settings.warnings, *doubts(settings, loaded, measured=measured))
         ),
         *_data_dir(settings),
+        *_address(settings),
         *(_keys(settings, loaded)),
+        *_store(settings, loaded),
         *(
             Finding(what=one.name, is_fine=one not in loaded.disabled, statement=one.statement)
             for one in loaded.statuses
@@ -107,10 +111,40 @@ def _keys(settings: Settings, loaded: Loaded) -> Iterable[Finding]:
             keyring.add(loaded.vault.resolve(one.key), Principal(name=one.name, role=one.role))
         except RecoverOpsError as error:
             yield Finding(what=f"key {one.name}", is_fine=False, statement=str(error))
+
+
+def _address(settings: Settings) -> Iterable[Finding]:
+    """That the port is in use says nothing: an engine may run beside this command."""
+    host, port = settings.api.host, settings.api.port
     try:
-        with_store_address(settings, loaded.vault)
+        addresses_of(host, port)
+    except (OSError, UnicodeError) as error:
+        yield Finding(what="api.host", is_fine=False, statement=str(why_not_bound(host, port, error)))
+
+
+def _store(settings: Settings, loaded: Loaded) -> Iterable[Finding]:
+    try:
+        storage = with_store_address(settings, loaded.vault).storage
     except RecoverOpsError as error:
-        yield Finding(what="storage.url", is_fine=False, statement=str(error))
+        yield Finding(what="storage.url", is_fine=False, statement=redact(str(error)))
+        return
+    kind = "PostgreSQL" if storage.url.get_secret_value().strip() else str(settings.data_dir / SQLITE_FILE)
+    try:
+        look = look_at_store(storage, data_dir=settings.data_dir)
+    except RecoverOpsError as error:
+        if kind == "PostgreSQL" or another_owner(settings.data_dir) is None:
+            yield Finding(what="store", is_fine=False, statement=redact(f"{kind}: {error}"))
+    except OSError:  # only its owner can see it, which `_data_dir` has said
+        pass
+    else:
+        yield Finding(what="store", is_fine=True, statement=f"{kind}: {_LOOKS[look]}")
+
+
+_LOOKS = {
+    StoreLook.NONE_YET: "there is no database of RecoverOps yet; the first start makes it",
+    StoreLook.CURRENT: "can be read, and has the schema of this release",
+    StoreLook.OLDER: "can be read, and has the schema of an earlier release; the next start upgrades it",
+}
 
 
 def _streams(loaded: Loaded) -> Iterable[Finding]:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from recoverops.api.telemetry import Metrics, Reading
 from recoverops.app.anchoring import Anchoring
 from recoverops.app.anomaly import AnomalyWorker
-from recoverops.app.api_keys import api_keys
 from recoverops.app.caution import CautionWorker, demands_of
 from recoverops.app.claim import ClaimWorker
 from recoverops.app.crosscheck import check_names
@@ -23,6 +22,7 @@ from recoverops.app.debug import Inside, debug_view
 from recoverops.app.detecting import Detecting
 from recoverops.app.files import ANCHOR_FILE, HISTORY_FOLDER
 from recoverops.app.history import HistoryWorker
+from recoverops.app.keys import Keys, loaded_keys
 from recoverops.app.loaded import Loaded
 from recoverops.app.members import Members
 from recoverops.app.metric_intake import MetricIntake
@@ -35,7 +35,7 @@ from recoverops.app.release import release
 from recoverops.app.reload import Reloader
 from recoverops.app.settings import Settings
 from recoverops.app.store_address import with_store_address
-from recoverops.app.store_standing import StoreStanding
+from recoverops.app.store_standing import StopLook, StoreStanding
 from recoverops.app.streams import StreamWorker
 from recoverops.app.structs import prepare_structs
 from recoverops.app.vault import Vault
@@ -50,7 +50,6 @@ from recoverops.model import (
     Sample,
     SegmentKey,
     StoredAlert,
-    UnreachableError,
 )
 from recoverops.model.delivery import MetricDelivery, MetricReceipt
 from recoverops.model.ids import new_engine_id
@@ -87,12 +86,14 @@ class RecoverOps:
         self.metrics = Metrics()
         self.loaded = Loaded(vault=Vault.without_plugins(settings.environment, self.clock))
         self.stop: StopSwitch = StopFile(settings.data_dir / STOP_FILE, clock=self.clock)
+        self._stop_look = StopLook(self.stop.read)
         self.playbook = Playbook(settings.rules, settings.runbooks)
         self._closing = ExitStack()
         self._store: SqlStore | None = None
         self._parts_built: Parts | None = None
         self._workflows: ThreadEngine | None = None
         self._members: Members | None = None
+        self._keys: Keys | None = None
         self._sweep = SweepWorker(self.clock, self.metrics)
         self._couriers: tuple[CourierWorker, ...] = ()
         self._cautions: tuple[CautionWorker, ...] = ()
@@ -131,14 +132,22 @@ class RecoverOps:
         return self._store
 
     @property
+    def keys(self) -> Keys:
+        assert self._keys is not None, "the engine has not been started"
+        return self._keys
+
+    @property
     def members(self) -> Members:
         assert self._members is not None, "the engine has not been started"
         return self._members
 
-    def start(self) -> None:
-        """Raises ConflictError when another process has the data directory, MisconfiguredError and UnreachableError."""
+    def start(self, *, once_alone: Callable[[], None] = lambda: None) -> None:
+        """`once_alone` is called when nobody else has the data, before anything acts; what it raises ends the start.
+
+        Raises ConflictError when another process has the data directory, MisconfiguredError and UnreachableError.
+        """
         try:
-            self._start()
+            self._start(once_alone)
         except BaseException:
             self.close()
             raise
@@ -153,20 +162,22 @@ class RecoverOps:
         self._is_started = False
         self._closing.close()
 
-    def _start(self) -> None:
+    def _start(self, once_alone: Callable[[], None]) -> None:
         self._lock_directory()
         self.loaded = load_plugins(self.settings, self.clock, self.metrics)
         check_names(self.settings, self.loaded)
-        api_keys(self.settings, self.loaded.vault)  # the door reads them much later
+        self._keys = loaded_keys(self.settings, self.loaded.vault, self.clock)
         self.settings = with_store_address(self.settings, self.loaded.vault)
         prepare_structs()
         self._store = open_store(
             self.settings.storage, data_dir=self.settings.data_dir, clock=self.clock, is_engine=True
         )
         self._closing.callback(self._close_store, self._store)
+        once_alone()
         self._look_after_claim(self._store)
         if not self._is_alone:
             self.stop = SharedStop(self.stop, self._store)
+            self._stop_look = StopLook(self.stop.read)
         anchoring = self._anchored(self._store)
         self._cautions = tuple(CautionWorker(one, self.clock, self.metrics) for one in self.loaded.cautions)
         parts = self._parts_built = self._parts(self._store)
@@ -190,6 +201,7 @@ class RecoverOps:
             loaded=self.loaded,
             store=self._store,
             standing=StoreStanding(self._store, self.clock),
+            keys=self._keys,
             reloader=Reloader(self.settings, self.loaded, self.playbook, self._store, self.clock),
             detecting=detecting,
             pipeline=pipeline,
@@ -383,15 +395,9 @@ class RecoverOps:
     def readings(self) -> Iterable[Reading]:
         """Gauges for /metrics."""
         yield "recoverops_ready", {}, float(self.is_ready())
-        yield "recoverops_emergency_stop", {}, float(self._is_stopped())
+        yield "recoverops_emergency_stop", {}, float(self._stop_look.is_stopped())
         if self._members is not None:
             yield from self._members.gauges()
-
-    def _is_stopped(self) -> bool:
-        try:
-            return self.stop.read().stopped
-        except UnreachableError:
-            return True
 
     def _audit_start(self) -> None:
         disabled = "; ".join(f"{one.name}: {one.statement}" for one in self.loaded.disabled)

@@ -14,9 +14,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from recoverops.app.deadlines import DatedProtocol, Deadlines
-from recoverops.app.listening import Connections, listeners, without_known_trouble
-from recoverops.app.open_files import most_connections, with_more_files
-from recoverops.model import MisconfiguredError
+from recoverops.app.door import Door
+from recoverops.app.listening import without_known_trouble
 
 _DEADLINES = Deadlines()
 
@@ -28,18 +27,14 @@ class Server(uvicorn.Server):
         self,
         application: ASGIApp,
         *,
-        host: str,
-        port: int,
+        door: Door,
         on_ready: Callable[[str], None],
         deadlines: Deadlines = _DEADLINES,
-        most: int | None = None,
     ) -> None:
-        """`most` connections at once; None is as many as the limit of open files allows."""
+        """`door` is bound already."""
         super().__init__(
             uvicorn.Config(
                 application,
-                host=host,
-                port=port,
                 http=DatedProtocol,
                 ws="none",
                 log_level="warning",
@@ -51,21 +46,13 @@ class Server(uvicorn.Server):
         )
         self._on_ready = on_ready
         self._deadlines = deadlines
-        self._most = most
+        self._door = door
 
     async def run_here(self) -> None:
-        """Until `ask_to_exit`. Raises MisconfiguredError when the port is taken."""
+        """Until `ask_to_exit`. Raises what `Door.listen` raises."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(without_known_trouble)
-        most = self._most or most_connections(with_more_files())
-        host, port = self.config.host, self.config.port
-        try:
-            sockets = listeners(host, port, Connections(most=most, now=loop.time))
-        except OSError as error:
-            raise MisconfiguredError(
-                f"api.port: {host}:{port} cannot be listened on ({error.strerror}); is it in use? "
-                "Choose another api.port"
-            ) from error
+        sockets = self._door.listen()
         keeping = asyncio.create_task(self._deadlines.keep(self.server_state.connections))
         try:
             await self.serve(sockets)
@@ -75,7 +62,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            self._on_ready(f"http://{self.config.host}:{self.config.port}")
+            self._on_ready(self._door.address)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -1,6 +1,6 @@
 """Sockets that listen for the HTTP door and never have more than so many connections open.
 
-Called by `app/http_server.py`. A connection beyond that is closed as soon as it is accepted: one that is left waiting
+Called by `app/door.py`. A connection beyond that is closed as soon as it is accepted: one that is left waiting
 would keep the event loop awake. The loop accepts many in one go, so they are counted here, not where they are served.
 """
 
@@ -106,23 +106,22 @@ class Listener(socket.socket):
             raise OutOfFilesError(error.errno, error.strerror) from error
 
 
-def listeners(host: str, port: int, connections: Connections) -> list[socket.socket]:
-    """One for each address of `host` whose family this machine has.
+def bound(host: str, port: int, connections: Connections) -> list[Listener]:
+    """One for each address of `host` whose family this machine has. Nobody listens on them yet.
 
-    Raises OSError when one of them cannot be listened on, or none is left.
+    Raises OSError when one of them cannot be taken, or none is left, and UnicodeError for what can be no name.
     """
-    made: list[socket.socket] = []
+    made: list[Listener] = []
     lacking: OSError | None = None
-    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     try:
-        for family, address in dict.fromkeys((one[0], one[4]) for one in found):
+        for family, address in addresses_of(host, port):
             try:
                 listener = Listener(family, connections)
             except OSError as error:  # as with ipv6.disable=1, where names still have addresses of that family
                 lacking = error
                 continue
             made.append(listener)
-            _listen(listener, address)
+            _bind(listener, address)
     except OSError:
         for one in made:
             one.close()
@@ -132,12 +131,17 @@ def listeners(host: str, port: int, connections: Connections) -> list[socket.soc
     return made
 
 
-def _listen(listener: Listener, address: Any) -> None:
+def addresses_of(host: str, port: int) -> tuple[tuple[int, Any], ...]:
+    """Family and address, each once. Raises OSError (socket.gaierror) and UnicodeError."""
+    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return tuple(dict.fromkeys((one[0], one[4]) for one in found))
+
+
+def _bind(listener: Listener, address: Any) -> None:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if listener.family == socket.AF_INET6:
         listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     listener.bind(address)
-    listener.listen()
 
 
 def without_known_trouble(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

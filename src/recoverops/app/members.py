@@ -11,6 +11,7 @@ from recoverops.app.anomaly import AnomalyWorker
 from recoverops.app.caution import CautionWorker, demands_of
 from recoverops.app.detecting import Detecting
 from recoverops.app.history import HistoryWorker, disabled_history
+from recoverops.app.keys import Keys
 from recoverops.app.loaded import Loaded
 from recoverops.app.metric_intake import MetricIntake
 from recoverops.app.polling import SourceWorker
@@ -27,6 +28,7 @@ class Members:
     loaded: Loaded
     store: SqlStore
     standing: StoreStanding
+    keys: Keys
     reloader: Reloader
     detecting: Detecting
     pipeline: PipelineWorker
@@ -45,6 +47,7 @@ class Members:
             self.standing.status(),
             history,
             self.reloader.status,
+            self.keys.status,
             *self.loaded.statuses,
             *(one.status for one in self.cautions),
             *self.detecting.statuses,

@@ -7,21 +7,18 @@ import logging
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from types import FrameType
 
 from recoverops.api.application import make_application
 from recoverops.api.doors import Doors
-from recoverops.api.keyring import Keyring, Principal
-from recoverops.app.admin_key import admin_key
-from recoverops.app.api_keys import ADMIN, api_keys
 from recoverops.app.collector import without_collector
+from recoverops.app.door import Door
 from recoverops.app.engine import RecoverOps
 from recoverops.app.http_server import Server
 from recoverops.app.release import release
 from recoverops.decision import DecisionSettings
-from recoverops.model import RecoverOpsError
 from recoverops.operations import Ceilings
-from recoverops.redact import redact
 
 LAG_EVERY_S, LAG_KEPT = 0.1, 100
 SWITCH_EVERY_S = 0.0005
@@ -32,41 +29,41 @@ _LOG = logging.getLogger("recoverops.serve")
 def serve(engine: RecoverOps, *, on_ready: Callable[[str], None]) -> None:
     """Starts everything, calls `on_ready` with the address, and returns after SIGTERM or SIGINT. SIGHUP reloads.
 
-    Raises what `RecoverOps.start` raises, MisconfiguredError when the port is taken, and ConflictError when another
-    process has taken its place.
+    Raises what `RecoverOps.start` and `Door.bind` raise, and ConflictError when another process has taken its place.
     """
     signal.signal(signal.SIGHUP, _too_early)
     sys.setswitchinterval(SWITCH_EVERY_S)
-    with without_collector():
-        engine.start()
-    try:
-        asyncio.run(_serve(engine, on_ready))
-        engine.raise_if_lost()
-    finally:
-        engine.close()
+    settings = engine.settings.api
+    with closing(Door(settings.host, settings.port, now=engine.clock.monotonic)) as door:
+        with without_collector():
+            engine.start(once_alone=door.bind)
+        try:
+            asyncio.run(_serve(engine, door, on_ready))
+            engine.raise_if_lost()
+        finally:
+            engine.close()
 
 
 def _too_early(_number: int, _frame: FrameType | None) -> None:
     """A reload asked for while it starts: what is on disk is being read anyway, so it must not end the process."""
 
 
-async def _serve(engine: RecoverOps, on_ready: Callable[[str], None]) -> None:
+async def _serve(engine: RecoverOps, door: Door, on_ready: Callable[[str], None]) -> None:
     lag = LoopLag()
     doors = doors_of(engine, lag)
     engine.metrics.read_from(engine.readings)
     engine.metrics.read_from(lambda: [("recoverops_loop_lag_seconds", {}, lag.largest)])
-    settings = engine.settings.api
 
     def ready(address: str) -> None:
         on_ready(address)
         engine.load_late()
 
-    server = Server(make_application(doors), host=settings.host, port=settings.port, on_ready=ready)
+    server = Server(make_application(doors), door=door, on_ready=ready)
     engine.on_lost = server.ask_to_exit
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.ask_to_exit)
-    hangups = Hangups(lambda: reload(engine, doors.keyring))
+    hangups = Hangups(lambda: reload(engine))
     loop.add_signal_handler(signal.SIGHUP, hangups.ask)
     working = (asyncio.create_task(lag.measure()), asyncio.create_task(hangups.obey()))
     try:
@@ -76,13 +73,10 @@ async def _serve(engine: RecoverOps, on_ready: Callable[[str], None]) -> None:
             task.cancel()
 
 
-def reload(engine: RecoverOps, keys: Keyring) -> None:
-    """Rules and runbooks, and every secret anew. API keys that cannot be read leave those that hold as they are."""
+def reload(engine: RecoverOps) -> None:
+    """Rules and runbooks, and every secret anew."""
     engine.loaded.vault.renew()
-    try:
-        keys.become(_keyring(engine))
-    except RecoverOpsError as error:
-        _LOG.error("keys_kept", extra={"because": redact("; ".join(str(error).splitlines()))})
+    engine.keys.reload(engine.store)
     engine.reload()
 
 
@@ -129,7 +123,7 @@ class LoopLag:
 def doors_of(engine: RecoverOps, lag: LoopLag | None = None) -> Doors:
     return Doors(
         settings=engine.settings.api,
-        keyring=_keyring(engine),
+        keyring=engine.keys.keyring,
         store=engine.store,
         clock=engine.clock,
         stop=engine.stop,
@@ -159,11 +153,3 @@ def _ceilings(settings: DecisionSettings) -> Ceilings:
     return Ceilings(
         per_hour=settings.max_actions_per_hour, per_day=settings.max_actions_per_day, cooldown=settings.cooldown
     )
-
-
-def _keyring(engine: RecoverOps) -> Keyring:
-    keyring = Keyring()
-    keyring.add(admin_key(engine.settings.data_dir), ADMIN)
-    for one, key in api_keys(engine.settings, engine.loaded.vault):
-        keyring.add(key, Principal(name=one.name, role=one.role))
-    return keyring

@@ -20,6 +20,7 @@ from recoverops.cli.maintenance import maintenance_commands
 from recoverops.cli.options import ConfigOption, JsonOption, local_actor, print_json, print_line, settings_of
 from recoverops.cli.permissions import permissions
 from recoverops.cli.schema import schema
+from recoverops.cli.text import Commands
 from recoverops.cli.train import train
 from recoverops.cli.undo import undo
 from recoverops.model import IncidentState, to_plain
@@ -27,7 +28,7 @@ from recoverops.model import IncidentState, to_plain
 if TYPE_CHECKING:
     from recoverops.app.checkup import Finding
 
-application = typer.Typer(
+application = Commands(
     name="recoverops",
     help="Closes the loop on incidents: observe, detect, decide under gates, act, verify, and prove it.",
     no_args_is_help=True,
@@ -292,7 +293,7 @@ application.command(epilog=_example("recoverops init", "recoverops init --direct
 application.command(epilog=_example("recoverops schema config"))(schema)
 application.command(epilog=_example("recoverops permissions aws"))(permissions)
 
-audit_commands = typer.Typer(help="The audit log.", no_args_is_help=True)
+audit_commands = Commands(help="The audit log.", no_args_is_help=True)
 application.add_typer(audit_commands, name="audit")
 
 

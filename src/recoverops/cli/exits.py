@@ -33,7 +33,7 @@ class Exit(IntEnum):
     """somebody else has it, or was first"""
     NOT_FOUND = 5
     UNREACHABLE = 6
-    """the database or the other side does not answer"""
+    """the database or the other side does not answer, or the address to listen on is not there or not free yet"""
 
 
 class WrongUsageError(RecoverOpsError):

@@ -17,9 +17,10 @@ from recoverops.cli.options import (
     print_line,
     settings_of,
 )
+from recoverops.cli.text import Commands
 from recoverops.model import Silence, to_plain
 
-maintenance_commands = typer.Typer()
+maintenance_commands = Commands()
 
 
 @maintenance_commands.command(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
 import json
+import os
+import pwd
 import re
 import sys
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ import typer
 
 from recoverops.app.load import DataDir, Needs, load_data_dir, load_settings, process_environment
 from recoverops.app.settings import Settings
+from recoverops.cli.text import cleaned
 from recoverops.model import PermanentError, Resource, parse_duration, printable
 
 ConfigOption = Annotated[
@@ -50,7 +52,7 @@ def parsed_duration(text: str) -> timedelta:
 def parsed_resource(text: str) -> Resource:
     """For the `parser` of an option."""
     try:
-        return Resource.parse(text)
+        return Resource.parse(cleaned(text))
     except PermanentError as error:
         raise typer.BadParameter(str(error)) from error
 
@@ -69,8 +71,19 @@ def settings_of(config: Path | None, needs: Needs = Needs.SETTINGS) -> Settings:
 
 
 def local_actor() -> str:
-    """The operating system's user: whoever can read the data directory may use the local commands."""
-    return f"local:{getpass.getuser()}"
+    """The operating system's user: whoever can read the data directory may use the local commands.
+
+    As the kernel has it. LOGNAME and USER are what a person says: one who asked could approve under another name.
+    """
+    return f"local:{user_of(os.geteuid())}"
+
+
+def user_of(uid: int) -> str:
+    """A user without a name, as in many containers, has a number."""
+    try:
+        return cleaned(pwd.getpwuid(uid).pw_name)
+    except KeyError:
+        return f"uid-{uid}"
 
 
 def print_json(content: Any) -> None:

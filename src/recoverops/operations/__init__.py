@@ -10,7 +10,7 @@ from recoverops.operations.events import EventPage, list_events
 from recoverops.operations.limits import Ceilings, LimitsView, limits_view
 from recoverops.operations.request import request_run
 from recoverops.operations.silences import covered_now, end_silence, list_silences, silence, why_no_silence
-from recoverops.operations.stop import Stopped, Telling, clear_stop, engage_stop, left_by_stop, read_stop
+from recoverops.operations.stop import Stopped, Telling, clear_stop, engage_stop, left_by_stop, read_stop, tell_of_stop
 from recoverops.operations.undo import UndoRefusal, request_undo
 from recoverops.operations.view import IncidentPage, IncidentStory, RunStory, list_incidents, tell_incident
 
@@ -46,6 +46,7 @@ __all__ = [
     "request_undo",
     "silence",
     "tell_incident",
+    "tell_of_stop",
     "while_stopped",
     "why_no_silence",
 ]

@@ -21,6 +21,9 @@ from recoverops.model import (
 from recoverops.notifications import compose
 from recoverops.ports import Clock, StopSwitch, Store, Tx
 
+_BY_STOP = frozenset({Reason.EMERGENCY_STOP, Reason.STOP_STATE_UNKNOWN})
+"""A stop that could not be read held as well."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped:
@@ -48,7 +51,11 @@ def read_stop(switch: StopSwitch) -> StopState:
 
 def engage_stop(switch: StopSwitch, telling: Callable[[], Telling], clock: Clock, *, reason: str, by: str) -> Stopped:
     """Engages first; opens the store and writes the audit line second, and only if that works."""
-    state = switch.engage(reason=reason, by=by)
+    return tell_of_stop(switch.engage(reason=reason, by=by), telling, clock, reason=reason, by=by)
+
+
+def tell_of_stop(state: StopState, telling: Callable[[], Telling], clock: Clock, *, reason: str, by: str) -> Stopped:
+    """The second half: what is engaged already is written down. Takes as long as the store does."""
     now = clock.now()
     try:
         told = telling()
@@ -90,4 +97,4 @@ def clear_stop(switch: StopSwitch, store: Store, clock: Clock, *, by: str, chann
 def left_by_stop(store: Store) -> tuple[Incident, ...]:
     """The open incidents that an emergency stop left with a person, newest first. Resuming does not take them up."""
     escalated = store.read(lambda tx: tx.incidents.listed(states=(IncidentState.ESCALATED,), limit=1000))
-    return tuple(one for one in escalated if one.reason == Reason.EMERGENCY_STOP)
+    return tuple(one for one in escalated if one.reason in _BY_STOP)

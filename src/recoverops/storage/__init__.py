@@ -10,6 +10,7 @@ from recoverops.storage.claim import Claim
 from recoverops.storage.directory_lock import DirectoryLock, EngineHere, another_owner, engine_on, why_not_writable
 from recoverops.storage.durable_file import write_durably
 from recoverops.storage.engines import SQLITE_FILE
+from recoverops.storage.looking import StoreLook, look_at_store
 from recoverops.storage.retention import RetentionSettings
 from recoverops.storage.settings import StorageSettings
 from recoverops.storage.shared_stop import SharedStop
@@ -31,8 +32,10 @@ __all__ = [
     "SqlTx",
     "StopFile",
     "StorageSettings",
+    "StoreLook",
     "another_owner",
     "engine_on",
+    "look_at_store",
     "misfit",
     "open_store",
     "verify_against",

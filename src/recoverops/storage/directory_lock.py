@@ -19,6 +19,7 @@ from typing import Self
 from recoverops.model import ConflictError, MisconfiguredError, OverloadedError, RecoverOpsError, UnreachableError
 from recoverops.ports import Clock
 from recoverops.storage.engines import SQLITE_FILE
+from recoverops.storage.ownership import opened_or_made
 
 LOCK_FILE = "engine.lock"
 
@@ -101,7 +102,7 @@ class DirectoryLock:
 
     def _open(self) -> int:
         try:
-            return os.open(self._data_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            return opened_or_made(self._data_dir / LOCK_FILE, os.O_RDWR)
         except OSError as error:
             raise _unusable(
                 f"{self._data_dir / LOCK_FILE} cannot be opened", error, "the data directory and all in it"

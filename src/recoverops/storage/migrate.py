@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from recoverops.model import MisconfiguredError
 from recoverops.storage.engines import Engines
+from recoverops.storage.ownership import opened_or_made
 from recoverops.storage.postgres_session import wait_without_end
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -78,9 +79,22 @@ def _is_current(engines: Engines) -> bool:
     if engines.sqlite_file is not None and not engines.sqlite_file.exists():
         return False
     with engines.read.connect() as connection:
-        if not sa.inspect(connection).has_table("alembic_version"):
-            return False
-        return connection.execute(_CURRENT).scalar_one_or_none() == HEAD
+        return revision_of(connection) == HEAD
+
+
+def revision_of(connection: sa.Connection) -> str | None:
+    """None where there is no schema of ours."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(_CURRENT).scalar_one_or_none()
+
+
+def refuse_unknown(revision: str) -> None:
+    """Raises MisconfiguredError for a revision that this release does not know, so a newer one's."""
+    from alembic.script import ScriptDirectory
+
+    known = {one.revision for one in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+    _refuse_newer(revision, HEAD, known=known)
 
 
 def _refuse_newer(current: str | None, head: str, *, known: set[str]) -> None:
@@ -106,7 +120,7 @@ def _copy(file: Path, *, revision: str) -> None:
 @contextmanager
 def _migrating(data_dir: Path) -> Iterator[None]:
     """The file lock of this data directory; waits for another process's upgrade to end."""
-    descriptor = os.open(data_dir / MIGRATE_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    descriptor = opened_or_made(data_dir / MIGRATE_LOCK, os.O_RDWR)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

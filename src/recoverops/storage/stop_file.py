@@ -18,6 +18,7 @@ import msgspec
 from recoverops.model import ConflictError, MisconfiguredError, RecoverOpsError, StopState, UnreachableError
 from recoverops.ports import Clock, Tx
 from recoverops.storage.durable_file import flush_directory, write_durably
+from recoverops.storage.ownership import opened_or_made
 
 STOP_FILE = "EMERGENCY_STOP"
 
@@ -44,8 +45,7 @@ class StopFile:
             return _unreadable(self._path, "it is a directory")
         except OSError as error:
             raise UnreachableError(
-                f"the emergency stop {self._path} cannot be read ({error.strerror}); "
-                "check that its directory belongs to the user that runs RecoverOps"
+                f"the emergency stop {self._path} cannot be read ({error.strerror}); {self._way_out()}"
             ) from error
         if not data:
             return _unreadable(self._path, "it is empty: made by hand, or on a full disk")
@@ -54,6 +54,14 @@ class StopFile:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return _unreadable(self._path, str(error))
         return StopState(stopped=True, reason=content.reason, by=content.by, at=content.at)
+
+    def _way_out(self) -> str:
+        """For a file that is there and cannot be read."""
+        with suppress(OSError):
+            maker = self._path.lstat().st_uid
+            if maker != os.geteuid():
+                return f"it was made by another user (uid {maker}); resume as that user or as root"
+        return "check that its directory belongs to the user that runs RecoverOps"
 
     def _absent(self) -> StopState:
         if self._path.is_symlink():
@@ -65,8 +73,12 @@ class StopFile:
         return StopState(stopped=False)
 
     def engage(self, *, reason: str, by: str) -> StopState:
-        """Stop. Engaging again replaces the reason. On a full disk an empty file stops just as well."""
-        content = msgspec.json.encode(_Content(reason=reason, by=by, at=self._clock.now()))
+        """Stop. Engaging again replaces the reason. Where that cannot be written, on a full disk or for words that no
+        file takes, an empty file stops just as well."""
+        try:
+            content = msgspec.json.encode(_Content(reason=reason, by=by, at=self._clock.now()))
+        except ValueError as error:  # e.g. half a surrogate, as bytes of a terminal that is not UTF-8 become
+            return self._engaged_without_a_reason(str(error))
         try:
             with ExitStack() as held:
                 with suppress(OSError):  # a lock that cannot be had must not keep anybody from stopping
@@ -75,17 +87,15 @@ class StopFile:
         except OSError as error:
             if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
                 raise self._not_written("engaged", error) from error
-            return self._engaged_without_a_reason(error)
+            return self._engaged_without_a_reason(error.strerror)
         return self.read()
 
-    def _engaged_without_a_reason(self, trouble: OSError) -> StopState:
+    def _engaged_without_a_reason(self, trouble: str | None) -> StopState:
         try:
-            self._path.touch(mode=0o600)
+            os.close(opened_or_made(self._path, os.O_WRONLY))
         except OSError as error:
             raise self._not_written("engaged", error) from error
-        return StopState(
-            stopped=True, reason=f"{self._path} stops, but who and why could not be written ({trouble.strerror})"
-        )
+        return StopState(stopped=True, reason=f"{self._path} stops, but who and why could not be written ({trouble})")
 
     def clear(self, seen: StopState) -> None:
         try:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,7 @@ from recoverops.storage.directory_lock import DirectoryLock, make_private_direct
 from recoverops.storage.engines import Engines, make_engines
 from recoverops.storage.intake import IntakeWriter
 from recoverops.storage.migrate import upgrade
+from recoverops.storage.ownership import make_empty
 from recoverops.storage.refusals import UnstorableError, is_repeatable, translated
 from recoverops.storage.retention import RetentionSettings
 from recoverops.storage.schema import heartbeat
@@ -56,6 +58,9 @@ def open_store(settings: StorageSettings, *, data_dir: Path, clock: Clock, is_en
     """
     make_private_directory(data_dir)
     engines = make_engines(settings, data_dir=data_dir)
+    if engines.sqlite_file is not None and os.geteuid() == 0:
+        with suppress(OSError):  # SQLite says it better; it gives -wal and -shm to the owner of the database by itself
+            make_empty(engines.sqlite_file)
     claim = None
     try:
         if is_engine:

@@ -218,13 +218,13 @@ def test_an_api_key_that_was_rotated_counts_after_a_reload(aws: Aws, root: Key, 
         keys = doors_of(engine).keyring
         assert keys.recognise(f"Bearer {SECRET}").name == "on-call"
         put(aws, "/shop/prod/key", f"{SECRET}-rotated")
-        reload(engine, keys)
+        reload(engine)
         assert keys.recognise(f"Bearer {SECRET}-rotated").name == "on-call"
         with pytest.raises(UnauthenticatedError):
             keys.recognise(f"Bearer {SECRET}")
         assert SECRET not in json.dumps(engine.debug())
         aws.faults.plan("ssm:GetParameter", Fault.SILENT, Fault.SILENT)
-        reload(engine, keys)
+        reload(engine)
         assert keys.recognise(f"Bearer {SECRET}-rotated").name == "on-call"
     finally:
         engine.close()

@@ -16,7 +16,7 @@ from tests.conftest import NOON
 from tests.unit.api.conftest import KEYS, MAX_BODY, House, bearer
 from tests.unit.api.test_answers import is_problem
 
-from recoverops.api.asking import Asking
+from recoverops.api.lanes import Lane
 from recoverops.api.settings import Role
 from recoverops.model import (
     Alert,
@@ -274,14 +274,14 @@ def test_when_too_many_wait_for_their_answer_the_next_is_told_to_come_again() ->
         assert released.wait(10)
 
     async def scenario() -> None:
-        asking = Asking(threads=1, waiting=2)
-        waiting = [asyncio.create_task(asking.answer(wait)) for _ in range(2)]
+        asking = Lane("asking", threads=1, waiting=2, what="deliveries wait to be verified")
+        waiting = [asyncio.create_task(asking.take(wait)) for _ in range(2)]
         await asyncio.sleep(0)
         with pytest.raises(OverloadedError, match="2 deliveries wait to be verified"):
-            await asking.answer(lambda: None)
+            await asking.take(lambda: None)
         released.set()
         await asyncio.gather(*waiting)
-        await asking.answer(lambda: None)
+        await asking.take(lambda: None)
 
     asyncio.run(scenario())
 

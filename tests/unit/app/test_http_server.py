@@ -18,8 +18,9 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from recoverops.app.deadlines import Deadlines
+from recoverops.app.door import Door
 from recoverops.app.http_server import Server
-from recoverops.app.listening import REFUSED_IN_ONE_GO, Connections, listeners
+from recoverops.app.listening import REFUSED_IN_ONE_GO, Connections, bound
 from recoverops.app.open_files import MOST_CONNECTIONS, most_connections, with_more_files
 from recoverops.testing.ports import HOST, free_port
 
@@ -55,13 +56,13 @@ def running(
 ) -> Iterator[int]:
     port = free_port()
     is_ready = threading.Event()
+    door = Door(HOST, port, now=time.monotonic, most=most)
+    door.bind()
     server = Server(
         application,
-        host=HOST,
-        port=port,
+        door=door,
         on_ready=lambda _: is_ready.set(),
         deadlines=Deadlines(header_s=header_s, body_s=body_s, answer_s=answer_s),
-        most=most,
     )
     thread = threading.Thread(target=lambda: asyncio.run(server.run_here()), daemon=True)
     thread.start()
@@ -250,8 +251,9 @@ def test_clients_that_do_not_read_do_not_hold_up_the_end() -> None:
 
 def test_those_beyond_the_cap_are_closed_in_several_goes() -> None:
     with contextlib.ExitStack() as open_ones:
-        (door,) = listeners(HOST, 0, Connections(most=0, now=time.monotonic))
+        (door,) = bound(HOST, 0, Connections(most=0, now=time.monotonic))
         open_ones.enter_context(door)
+        door.listen()
         door.setblocking(False)
         port = door.getsockname()[1]
         clients = [open_ones.enter_context(sent(port, b"")) for _ in range(REFUSED_IN_ONE_GO + 1)]
@@ -284,7 +286,7 @@ def resolved(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 def test_an_address_of_a_family_that_the_machine_lacks_is_left_out(resolved: Callable[..., None]) -> None:
     resolved(LACKING_FAMILY, socket.AF_INET)
-    (door,) = listeners("localhost", 0, Connections(most=1, now=time.monotonic))
+    (door,) = bound("localhost", 0, Connections(most=1, now=time.monotonic))
     with door:
         assert door.family == socket.AF_INET
 
@@ -292,7 +294,7 @@ def test_an_address_of_a_family_that_the_machine_lacks_is_left_out(resolved: Cal
 def test_without_an_address_that_is_left_the_door_says_why(resolved: Callable[..., None]) -> None:
     resolved(LACKING_FAMILY)
     with pytest.raises(OSError, match="not supported"):
-        listeners("localhost", 0, Connections(most=1, now=time.monotonic))
+        bound("localhost", 0, Connections(most=1, now=time.monotonic))
 
 
 def test_what_is_refused_is_said_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:

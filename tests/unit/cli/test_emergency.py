@@ -144,18 +144,19 @@ def test_a_resume_with_nothing_stopped_writes_nothing_down(data_dir: Path) -> No
 
 def test_a_resume_says_which_incidents_the_stop_left_with_a_person(data_dir: Path, a: Records) -> None:
     held = a.incident("inc-held", state=IncidentState.ESCALATED, reason=Reason.EMERGENCY_STOP)
+    unknown = a.incident("inc-unknown", state=IncidentState.ESCALATED, reason=Reason.STOP_STATE_UNKNOWN)
     other = a.incident("inc-other", state=IncidentState.ESCALATED, reason=Reason.SILENCED)
     with opened(data_dir) as store:
-        for one in (held, other):
+        for one in (held, unknown, other):
             store.write(partial(insert, one))
     run("stop")
     text = run("resume").stdout
     run("stop")
 
-    assert text.splitlines()[1].startswith("left with a person because of a stop, and stays there (1): ")
+    assert text.splitlines()[1].startswith("left with a person because of a stop, and stays there (2): ")
     assert "inc-held" in text
     assert "inc-other" not in text
-    assert json.loads(run("resume", "--json").stdout)["left_with_a_person"] == ["inc-held"]
+    assert json.loads(run("resume", "--json").stdout)["left_with_a_person"] == ["inc-unknown", "inc-held"]
 
 
 def test_on_a_full_disk_the_stop_holds_and_says_what_is_lost(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,3 +143,10 @@ def test_a_stop_that_cannot_be_written_says_what_to_do_instead(
     refused = StopFile(path, clock=clock)._not_written("engaged", OSError(number, os.strerror(number)))
     assert type(refused) is kind
     assert way_out in str(refused)
+
+
+def test_words_that_no_file_takes_stop_all_the_same(switch: StopFile, path: Path) -> None:
+    state = switch.engage(reason="St\udcf6rung", by="ada")
+    assert state.stopped
+    assert "who and why could not be written" in state.reason
+    assert path.read_bytes() == b""

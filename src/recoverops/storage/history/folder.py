@@ -15,6 +15,7 @@ from pathlib import Path
 
 from recoverops.storage.durable_file import flush_directory, write_durably
 from recoverops.storage.history.names import DAMAGED, Level, PartName, day_of, folder_of, part_of
+from recoverops.storage.ownership import make_folder
 
 _TEMPORARY = ".writing"
 _CHUNK = 1024 * 1024
@@ -34,7 +35,7 @@ class Folder:
 
     def open(self) -> None:
         """Makes it, private, and removes what a killed process left half-written."""
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self.root)
         for half_written in (f"day=*/*{_TEMPORARY}", "day=*/.*.tmp"):
             for left in self.root.glob(half_written):
                 left.unlink(missing_ok=True)
@@ -66,7 +67,7 @@ class Folder:
         """A new durable file with what `fill` writes to the address that it is given."""
         directory = self.root / folder_of(day)
         if not directory.is_dir():
-            directory.mkdir(mode=0o700)
+            make_folder(directory)
             flush_directory(self.root)
         beside = directory / f"{level}-{hour:02}-{written_us}{_TEMPORARY}"
         try:
@@ -84,7 +85,7 @@ class Folder:
     def keep(self, part: PartName, data: bytes) -> None:
         """A copy of a file whose bytes are known to be right."""
         path = self.root / part.folder / part.file
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(path.parent)
         write_durably(path, data)
         self._whole.add(part)
 

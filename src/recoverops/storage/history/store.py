@@ -31,6 +31,7 @@ from recoverops.storage.history.objects import FolderAndObjects
 from recoverops.storage.history.parquet import DamagedError, Parquet, microseconds
 from recoverops.storage.history.place import AwayError, GoneError, Place
 from recoverops.storage.history.settings import HistorySettings
+from recoverops.storage.ownership import make_folder
 
 _LOG = logging.getLogger("recoverops.history")
 AHEAD = timedelta(minutes=10)
@@ -339,7 +340,7 @@ def read_history(
 
     What an engine on another machine has not sent yet is not in it.
     """
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(root)
     return ParquetHistory(
         settings, _place(settings, Folder(root), cache, objects, clock=clock, lease=None), clock=clock
     )

@@ -19,6 +19,7 @@ from recoverops.storage.models.content import (
     parts_of,
     version_of,
 )
+from recoverops.storage.ownership import make_folder
 
 
 def write_version(folder: Path, parts: ModelParts, *, name: str, version: int, at: datetime) -> ModelVersion:
@@ -27,7 +28,7 @@ def write_version(folder: Path, parts: ModelParts, *, name: str, version: int, a
     manifest = manifest_of(files, name=name, version=version, kind=parts.kind, at=at)
     beside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(mode=0o700)
+    make_folder(beside)
     try:
         for file, data in (*files.items(), (MANIFEST, manifest)):
             write_durably(beside / file, data)

@@ -28,6 +28,7 @@ from recoverops.storage.models.versions import (
     numbers_in,
     outdated,
 )
+from recoverops.storage.ownership import make_folder, opened_or_made
 
 _LOCK = ".lock"
 
@@ -105,8 +106,8 @@ class FolderModelStore:
         """The folder of that name, for one writer at a time. The kernel frees the lock when a process dies."""
         with _worded(self._root):
             folder = self._folder(name)
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            make_folder(folder)
+            descriptor = opened_or_made(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
                 yield folder
