@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 from tests.acceptance.virtual_world import CHECKOUT, Crashes, World
@@ -333,6 +334,28 @@ def test_what_was_cut_off_half_way_is_gone_on_with_but_not_through_a_shut_gate(t
         )
         assert "interrupted half-way and not gone on with" in text
         assert "the switch stands half-way" in text
+
+
+def test_an_undo_that_was_cut_off_half_way_and_meets_a_stop_is_not_called_not_started(tmp_path: Path) -> None:
+    class CutOff(Switch):
+        def undo(self, plan: Plan, left: Mapping[str, str], service: Service, *, idempotency_key: str) -> Execution:
+            self.file.write_text("half")
+            world.stop.engage(reason="migration", by=ADA)
+            raise SimulatedCrash("in the middle")
+
+        def probe_undo(self, plan: Plan, left: Mapping[str, str], service: Service) -> ProbeResult:
+            return ProbeResult(answer=ProbeAnswer.HALF_DONE, statement="the switch stands half-way")
+
+    with World(directory=tmp_path, action=CutOff(tmp_path, Crashes())) as world:
+        that = Scene(world, cast(Switch, world.action))
+        asked = that.ask()
+        world.live(60, until=lambda: that.told(asked).incident.state is IncidentState.ESCALATED)
+        told = that.told(asked)
+        assert (told.incident.reason, told.runs[0].run.state) == ("undo_unknown", RunState.UNKNOWN)
+        outcomes = [one.outcome.statement for one in told.runs[0].actions if one.outcome]
+        assert outcomes == [
+            "interrupted half-way and not gone on with (held by the emergency stop): the switch stands half-way"
+        ]
 
 
 def test_what_was_never_called_has_nothing_to_undo(tmp_path: Path) -> None:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 import sqlalchemy as sa
 
+from recoverops.app.files import ANCHOR_FILE
+from recoverops.app.load import load_settings
+from recoverops.app.offline import verify_audit
 from recoverops.model import GENESIS, AuditLine, PermanentError
 from recoverops.storage import AuditAnchor, verify_against
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from tests.conftest import Records
+    from tests.conftest import ManualClock, Records
 
-    from recoverops.model import AuditEntry
+    from recoverops.model import AuditEntry, AuditReport
     from recoverops.ports import Tx
     from recoverops.storage import SqlStore
 
@@ -178,14 +182,14 @@ def anchor(five: SqlStore, tmp_path: Path) -> AuditAnchor:
 
 def test_an_anchored_chain_may_grow(five: SqlStore, anchor: AuditAnchor, a: Records) -> None:
     append(five, a.at, 2)
-    report = five.read(lambda tx: verify_against(tx.audit, anchor))
+    report = five.read(lambda tx: verify_against(tx.audit, anchor.read()))
     assert (report.entries, report.broken_at) == (7, None)
 
 
 def test_only_the_anchor_finds_what_was_removed_at_the_tail(five: SqlStore, anchor: AuditAnchor) -> None:
     tamper(five, "DELETE FROM audit_entry WHERE seq > 3")
     assert five.read(lambda tx: tx.audit.verify()).broken_at is None
-    report = five.read(lambda tx: verify_against(tx.audit, anchor))
+    report = five.read(lambda tx: verify_against(tx.audit, anchor.read()))
     assert (report.broken_at, report.entries) == (4, 3)
     assert "removed at its tail" in report.statement
 
@@ -194,23 +198,53 @@ def test_the_anchor_finds_a_tail_that_was_written_anew(five: SqlStore, anchor: A
     tamper(five, "DELETE FROM audit_entry WHERE seq > 3")
     append(five, a.at + timedelta(seconds=1), 4)
     assert five.read(lambda tx: tx.audit.verify()).broken_at is None
-    report = five.read(lambda tx: verify_against(tx.audit, anchor))
+    report = five.read(lambda tx: verify_against(tx.audit, anchor.read()))
     assert report.broken_at == 5
     assert "written anew" in report.statement
 
 
 def test_a_break_before_the_anchor_is_reported_first(five: SqlStore, anchor: AuditAnchor) -> None:
     tamper(five, "DELETE FROM audit_entry WHERE seq > 1 AND seq <> 4")
-    assert five.read(lambda tx: verify_against(tx.audit, anchor)).broken_at == 2
+    assert five.read(lambda tx: verify_against(tx.audit, anchor.read())).broken_at == 2
 
 
 def test_without_an_anchor_the_chain_alone_is_judged(five: SqlStore, tmp_path: Path) -> None:
     nothing = AuditAnchor(tmp_path / "nothing")
     assert nothing.read() is None
-    assert five.read(lambda tx: verify_against(tx.audit, nothing)).entries == 5
+    assert five.read(lambda tx: verify_against(tx.audit, nothing.read())).entries == 5
 
 
 def test_a_file_that_is_no_anchor_is_an_error_and_not_a_pass(five: SqlStore, tmp_path: Path) -> None:
     (tmp_path / "anchor").write_text("oops")
     with pytest.raises(PermanentError, match="is not one"):
-        five.read(lambda tx: verify_against(tx.audit, AuditAnchor(tmp_path / "anchor")))
+        five.read(lambda tx: verify_against(tx.audit, AuditAnchor(tmp_path / "anchor").read()))
+
+
+def test_what_a_running_engine_adds_and_anchors_while_the_chain_is_walked_is_no_cut(
+    five: SqlStore, tmp_path: Path, clock: ManualClock
+) -> None:
+    (tmp_path / "recoverops.yaml").write_text("data_dir: .\n")
+    settings = load_settings(tmp_path / "recoverops.yaml", {})
+    anchor = AuditAnchor(settings.data_dir / ANCHOR_FILE)
+
+    def anchored_head() -> None:
+        head = five.read(lambda tx: tx.audit.head())
+        assert head is not None
+        anchor.write(head)
+
+    class Busy:
+        """A store whose engine writes on after the reader's snapshot was taken."""
+
+        def read(self, fn: Callable[[Tx], AuditReport]) -> AuditReport:
+            def beside(tx: Tx) -> AuditReport:
+                tx.audit.head()  # the snapshot begins
+                five.write(
+                    lambda other: other.audit.append(at=clock.now(), actor="x", event="e", subject="s", detail={})
+                )
+                anchored_head()
+                return fn(tx)
+
+            return five.read(beside)
+
+    anchored_head()
+    assert verify_audit(settings, cast("SqlStore", Busy())).broken_at is None

@@ -678,3 +678,16 @@ def test_the_process_source_sees_stops_burning_cores_children_and_deaths(tmp_pat
         assert seen["burner process.memory.rss"] > 2**20
         supervisor.kill_program("idle")
         assert values()["idle process.count"] == 0.0
+
+
+def test_an_undo_of_nothing_starts_nothing_that_somebody_stopped_meanwhile(tmp_path: Path) -> None:
+    with crashing_checkout(tmp_path) as (supervisor, switch, service):
+        plan = switch.plan(service, {})
+        shutil.rmtree(tmp_path / "releases" / "1")
+        refused = switch.execute(plan, service, idempotency_key="run-1:1")
+        assert refused.status is ExecutionStatus.FAILED, refused.statement
+        supervisor.stop("checkout")
+        assert switch.probe_undo(plan, refused.after, service).answer is ProbeAnswer.DONE
+        undone = switch.undo(plan, refused.after, service, idempotency_key="run-1:2")
+        assert "nothing to undo" in undone.statement
+        assert supervisor.info("checkout")["pid"] == 0

@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from recoverops.api.keyring import Keyring, Principal
 from recoverops.app.admin_key import admin_key
@@ -103,7 +104,7 @@ class Keys:
     def _looks(self) -> Iterator[tuple[Principal, Callable[[], str]]]:
         yield ADMIN, lambda: admin_key(self._settings.data_dir)
         for one in self._settings.api.keys:
-            yield Principal(name=one.name, role=one.role), lambda one=one: self._vault.resolve(one.key)  # type: ignore[misc]
+            yield Principal(name=one.name, role=one.role), partial(self._vault.resolve, one.key, only_fresh=True)
 
     def _in_words(self, reading: _Reading) -> ComponentStatus:
         hold = f"{len(reading.digests)} keys hold"

@@ -134,5 +134,5 @@ def history_reader(settings: Settings, name: str) -> RangeReader:
 
 def verify_audit(settings: Settings, store: SqlStore) -> AuditReport:
     """Walks the chain and compares it with the head that was kept outside the database."""
-    anchor = AuditAnchor(settings.data_dir / ANCHOR_FILE)
-    return store.read(lambda tx: verify_against(tx.audit, anchor))
+    anchored = AuditAnchor(settings.data_dir / ANCHOR_FILE).read()
+    return store.read(lambda tx: verify_against(tx.audit, anchored))

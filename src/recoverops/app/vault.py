@@ -68,8 +68,8 @@ class Vault:
     def is_kept_by_a_plugin(self, reference: str) -> bool:
         return reference.partition(":")[0] in self._offered
 
-    def resolve(self, reference: str) -> str:
-        """The secret behind the reference.
+    def resolve(self, reference: str, *, only_fresh: bool = False) -> str:
+        """The secret behind the reference. `only_fresh`: an earlier answer does not do while nobody answers.
 
         Raises MisconfiguredError for what is no reference or leads nowhere, and what a plugin's `Secrets` raises.
         """
@@ -83,7 +83,7 @@ class Vault:
         try:
             secret = self._asked(reference)
         except RetryableError as error:
-            if known is None or now - known.at >= USABLE_FOR.total_seconds():
+            if only_fresh or known is None or now - known.at >= USABLE_FOR.total_seconds():
                 raise
             _LOG.warning("secret_not_renewed", extra={"reference": reference, "error": redact(str(error))})
             return known.secret

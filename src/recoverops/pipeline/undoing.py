@@ -35,7 +35,7 @@ from recoverops.pipeline.parts import ENGINE, Parts
 from recoverops.pipeline.story import tell
 from recoverops.ports import ReversibleAction, Tx, WorkflowContext
 from recoverops.redact import redact
-from recoverops.remediation import HAS_ACTED, after_execution, after_probe, expired
+from recoverops.remediation import HAS_ACTED, after_execution, after_probe, expired, half_done
 
 STEP = 2
 """The effect was step 1."""
@@ -66,14 +66,17 @@ def _call(parts: Parts, intent: ActionRecord, *, is_new: bool) -> Outcome:
 
 
 def _undo(parts: Parts, intent: ActionRecord, *, is_new: bool) -> Outcome:
-    now = parts.clock.now()
+    now, probe = parts.clock.now(), None
     if not is_new:
-        found = after_probe(_probe(parts, intent), not_after=intent.not_after, now=now).outcome
+        probe = _probe(parts, intent)
+        found = after_probe(probe, not_after=intent.not_after, now=now).outcome
         if found is not None:
             return found
     elif now > intent.not_after:
         return expired(not_after=intent.not_after, now=now)
     held = _held_by(parts, intent)
+    if held is not None and probe is not None and probe.answer is ProbeAnswer.HALF_DONE:
+        return half_done(probe, why=f"held by {held}", now=parts.clock.now())
     if held is not None:
         told = f"held by {held}; the change is still in place"
         return Outcome(status=OutcomeStatus.GATED, statement=told, at=parts.clock.now())

@@ -66,7 +66,10 @@ def misfit(log: AuditLog, anchor: AuditAnchor) -> str | None:
 
     Raises PermanentError when the file is no anchor, UnreachableError when it cannot be read.
     """
-    anchored = anchor.read()
+    return _misfit(log, anchor.read())
+
+
+def _misfit(log: AuditLog, anchored: AnchoredHead | None) -> str | None:
     if anchored is None:
         return None
     head = log.head()
@@ -82,11 +85,13 @@ def misfit(log: AuditLog, anchor: AuditAnchor) -> str | None:
     return f"entry {anchored.seq} is not the one that was anchored: the chain was written anew"
 
 
-def verify_against(log: AuditLog, anchor: AuditAnchor) -> AuditReport:
-    """The report of the whole chain, which must also still contain the anchored entry."""
+def verify_against(log: AuditLog, anchored: AnchoredHead | None) -> AuditReport:
+    """The report of the whole chain, which must also still contain the anchored entry.
+
+    That was read before the transaction began: beside a running engine a later one would be newer than what is seen.
+    """
     report = log.verify()
-    anchored = anchor.read()
-    if report.broken_at is not None or anchored is None or (statement := misfit(log, anchor)) is None:
+    if report.broken_at is not None or anchored is None or (statement := _misfit(log, anchored)) is None:
         return report
     return AuditReport(
         entries=report.entries,

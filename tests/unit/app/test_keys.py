@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from recoverops.api.keyring import UnauthenticatedError
 from recoverops.app.keys import Keys, loaded_keys
 from recoverops.app.load import load_settings
 from recoverops.app.vault import Vault
-from recoverops.model import ComponentState, MisconfiguredError
+from recoverops.model import ComponentState, MisconfiguredError, UnreachableError
 from recoverops.storage import SqlStore, StorageSettings, open_store
 
 NAMES = ("ops", "sre")
@@ -108,3 +109,32 @@ def test_an_engine_does_not_start_with_half_of_its_keys(keys: Keys, tmp_path: Pa
     write(tmp_path, "sre", "short")
     with pytest.raises(MisconfiguredError, match="5 characters"):
         loaded_keys(load_settings(tmp_path / "recoverops.yaml", {}), Vault.without_plugins({}, clock), clock)
+
+
+def test_an_old_answer_of_whoever_keeps_the_key_does_not_make_it_read_anew(
+    tmp_path: Path, clock: ManualClock, store: SqlStore
+) -> None:
+    class Away:
+        scheme = "box"
+        is_away = False
+
+        def secret(self, name: str) -> str:
+            if self.is_away:
+                raise UnreachableError("the box does not answer")
+            return value("ops")
+
+    box = Away()
+    (tmp_path / "recoverops.yaml").write_text(
+        'data_dir: data\napi:\n  keys:\n    - {name: ops, role: viewer, key: "env:OPS"}\n'
+    )
+    settings = load_settings(tmp_path / "recoverops.yaml", {})
+    (one,) = settings.api.keys
+    api = settings.api.model_copy(update={"keys": (one.model_copy(update={"key": "box:ops"}),)})
+    vault = Vault({}, clock, offered=("box",), ask=lambda _: box)
+    keys = loaded_keys(replace(settings, api=api), vault, clock)
+    box.is_away = True
+    vault.renew()
+    keys.reload(store)
+    assert keys.status.state is ComponentState.DEGRADED
+    assert "ops is as it was before, because the box does not answer" in keys.status.statement
+    assert [event for event, _ in audited(store)] == ["keys.kept"]

@@ -208,6 +208,8 @@ def _since(plan: Plan, left: Mapping[str, str]) -> Mapping[str, str] | None:
 
 def _is_back(plan: Plan, current: Current, process: Process, since: Mapping[str, str] | None) -> bool:
     """The link names the release of the plan again, or still: whether nothing else runs. Pure."""
+    if since is None and current.since.isoformat() == plan.before["since"]:
+        return True  # it is the link of the plan: what became of the process meanwhile is not ours
     if since is None and (_is_as_planned(plan, process) or not process.is_alive):
         return process.is_alive or not _ran(plan.before)
     return _restarted(current, process, since or {}).answer is not ProbeAnswer.NOT_DONE
