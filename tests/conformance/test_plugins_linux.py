@@ -543,7 +543,7 @@ def test_shift_load_keeps_the_contract_before_a_real_nginx(tmp_path: Path) -> No
 
 
 KILLS_THE_ENGINE = """#!/bin/sh
-case "$*" in *"-s reload") kill -9 $PPID; exit 1;; esac
+case "$*" in *"-s reload") {first} kill -9 $PPID; exit 1;; esac
 exec {binary} "$@"
 """
 ENGINE = """
@@ -564,10 +564,13 @@ else:
 """
 
 
-def killed_before_the_reload(settings: dict[str, Any], folder: Path, call: str, plan: Plan, service: Service) -> None:
-    """A process of its own makes the change, and dies by `kill -9` at the moment when it would tell nginx."""
+def killed_at_the_reload(
+    settings: dict[str, Any], folder: Path, call: str, plan: Plan, service: Service, *, is_told: bool = False
+) -> None:
+    """A process of its own makes the change, and dies by `kill -9` right before nginx is told, or right after."""
     deadly = folder / "deadly-nginx"
-    deadly.write_text(KILLS_THE_ENGINE.format(binary=settings["binary"]))
+    first = f'{settings["binary"]} "$@";' if is_told else ""
+    deadly.write_text(KILLS_THE_ENGINE.format(binary=settings["binary"], first=first))
     deadly.chmod(0o755)
     words = [json.dumps({**settings, "binary": str(deadly)}), call, to_json(plan), to_json(service)]
     died = subprocess.run([sys.executable, "-c", ENGINE, *words], check=False, timeout=60)
@@ -581,7 +584,7 @@ def test_a_change_that_nginx_was_not_told_of_is_half_done_and_gone_on_with(tmp_p
         shift = cast(ReversibleAction, action("shift-load", parts(shop, nginx=settings)))
         plan = shift.plan(shop, {"direction": "away"})
 
-        killed_before_the_reload(settings, tmp_path, "execute", plan, shop)
+        killed_at_the_reload(settings, tmp_path, "execute", plan, shop)
         assert b"down" in upstreams.read_bytes()
         assert answers(front) == {"left", "right"}
         assert shift.probe(plan, shop).answer is ProbeAnswer.HALF_DONE
@@ -590,7 +593,7 @@ def test_a_change_that_nginx_was_not_told_of_is_half_done_and_gone_on_with(tmp_p
         assert shift.probe(plan, shop).answer is ProbeAnswer.DONE
         within(5, lambda: answers(front) == {"right"}, "nginx still asks the backend that was taken out")
 
-        killed_before_the_reload(settings, tmp_path, "undo", plan, shop)
+        killed_at_the_reload(settings, tmp_path, "undo", plan, shop)
         assert upstreams.read_bytes() == original
         assert answers(front) == {"right"}
         assert shift.probe_undo(plan, done.after, shop).answer is ProbeAnswer.HALF_DONE
@@ -600,10 +603,54 @@ def test_a_change_that_nginx_was_not_told_of_is_half_done_and_gone_on_with(tmp_p
         assert not list(upstreams.parent.glob(".*recoverops*"))
 
 
-@pytest.mark.parametrize("is_interrupted", [False, True])
-def test_a_change_that_nginx_cannot_be_told_of_is_not_left_for_the_next_reload(
-    tmp_path: Path, is_interrupted: bool
-) -> None:
+def test_a_change_that_nginx_may_run_with_already_is_never_said_to_be_taken_back(tmp_path: Path) -> None:
+    with shop_behind_nginx(tmp_path / "nginx") as (upstreams, settings, backends, front):
+        original, config = upstreams.read_bytes(), Path(settings["config"])
+        good = config.read_text()
+        shop = Service(name="shop-1", group="shop", address={"nginx": f"127.0.0.1:{backends[0]}"})
+        shift = cast(ReversibleAction, action("shift-load", parts(shop, nginx=settings)))
+        plan = shift.plan(shop, {"direction": "away"})
+
+        killed_at_the_reload(settings, tmp_path, "execute", plan, shop, is_told=True)
+        within(5, lambda: answers(front) == {"right"}, "nginx never loaded the change")
+        config.write_text(good + "brok")
+        done = shift.execute(plan, shop, idempotency_key="run-1:1")
+        assert (done.status, b"down" in upstreams.read_bytes()) == ("unknown", True), done.statement
+        assert "nginx refuses the change" in done.statement
+        assert "nginx may or may not have loaded it, so it was left as it is" in done.statement
+        assert shift.probe(plan, shop).answer is ProbeAnswer.HALF_DONE
+        config.write_text(good)
+        assert shift.execute(plan, shop, idempotency_key="run-1:1").status == "succeeded"
+        assert shift.probe(plan, shop).answer is ProbeAnswer.DONE
+
+        killed_at_the_reload(settings, tmp_path, "undo", plan, shop, is_told=True)
+        within(5, lambda: answers(front) == {"left", "right"}, "nginx never loaded what was restored")
+        config.write_text(good + "brok")
+        undone = shift.undo(plan, {}, shop, idempotency_key="run-1:2")
+        assert (undone.status, upstreams.read_bytes()) == ("unknown", original), undone.statement
+        assert shift.probe_undo(plan, {}, shop).answer is ProbeAnswer.HALF_DONE
+        config.write_text(good)
+        assert shift.undo(plan, {}, shop, idempotency_key="run-1:2").status == "succeeded"
+        assert shift.probe_undo(plan, {}, shop).answer is ProbeAnswer.DONE
+        assert not list(upstreams.parent.glob(".*recoverops*"))
+
+
+def test_an_undo_that_is_taken_back_leaves_the_doubt_that_it_found(tmp_path: Path) -> None:
+    with shop_behind_nginx(tmp_path / "nginx") as (upstreams, settings, backends, _):
+        pid_file = upstreams.with_name("nginx.pid")
+        shop = Service(name="shop-1", group="shop", address={"nginx": f"127.0.0.1:{backends[0]}"})
+        shift = cast(ReversibleAction, action("shift-load", parts(shop, nginx=settings)))
+        plan = shift.plan(shop, {"direction": "away"})
+        killed_at_the_reload(settings, tmp_path, "execute", plan, shop)
+        changed = upstreams.read_bytes()
+        pid_file.write_text("stale")
+        undone = shift.undo(plan, {}, shop, idempotency_key="run-1:2")
+        assert (undone.status, upstreams.read_bytes()) == ("failed", changed), undone.statement
+        assert "so the change was taken back" in undone.statement
+        assert shift.probe(plan, shop).answer is ProbeAnswer.HALF_DONE
+
+
+def test_a_change_that_nginx_cannot_be_told_of_is_not_left_for_the_next_reload(tmp_path: Path) -> None:
     with shop_behind_nginx(tmp_path / "nginx") as (upstreams, settings, backends, front):
         original, pid_file = upstreams.read_bytes(), upstreams.with_name("nginx.pid")
         shop = Service(name="shop-1", group="shop", address={"nginx": f"127.0.0.1:{backends[0]}"})
@@ -611,8 +658,6 @@ def test_a_change_that_nginx_cannot_be_told_of_is_not_left_for_the_next_reload(
         plan = shift.plan(shop, {"direction": "away"})
         within(5, lambda: pid_file.read_text().strip() != "", "nginx never wrote its pid")
         pid = pid_file.read_text()
-        if is_interrupted:
-            killed_before_the_reload(settings, tmp_path, "execute", plan, shop)
         pid_file.write_text("stale")
 
         done = shift.execute(plan, shop, idempotency_key="run-1:1")

@@ -351,6 +351,48 @@ def test_what_was_moved_until_the_quarantine_was_full_is_the_result(small_disk: 
     assert names(home) == {"a.cache", "b.cache"}
 
 
+@pytest.mark.parametrize("is_gone_on_with", [False, True])
+def test_a_half_copied_file_that_its_owner_writes_to_does_not_keep_the_others_away(
+    small_disk: Path, tmp_path: Path, is_gone_on_with: bool
+) -> None:
+    (tmp_path / "quarantine").mkdir()
+    moved, (half, last) = ("a.cache", "b.cache"), (small_disk / "c.cache", small_disk / "d.cache")
+    for name in (*moved, half.name, last.name):
+        old_file(small_disk / name, 5000)
+    service = Service(name="checkout", group="shop", address={"disk": str(small_disk)})
+    move = action(
+        "quarantine-files",
+        parts(service, free_disk=[spare(small_disk, quarantine=str(tmp_path / "quarantine"))]),
+    )
+    plan = move.plan(service, {})
+    # given what an engine leaves that is killed while it copies the third of four files
+    with (
+        half.open("rb") as one,
+        last.open("rb") as other,
+        subprocess.Popen(["sleep", "60"], stdin=one, stdout=other) as reader,
+    ):
+        done = move.execute(plan, service, idempotency_key="run-1:1")
+        reader.kill()
+    assert names(small_disk) == {half.name, last.name}, done.statement
+    stored = Path(done.after["quarantine"], f"0-{half.stat().st_ino}-{half.stat().st_mtime_ns}")
+    stored.write_bytes(b"x" * 1000)
+    assert "1 in both places" in move.probe(plan, service).statement
+    # when its owner writes to it
+    with half.open("ab") as out:
+        out.write(b"a line")
+    # then it never left
+    assert move.probe(plan, service).answer is ProbeAnswer.HALF_DONE
+    left: dict[str, str] = {}
+    if is_gone_on_with:
+        left = move.execute(plan, service, idempotency_key="run-1:1").after
+        assert names(small_disk) == {half.name}
+        half.unlink()  # nor does its end
+    undone = move.undo(plan, left, service, idempotency_key="run-1:2")
+    assert undone.status is ExecutionStatus.SUCCEEDED, undone.statement
+    assert names(small_disk) == {*moved, last.name} | (set() if is_gone_on_with else {half.name})
+    assert is_gone_on_with or half.read_bytes() == b"x" * 5000 + b"a line"
+
+
 # switch-release
 
 
@@ -648,6 +690,36 @@ def test_a_change_that_nginx_refuses_is_never_left_behind(tmp_path: Path) -> Non
     assert done.status is ExecutionStatus.FAILED
     assert "nginx refuses its configuration as it is" in done.statement
     assert upstreams.read_bytes() == before
+
+
+def shop_with_nginx(folder: Path, script: str) -> tuple[Any, Service, Path]:
+    """The action, the service, and the file; nginx is a script that writes down how it was called."""
+    upstreams, nginx = folder / "upstreams.conf", folder / "nginx"
+    upstreams.write_text("upstream shop { server 127.0.0.1:1; server 127.0.0.1:2; }\n")
+    nginx.write_text(f'#!/bin/sh\necho "$*" >> {folder}/calls\n{script}\n')
+    nginx.chmod(0o755)
+    service = Service(name="shop-1", group="shop", address={"nginx": "127.0.0.1:1"})
+    built = parts(service, nginx={"file": str(upstreams), "binary": str(nginx)})
+    return action("shift-load", built), service, upstreams
+
+
+def test_the_undo_of_a_shift_that_did_nothing_does_not_touch_nginx(tmp_path: Path) -> None:
+    shift, service, upstreams = shop_with_nginx(tmp_path, "")
+    before = upstreams.read_bytes()
+    undone = shift.undo(shift.plan(service, {}), {}, service, idempotency_key="run-1:2")
+    assert (undone.status, upstreams.read_bytes()) == (ExecutionStatus.SUCCEEDED, before)
+    assert "nothing to undo" in undone.statement
+    assert not (tmp_path / "calls").exists()
+
+
+def test_a_change_that_can_neither_be_loaded_nor_taken_back_stays_half_done(tmp_path: Path) -> None:
+    blocks = f"mkdir {tmp_path}/.upstreams.conf.recoverops; exit 1"
+    shift, service, upstreams = shop_with_nginx(tmp_path, f'[ "$*" != "-s reload" ] || {{ {blocks}; }}')
+    plan = shift.plan(service, {})
+    done = shift.execute(plan, service, idempotency_key="run-1:1")
+    assert (done.status, "down" in upstreams.read_text()) == (ExecutionStatus.FAILED, True)
+    assert "the change could not be taken back" in done.statement
+    assert shift.probe(plan, service).answer is ProbeAnswer.HALF_DONE
 
 
 # the source `process`

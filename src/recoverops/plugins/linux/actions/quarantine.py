@@ -150,6 +150,7 @@ class QuarantineFiles:
             attempt.left_s()
             if place not in {Place.HOME, Place.BOTH}:
                 continue
+            move.drop_copy(one)
             if not move.is_in_use(one, in_use) and move.away(one):
                 done.count += 1
             else:
@@ -241,16 +242,22 @@ class _Move:
         return [self._place(one) for one in self.chosen]
 
     def not_away(self) -> list[int]:
-        """Positions of the files of which no copy is in quarantine."""
-        return [position for position, one in enumerate(self.chosen) if self._stored(one) is None]
+        """Positions of the files of which no whole copy is in quarantine."""
+        return [position for position, one in enumerate(self.chosen) if not self._is_whole(one, self._stored(one))]
 
     def _place(self, one: Chosen) -> Place:
         home, away = look(self._folders.of(one), one.found.name), self._stored(one)
         if home is not None and _is_same(home, one.found):
             return Place.BOTH if away is not None else Place.HOME
-        if away is None:
-            return Place.LOST if self._is_free(one) else Place.CHANGED
-        return Place.AWAY if _is_same(away, one.found) and self._is_free(one) else Place.LOST
+        if self._is_whole(one, away):
+            return Place.AWAY if self._is_free(one) else Place.LOST
+        # it is removed at its place only after a whole copy, so what is there never left
+        return Place.LOST if self._is_free(one) else Place.CHANGED
+
+    @staticmethod
+    def _is_whole(one: Chosen, stored: Found | None) -> bool:
+        """Not so for none at all, and for one that was cut off while it was copied."""
+        return stored is not None and _is_same(stored, one.found)
 
     def _is_free(self, one: Chosen) -> bool:
         """Nothing of any kind has taken the file's name."""
@@ -264,12 +271,15 @@ class _Move:
         folder = self._away.get(one.rule)
         return None if folder is None else look(folder, _stored_name(one))
 
+    def drop_copy(self, one: Chosen) -> None:
+        """What an attempt before this one left in quarantine of a file that is at its place."""
+        with suppress(FileNotFoundError):
+            os.unlink(_stored_name(one), dir_fd=self._away[one.rule])
+
     def away(self, one: Chosen) -> bool:
         """False when it came into use, or was removed, while it was copied: then it stays as its owner left it."""
         home, away = self._folders.of(one), self._away[one.rule]
         stored = _stored_name(one)
-        with suppress(FileNotFoundError):
-            os.unlink(stored, dir_fd=away)
         if self._is_free(one):
             return False
         with _reading(home, one.found.name) as file, leased(file) as lease:

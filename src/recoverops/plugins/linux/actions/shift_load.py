@@ -5,7 +5,8 @@ the change; a change that it does not accept, or cannot be told of, is taken bac
 only if it still is what we left. The last backend that is up is never taken out.
 
 Between the change and the reload a mark lies beside the file: with it nobody knows whether nginx has loaded what the
-file says, so the file alone never counts as done.
+file says, so the file alone never counts as done. A call that finds its change made and marked never takes it back:
+nginx may run with it already.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from recoverops.model import (
     UnreachableError,
     digest,
 )
-from recoverops.plugins.linux.answers import Attempt, ask, check_arguments, failed, planned, probed, succeeded
+from recoverops.plugins.linux.answers import Attempt, ask, check_arguments, failed, planned, probed, succeeded, unknown
 from recoverops.plugins.linux.commands import Finished, run
 from recoverops.plugins.linux.evidence import evidence
 from recoverops.plugins.linux.upstream import ADDRESS, shifted
@@ -136,6 +137,8 @@ class ShiftLoad:
 
     def _restore(self, plan: Plan, service: Service, attempt: Attempt) -> Execution:
         backend = backend_of(service)
+        if self._read() == plan.before["content"] and not self._is_marked(plan.before["digest"]):
+            return succeeded(f"nothing to undo: {self._nginx.file} is as before", {})
         is_away = plan.arguments.get(DIRECTION, "away") == "away"
         left = shifted(plan.before["content"], backend, away=is_away, file=self._nginx.file)
         return self._replace(service, left, plan.before["content"], attempt, what=f"{backend} is as before")
@@ -146,10 +149,11 @@ class ShiftLoad:
         attempt.kept = {**evidence(service), "file": file, "digest": digest(now), "content": now}
         if now not in {old, new}:
             return failed(f"nothing was touched: {file} was changed by somebody else since; plan anew", attempt.kept)
-        is_ours = now == old or self._is_marked(digest(new))
+        was_marked = self._is_marked(digest(now))
+        is_ours = now == old or was_marked
         if now == old:
             self._test(attempt, "nginx refuses its configuration as it is, so nothing was changed")
-            self._write(new)
+            self._write(new, over=old)
         if is_ours:
             attempt.begun(f"{file} was changed, but ")
             attempt.kept |= {"digest": digest(new), "content": new}
@@ -159,7 +163,11 @@ class ShiftLoad:
         except PermanentError as error:
             if not is_ours:
                 raise
-            raise PermanentError(f"{error}; {self._take_back(old, new, attempt)}") from error
+            if now == new:
+                doubt = "it was made before, and nginx may or may not have loaded it, so it was left as it is"
+                return unknown(f"{attempt.so_far}{error}; {doubt}", attempt.kept)
+            back = self._take_back(old, new, attempt, was_marked=was_marked)
+            raise PermanentError(f"{error}; {back}") from error
         self._unmark()
         return succeeded(f"{what} in {file}, and nginx was told to load it", attempt.kept)
 
@@ -171,15 +179,19 @@ class ShiftLoad:
         if not done.is_good:
             raise PermanentError(f"nginx cannot be told to load it: {told}")
 
-    def _take_back(self, old: str, new: str, attempt: Attempt) -> str:
-        """What became of the change, in words. Left in the file, the next reload by anybody would load it."""
+    def _take_back(self, old: str, new: str, attempt: Attempt, *, was_marked: bool) -> str:
+        """What became of the change, in words. Left in the file, the next reload by anybody would load it.
+
+        `was_marked`: nobody knew whether nginx had loaded the old content when the call began, nor does anybody now.
+        """
         try:
             if self._read() != new:
                 return "it was changed by somebody else meanwhile, so it was left alone"
-            self._write(old)
+            self._write(old, over=new)
         except (PermanentError, UnreachableError) as error:
             return f"the change could not be taken back: {error}"
-        self._unmark()
+        if not was_marked:
+            self._unmark()
         attempt.kept |= {"digest": digest(old), "content": old}
         return "so the change was taken back"
 
@@ -195,14 +207,16 @@ class ShiftLoad:
         except FileNotFoundError:
             return False
         with os.fdopen(file, "rb") as reading:
-            return reading.read(_LARGEST).decode("ascii", "replace") == wanted
+            return wanted in reading.read(_LARGEST).decode("ascii", "replace").split()
 
-    def _mark(self, wanted: str) -> None:
+    def _mark(self, *digests: str) -> None:
         """It has to outlast our process, not the host: nginx ends with that, and loads the file when it starts."""
-        self._unmark()
+        temporary = self._mark_file.with_name(f"{self._mark_file.name}.new")
+        temporary.unlink(missing_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(self._mark_file, flags, 0o600), "wb") as out:
-            out.write(wanted.encode())
+        with os.fdopen(os.open(temporary, flags, 0o600), "wb") as out:
+            out.write("\n".join(digests).encode())
+        temporary.replace(self._mark_file)
 
     def _unmark(self) -> None:
         self._mark_file.unlink(missing_ok=True)
@@ -237,13 +251,15 @@ class ShiftLoad:
         except UnicodeDecodeError as error:
             raise PermanentError(f"{path} is not UTF-8: {error.reason}") from error
 
-    def _write(self, text: str) -> None:
-        """Marks that nginx has not loaded this text, and puts it into the file."""
-        self._mark(digest(text))
+    def _write(self, text: str, *, over: str) -> None:
+        """Marks that nginx has not loaded this text, and puts it into the file; a mark of what is there stays."""
+        was_marked = self._is_marked(digest(over))
+        self._mark(digest(text), *([digest(over)] if was_marked else []))
         try:
             self._put(text)
         except PermanentError:
-            self._unmark()
+            if not was_marked:
+                self._unmark()
             raise
 
     def _put(self, text: str) -> None:
