@@ -144,6 +144,7 @@ _LOOKS = {
     StoreLook.NONE_YET: "there is no database of RecoverOps yet; the first start makes it",
     StoreLook.CURRENT: "can be read, and has the schema of this release",
     StoreLook.OLDER: "can be read, and has the schema of an earlier release; the next start upgrades it",
+    StoreLook.UNSEEN: "was not looked at: it was not closed, and reading it would write; the next start recovers it",
 }
 
 

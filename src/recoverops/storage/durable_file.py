@@ -4,30 +4,35 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 
-from recoverops.storage.ownership import PRIVATE_FILE, hand_over
+from recoverops.storage.ownership import directory_of, new_file
 
 
 def write_durably(path: Path, data: bytes) -> None:
     """Replace the file: write beside it, flush, rename, flush the directory. Raises OSError.
 
-    What root writes belongs to the owner of the directory (`ownership.py`).
+    What root writes belongs to the owner of the directory, which is opened once (`ownership.py`).
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
-    beside.unlink(missing_ok=True)
-    try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, PRIVATE_FILE)
-        with os.fdopen(descriptor, "wb") as file:
-            hand_over(file.fileno(), path.parent)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise
-    flush_directory(path.parent)
+    beside = f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp"
+    with directory_of(path) as directory:
+        _remove(beside, directory)
+        try:
+            with os.fdopen(new_file(beside, os.O_WRONLY, directory=directory), "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(beside, path.name, src_dir_fd=directory, dst_dir_fd=directory)
+        except OSError:
+            _remove(beside, directory)
+            raise
+        os.fsync(directory)
+
+
+def _remove(name: str, directory: int) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=directory)
 
 
 def flush_directory(directory: Path) -> None:

@@ -1,7 +1,7 @@
 """Whether the store could be opened, looked at without opening it for work: nothing is made, upgraded or written.
 
 Called by `recoverops check`. A SQLite database that nobody uses is read as if nothing could change it, so that not even
-SQLite leaves files of its own beside it.
+SQLite leaves files of its own beside it; one that was not closed is read with the files that are there, or not at all.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ class StoreLook(StrEnum):
     CURRENT = "current"
     OLDER = "older"
     """the start upgrades it"""
+    UNSEEN = "unseen"
+    """its write-ahead log lacks its index, as in a copied directory: reading would make that, and so does the start"""
 
 
 def look_at_store(settings: StorageSettings, *, data_dir: Path) -> StoreLook:
@@ -43,6 +45,8 @@ def look_at_store(settings: StorageSettings, *, data_dir: Path) -> StoreLook:
     file = data_dir / SQLITE_FILE
     if not _has_content(file):
         return StoreLook.NONE_YET
+    if _beside(file, "-wal").exists() and not _beside(file, "-shm").exists():
+        return StoreLook.UNSEEN
     reading = sa.create_engine("sqlite://", creator=lambda: _opened(file), poolclass=NullPool, **QUIET)
     return _look(reading)
 
@@ -55,9 +59,14 @@ def _has_content(file: Path) -> bool:
         return False
 
 
+def _beside(file: Path, ending: str) -> Path:
+    return file.with_name(f"{file.name}{ending}")
+
+
 def _opened(file: Path) -> sqlite3.Connection:
-    is_at_rest = not file.with_name(f"{file.name}-wal").exists()
-    return sqlite3.connect(f"file:{quote(str(file))}?mode=ro{'&immutable=1' if is_at_rest else ''}", uri=True)
+    """`readonly_shm`: the index of a log that a killed engine left is neither made nor mended in place."""
+    how = "readonly_shm=1" if _beside(file, "-wal").exists() else "immutable=1"
+    return sqlite3.connect(f"file:{quote(str(file))}?mode=ro&{how}", uri=True)
 
 
 def _look(engine: sa.Engine) -> StoreLook:

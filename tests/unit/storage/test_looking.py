@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from pydantic import SecretStr
 from tests.conftest import Database, ManualClock
 
 from recoverops.model import MisconfiguredError, PermanentError, UnreachableError
-from recoverops.storage import StorageSettings, StoreLook, look_at_store
+from recoverops.storage import StorageSettings, StoreLook, look_at_store, open_store
 from recoverops.testing import free_port
 
 FILE = "recoverops.sqlite"
@@ -31,9 +32,31 @@ def test_a_store_of_this_release_is_current_also_beside_an_engine_and_nothing_is
 ) -> None:
     with database.open(clock):
         assert look(database) is StoreLook.CURRENT
-    before = {one.name: one.read_bytes() for one in database.data_dir.iterdir()}
+    before = files_of(database.data_dir)
     assert look(database) is StoreLook.CURRENT
-    assert {one.name: one.read_bytes() for one in database.data_dir.iterdir()} == before
+    assert files_of(database.data_dir) == before
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {one.name: one.read_bytes() for one in folder.iterdir()}
+
+
+@pytest.mark.parametrize(("left_out", "told"), [("", StoreLook.CURRENT), ("-shm", StoreLook.UNSEEN)])
+def test_a_look_at_a_store_that_was_not_closed_makes_and_changes_nothing(
+    tmp_path: Path, clock: ManualClock, left_out: str, told: StoreLook
+) -> None:
+    copied = tmp_path / "copied"
+    copied.mkdir()
+    with open_store(StorageSettings(), data_dir=tmp_path / "data", clock=clock):
+        for file in ("", "-wal", "-shm"):
+            shutil.copy(tmp_path / "data" / f"{FILE}{file}", copied)
+    if left_out:
+        (copied / f"{FILE}{left_out}").unlink()
+    before = files_of(copied)
+    assert look_at_store(StorageSettings(), data_dir=copied) is told
+    assert files_of(copied) == before
+    open_store(StorageSettings(), data_dir=copied, clock=clock).close()
+    assert look_at_store(StorageSettings(), data_dir=copied) is StoreLook.CURRENT
 
 
 def test_an_older_schema_is_upgraded_by_the_start_and_not_by_a_look(database: Database, clock: ManualClock) -> None:

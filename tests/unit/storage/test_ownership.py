@@ -120,3 +120,74 @@ def test_only_what_root_makes_is_handed_over(tmp_path: Path, monkeypatch: pytest
     make_all(tmp_path / "b")
     assert given == [owner] * 5
     assert (tmp_path / "b" / "file").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """To whom something was handed over, by what thinks that it is root."""
+    given: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "fchown", lambda _, uid, gid: given.append((uid, gid)))
+    return given
+
+
+def test_a_folder_that_appears_in_between_is_not_handed_over(
+    tmp_path: Path, given: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, looked = tmp_path / "models", Path.is_dir
+
+    def made_after_the_look(path: Path) -> bool:
+        is_there = looked(path)
+        if path == folder and not is_there:
+            folder.mkdir()
+        return is_there
+
+    monkeypatch.setattr(Path, "is_dir", made_after_the_look)
+    make_folder(folder)
+    assert (folder.exists(), given) == (True, [])
+
+
+def test_a_folder_that_was_exchanged_for_one_with_something_in_it_is_not_handed_over(
+    tmp_path: Path, given: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, make = tmp_path / "models", os.mkdir
+    (tmp_path / "secret" / "deep").mkdir(parents=True)
+
+    def made_and_exchanged(name: str | Path, mode: int, *, dir_fd: int | None = None) -> None:
+        make(name, mode, dir_fd=dir_fd)
+        (tmp_path / "secret").rename(folder)
+
+    monkeypatch.setattr(os, "mkdir", made_and_exchanged)
+    make_folder(folder)
+    assert ((folder / "deep").exists(), given) == (True, [])
+
+
+def test_a_file_stays_in_the_directory_that_was_opened_and_goes_to_its_owner(
+    tmp_path: Path, given: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory, aside, elsewhere = tmp_path / "data", tmp_path / "aside", tmp_path / "elsewhere"
+    directory.mkdir()
+    elsewhere.mkdir()
+    owner, opened = (directory.stat().st_uid, directory.stat().st_gid), os.open
+
+    def made_and_exchanged(path: str | Path, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        descriptor = opened(path, flags, mode, dir_fd=dir_fd)
+        if flags & os.O_CREAT and not aside.exists():
+            directory.rename(aside)
+            directory.symlink_to(elsewhere)
+        return descriptor
+
+    monkeypatch.setattr(os, "open", made_and_exchanged)
+    write_durably(directory / "file", b"x")
+    assert ((aside / "file").read_bytes(), list(elsewhere.iterdir()), given) == (b"x", [], [owner])
+
+
+def test_a_link_that_leads_to_the_directory_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "models").symlink_to("disk")
+    make_folder(tmp_path / "models" / "deep")
+    write_durably(tmp_path / "models" / "deep" / "file", b"x")
+    assert (tmp_path / "disk" / "deep" / "file").read_bytes() == b"x"
+    (tmp_path / "models" / "taken").write_bytes(b"")
+    with pytest.raises(FileExistsError):
+        make_folder(tmp_path / "models" / "taken")
