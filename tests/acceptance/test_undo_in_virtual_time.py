@@ -336,9 +336,12 @@ def test_what_was_cut_off_half_way_is_gone_on_with_but_not_through_a_shut_gate(t
         assert "the switch stands half-way" in text
 
 
-def test_an_undo_that_was_cut_off_half_way_and_meets_a_stop_is_not_called_not_started(tmp_path: Path) -> None:
+def test_an_undo_that_was_cut_off_half_way_and_meets_a_stop_says_so_and_may_be_asked_for_again(tmp_path: Path) -> None:
     class CutOff(Switch):
         def undo(self, plan: Plan, left: Mapping[str, str], service: Service, *, idempotency_key: str) -> Execution:
+            if self.file.read_text() == "half":
+                self.file.write_text("off")
+                return Execution(status=ExecutionStatus.SUCCEEDED, statement="turned off again")
             self.file.write_text("half")
             world.stop.engage(reason="migration", by=ADA)
             raise SimulatedCrash("in the middle")
@@ -351,11 +354,14 @@ def test_an_undo_that_was_cut_off_half_way_and_meets_a_stop_is_not_called_not_st
         asked = that.ask()
         world.live(60, until=lambda: that.told(asked).incident.state is IncidentState.ESCALATED)
         told = that.told(asked)
-        assert (told.incident.reason, told.runs[0].run.state) == ("undo_unknown", RunState.UNKNOWN)
+        assert (told.incident.reason, told.runs[0].run.state) == ("undo_gated", RunState.ABANDONED)
         outcomes = [one.outcome.statement for one in told.runs[0].actions if one.outcome]
-        assert outcomes == [
-            "interrupted half-way and not gone on with (held by the emergency stop): the switch stands half-way"
-        ]
+        assert outcomes == ["held by the emergency stop; it stands half-way: the switch stands half-way"]
+
+        world.stop.clear(world.stop.read())
+        again = that.ask()
+        world.live(60, until=lambda: that.told(again).incident.state is IncidentState.RESOLVED)
+        assert that.told(again).incident.reason == "undone"
 
 
 def test_what_was_never_called_has_nothing_to_undo(tmp_path: Path) -> None:

@@ -635,6 +635,18 @@ def test_a_change_that_nginx_may_run_with_already_is_never_said_to_be_taken_back
         assert not list(upstreams.parent.glob(".*recoverops*"))
 
 
+def test_an_undo_loads_what_somebody_put_back_without_telling_nginx(tmp_path: Path) -> None:
+    with shop_behind_nginx(tmp_path / "nginx") as (upstreams, settings, backends, _):
+        shop = Service(name="shop-1", group="shop", address={"nginx": f"127.0.0.1:{backends[0]}"})
+        shift = cast(ReversibleAction, action("shift-load", parts(shop, nginx=settings)))
+        original = upstreams.read_bytes()
+        plan = shift.plan(shop, {"direction": "away"})
+        done = shift.execute(plan, shop, idempotency_key="run-1:1")
+        upstreams.write_bytes(original)
+        undone = shift.undo(plan, done.after, shop, idempotency_key="run-1:2")
+        assert (undone.status, "nginx was told to load it" in undone.statement) == ("succeeded", True)
+
+
 def test_an_undo_that_is_taken_back_leaves_the_doubt_that_it_found(tmp_path: Path) -> None:
     with shop_behind_nginx(tmp_path / "nginx") as (upstreams, settings, backends, _):
         pid_file = upstreams.with_name("nginx.pid")

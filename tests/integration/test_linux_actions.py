@@ -351,6 +351,30 @@ def test_what_was_moved_until_the_quarantine_was_full_is_the_result(small_disk: 
     assert names(home) == {"a.cache", "b.cache"}
 
 
+def test_a_quarantine_that_keeps_no_exact_times_is_refused_before_the_file_is_gone(
+    small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As some file systems of other systems and of old disks do: whole seconds only."""
+    real = os.utime
+
+    def coarse(path: Any, *, ns: tuple[int, int]) -> None:
+        real(path, ns=(ns[0] // 10**9 * 10**9, ns[1] // 10**9 * 10**9))
+
+    (tmp_path / "quarantine").mkdir()
+    file = old_file(small_disk / "1.cache", 5000)
+    os.utime(file, ns=(file.stat().st_atime_ns, file.stat().st_mtime_ns // 10**9 * 10**9 + 7))
+    service = Service(name="checkout", group="shop", address={"disk": str(small_disk)})
+    rule = spare(small_disk, quarantine=str(tmp_path / "quarantine"))
+    move = action("quarantine-files", parts(service, free_disk=[rule]))
+    plan = move.plan(service, {})
+    monkeypatch.setattr(os, "utime", coarse)
+    refused = move.execute(plan, service, idempotency_key="run-1:1")
+    assert refused.status is ExecutionStatus.FAILED, refused.statement
+    assert "does not keep the size, time and mode of 1.cache" in refused.statement
+    assert file.exists()
+    assert list((tmp_path / "quarantine").rglob("*cache*")) == []
+
+
 @pytest.mark.parametrize("is_gone_on_with", [False, True])
 def test_a_half_copied_file_that_its_owner_writes_to_does_not_keep_the_others_away(
     small_disk: Path, tmp_path: Path, is_gone_on_with: bool

@@ -137,7 +137,8 @@ def _store(settings: Settings, loaded: Loaded) -> Iterable[Finding]:
     except OSError:  # only its owner can see it, which `_data_dir` has said
         pass
     else:
-        yield Finding(what="store", is_fine=True, statement=f"{kind}: {_LOOKS[look]}")
+        what = WARNING if look is StoreLook.UNSEEN else "store"
+        yield Finding(what=what, is_fine=True, statement=f"{kind}: {_LOOKS[look]}")
 
 
 _LOOKS = {

@@ -35,7 +35,7 @@ from recoverops.pipeline.parts import ENGINE, Parts
 from recoverops.pipeline.story import tell
 from recoverops.ports import ReversibleAction, Tx, WorkflowContext
 from recoverops.redact import redact
-from recoverops.remediation import HAS_ACTED, after_execution, after_probe, expired, half_done
+from recoverops.remediation import HAS_ACTED, after_execution, after_probe, expired
 
 STEP = 2
 """The effect was step 1."""
@@ -75,10 +75,10 @@ def _undo(parts: Parts, intent: ActionRecord, *, is_new: bool) -> Outcome:
     elif now > intent.not_after:
         return expired(not_after=intent.not_after, now=now)
     held = _held_by(parts, intent)
-    if held is not None and probe is not None and probe.answer is ProbeAnswer.HALF_DONE:
-        return half_done(probe, why=f"held by {held}", now=parts.clock.now())
     if held is not None:
-        told = f"held by {held}; the change is still in place"
+        is_half_done = probe is not None and probe.answer is ProbeAnswer.HALF_DONE
+        so_far = f"it stands half-way: {probe.statement}" if probe and is_half_done else "the change is still in place"
+        told = f"held by {held}; {so_far}"
         return Outcome(status=OutcomeStatus.GATED, statement=told, at=parts.clock.now())
     return _restore(parts, intent)
 

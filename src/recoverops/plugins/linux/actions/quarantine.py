@@ -242,8 +242,12 @@ class _Move:
         return [self._place(one) for one in self.chosen]
 
     def not_away(self) -> list[int]:
-        """Positions of the files of which no whole copy is in quarantine."""
-        return [position for position, one in enumerate(self.chosen) if not self._is_whole(one, self._stored(one))]
+        """Positions of the files of which nothing is in quarantine, or a copy that was cut off."""
+        return [position for position, one in enumerate(self.chosen) if not self._is_away(one)]
+
+    def _is_away(self, one: Chosen) -> bool:
+        stored = self._stored(one)
+        return self._is_whole(one, stored) or (stored is not None and self._is_free(one))
 
     def _place(self, one: Chosen) -> Place:
         home, away = look(self._folders.of(one), one.found.name), self._stored(one)
@@ -287,6 +291,12 @@ class _Move:
             if lease.is_wanted or not self._folders.is_unchanged(one):
                 os.unlink(stored, dir_fd=away)
                 return False
+            if not self._is_whole(one, self._stored(one)):
+                os.unlink(stored, dir_fd=away)
+                raise PermanentError(
+                    f"{self._rules[one.rule].quarantine} does not keep the size, time and mode of {one.found.name}, "
+                    "which would not be known again; it stays where it is. Name a quarantine on another file system"
+                )
             os.unlink(one.found.name, dir_fd=home)
         return True
 

@@ -133,15 +133,17 @@ class ShiftLoad:
 
     def undo(self, plan: Plan, left: Mapping[str, str], service: Service, *, idempotency_key: str) -> Execution:
         attempt = Attempt(self._clock, timeout_s=plan.timeout_s)
-        return attempt.run(lambda attempt: self._restore(plan, service, attempt))
+        return attempt.run(lambda attempt: self._restore(plan, left, service, attempt))
 
-    def _restore(self, plan: Plan, service: Service, attempt: Attempt) -> Execution:
+    def _restore(self, plan: Plan, left: Mapping[str, str], service: Service, attempt: Attempt) -> Execution:
+        """A file that somebody put back after our change may not be what nginx runs: then it is loaded."""
         backend = backend_of(service)
-        if self._read() == plan.before["content"] and not self._is_marked(plan.before["digest"]):
+        was_changed = left.get("digest") == plan.before["goal"] or self._is_marked(plan.before["digest"])
+        if self._read() == plan.before["content"] and not was_changed:
             return succeeded(f"nothing to undo: {self._nginx.file} is as before", {})
         is_away = plan.arguments.get(DIRECTION, "away") == "away"
-        left = shifted(plan.before["content"], backend, away=is_away, file=self._nginx.file)
-        return self._replace(service, left, plan.before["content"], attempt, what=f"{backend} is as before")
+        changed = shifted(plan.before["content"], backend, away=is_away, file=self._nginx.file)
+        return self._replace(service, changed, plan.before["content"], attempt, what=f"{backend} is as before")
 
     def _replace(self, service: Service, old: str, new: str, attempt: Attempt, *, what: str) -> Execution:
         """Compare and set, then load. Found as wanted, it is loaded once more: nobody knows whether it was."""
@@ -188,7 +190,7 @@ class ShiftLoad:
             if self._read() != new:
                 return "it was changed by somebody else meanwhile, so it was left alone"
             self._write(old, over=new)
-        except (PermanentError, UnreachableError) as error:
+        except (PermanentError, UnreachableError, OSError) as error:
             return f"the change could not be taken back: {error}"
         if not was_marked:
             self._unmark()
